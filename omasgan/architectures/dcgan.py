@@ -1,0 +1,70 @@
+"""DCGAN (Radford et al. 2016) with spectral norm in the discriminator (Miyato et al. 2018)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from omasgan.architectures.base import Flat, Norm, halvings, maybe_spectral, norm_layer
+from omasgan.settings import Count
+
+
+@dataclass(frozen=True)
+class DCGAN:
+    """Strided convolutions, one a halving of the image down to at most 7 pixels.
+
+    latent: l. width: channels next to the image; they double with every halving, up to eight times.
+    generator_norm, discriminator_norm: the norm layer. spectral_norm: in the discriminator.
+    """
+
+    latent: Count = 128
+    width: Count = 32
+    generator_norm: Norm = "batch"
+    discriminator_norm: Norm = "none"
+    spectral_norm: bool = True
+
+    def generator(self, shape: tuple[int, ...]) -> nn.Module:
+        """z (n, l) -> images (n, C, H, W) in [-1, 1]."""
+        channels, height, width = shape
+        widths = self._widths(shape)
+        start = (widths[-1], height >> len(widths), width >> len(widths))
+        layers: list[nn.Module] = [
+            nn.Linear(self.latent, start[0] * start[1] * start[2], bias=False),
+            nn.Unflatten(1, start),
+            norm_layer(self.generator_norm, start[0]),
+            nn.ReLU(),
+        ]
+        for inputs, outputs in zip(widths[:0:-1], widths[-2::-1], strict=True):
+            layers += [
+                nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=False),
+                norm_layer(self.generator_norm, outputs),
+                nn.ReLU(),
+            ]
+        layers += [nn.ConvTranspose2d(widths[0], channels, 4, stride=2, padding=1), nn.Tanh()]
+        return nn.Sequential(*layers).apply(initialise)
+
+    def discriminator(self, shape: tuple[int, ...]) -> nn.Module:
+        """Images (n, C, H, W) -> v (n,)."""
+        channels, height, width = shape
+        widths = self._widths(shape)
+        layers: list[nn.Module] = []
+        for inputs, outputs in zip([channels, *widths], widths, strict=False):
+            conv = nn.Conv2d(inputs, outputs, 4, stride=2, padding=1).apply(initialise)
+            layers += [maybe_spectral(conv, self.spectral_norm), norm_layer(self.discriminator_norm, outputs)]
+            layers += [nn.LeakyReLU(0.2)]
+        features = widths[-1] * (height >> len(widths)) * (width >> len(widths))
+        head = nn.Linear(features, 1).apply(initialise)
+        return nn.Sequential(*layers, nn.Flatten(), maybe_spectral(head, self.spectral_norm), Flat())
+
+    def _widths(self, shape: tuple[int, ...]) -> list[int]:
+        return [self.width * min(2**level, 8) for level in range(halvings("dcgan", shape))]
+
+
+def initialise(layer: nn.Module) -> None:
+    """Weights from N(0, 0.02^2), as in the paper of DCGAN; biases 0."""
+    weight, bias = getattr(layer, "weight", None), getattr(layer, "bias", None)
+    if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d) and isinstance(weight, Tensor):
+        nn.init.normal_(weight, 0.0, 0.02)
+        if bias is not None:
+            nn.init.zeros_(bias)

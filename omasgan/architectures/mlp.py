@@ -1,0 +1,42 @@
+"""Multi-layer perceptrons: for rows, 2-D sets, and images so small that convolution has nothing to share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import nn
+
+from omasgan.architectures.base import Flat, maybe_spectral
+from omasgan.settings import Count
+
+
+@dataclass(frozen=True)
+class MLP:
+    """Fully connected generator (ReLU; tanh at the end for images) and discriminator (leaky ReLU).
+
+    latent: l. width, depth: of the hidden layers. spectral_norm: in the discriminator.
+    """
+
+    latent: Count = 16
+    width: Count = 256
+    depth: Count = 3
+    spectral_norm: bool = False
+
+    def generator(self, shape: tuple[int, ...]) -> nn.Module:
+        """z (n, l) -> (n, *shape)."""
+        layers: list[nn.Module] = []
+        for inputs, outputs in pairwise([self.latent, *[self.width] * self.depth]):
+            layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+        layers += [nn.Linear(self.width, torch.Size(shape).numel())]
+        if len(shape) == 3:
+            layers += [nn.Tanh()]
+        return nn.Sequential(*layers, nn.Unflatten(1, shape))
+
+    def discriminator(self, shape: tuple[int, ...]) -> nn.Module:
+        """(n, *shape) -> v (n,)."""
+        layers: list[nn.Module] = [nn.Flatten()]
+        for inputs, outputs in pairwise([torch.Size(shape).numel(), *[self.width] * self.depth]):
+            layers += [maybe_spectral(nn.Linear(inputs, outputs), self.spectral_norm), nn.LeakyReLU(0.2)]
+        return nn.Sequential(*layers, maybe_spectral(nn.Linear(self.width, 1), self.spectral_norm), Flat())

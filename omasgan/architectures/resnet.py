@@ -1,0 +1,93 @@
+"""The residual GAN of Miyato et al. 2018 (SN-GAN), at any width."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, interpolate, relu
+
+from omasgan.architectures.base import Flat, Norm, halvings, maybe_spectral, norm_layer
+from omasgan.settings import Count
+
+
+@dataclass(frozen=True)
+class ResNet:
+    """Residual blocks, one a halving of the image down to at most 7 pixels; the same width throughout.
+
+    latent: l. width: channels. generator_norm, discriminator_norm: the norm layer. spectral_norm: in the discriminator.
+    """
+
+    latent: Count = 128
+    width: Count = 64
+    generator_norm: Norm = "batch"
+    discriminator_norm: Norm = "none"
+    spectral_norm: bool = True
+
+    def generator(self, shape: tuple[int, ...]) -> nn.Module:
+        """z (n, l) -> images (n, C, H, W) in [-1, 1]."""
+        channels, height, width = shape
+        levels = halvings("resnet", shape)
+        start = (self.width, height >> levels, width >> levels)
+        blocks = [UpBlock(self.width, self.generator_norm) for _ in range(levels)]
+        return nn.Sequential(
+            nn.Linear(self.latent, start[0] * start[1] * start[2]),
+            nn.Unflatten(1, start),
+            *blocks,
+            norm_layer(self.generator_norm, self.width),
+            nn.ReLU(),
+            nn.Conv2d(self.width, channels, 3, padding=1),
+            nn.Tanh(),
+        )
+
+    def discriminator(self, shape: tuple[int, ...]) -> nn.Module:
+        """Images (n, C, H, W) -> v (n,)."""
+        settings = (self.width, self.discriminator_norm, self.spectral_norm)
+        blocks = [DownBlock(self.width, *settings) for _ in range(halvings("resnet", shape) - 1)]
+        head = maybe_spectral(nn.Linear(self.width, 1), self.spectral_norm)
+        return nn.Sequential(
+            DownBlock(shape[0], *settings, first=True), *blocks, nn.ReLU(), SumOverSpace(), head, Flat()
+        )
+
+
+class UpBlock(nn.Module):
+    """norm, ReLU, nearest upsampling, conv, norm, ReLU, conv; plus the upsampled input."""
+
+    def __init__(self, width: int, norm: Norm) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = norm_layer(norm, width), norm_layer(norm, width)
+        self.conv1, self.conv2 = (nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, width, H, W) -> (n, width, 2H, 2W)."""
+        h: Tensor = self.conv1(interpolate(relu(self.norm1(x)), scale_factor=2))
+        h = self.conv2(relu(self.norm2(h)))
+        return h + interpolate(x, scale_factor=2)
+
+
+class DownBlock(nn.Module):
+    """(norm, ReLU,) conv, norm, ReLU, conv, mean pooling; plus the pooled, projected input."""
+
+    def __init__(self, inputs: int, width: int, norm: Norm, spectral: bool, first: bool = False) -> None:
+        super().__init__()
+        # The first block sees the image itself: a ReLU before its convolution would throw half of it away.
+        self.enter = nn.Identity() if first else nn.Sequential(norm_layer(norm, inputs), nn.ReLU())
+        self.conv1 = maybe_spectral(nn.Conv2d(inputs, width, 3, padding=1), spectral)
+        self.norm = norm_layer(norm, width)
+        self.conv2 = maybe_spectral(nn.Conv2d(width, width, 3, padding=1), spectral)
+        self.shortcut = maybe_spectral(nn.Conv2d(inputs, width, 1), spectral)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, inputs, 2H, 2W) -> (n, width, H, W)."""
+        h: Tensor = self.conv2(relu(self.norm(self.conv1(self.enter(x)))))
+        shortcut: Tensor = self.shortcut(avg_pool2d(x, 2))
+        return avg_pool2d(h, 2) + shortcut
+
+
+class SumOverSpace(nn.Module):
+    """(n, c, H, W) -> (n, c)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Sum each channel."""
+        return torch.sum(x, dim=(2, 3))

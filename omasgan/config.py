@@ -1,0 +1,153 @@
+"""The configuration's top level, the checks after composing it, and the identity of a run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+from omasgan.errors import UserError
+from omasgan.validation import check_node, check_value, did_you_mean
+
+FOLDER = next(
+    folder
+    for folder in (Path(__file__).parent / "conf", Path(__file__).parents[1] / "conf")
+    if (folder / "config.yaml").is_file()
+)
+"""The configuration groups: inside the package where it was installed from a wheel, beside it in a checkout."""
+
+TASKS = ("run", "score")
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+@dataclass
+class Score:
+    """What task=score needs: a finished run's folder, what to score, and where the scores go (CSV)."""
+
+    run: str | None = None
+    input: str | None = None
+    output: str | None = None
+
+
+@dataclass
+class Config:
+    """The configuration: a node for every group, checked against its `_target_`, and the keys of the program itself."""
+
+    dataset: Any = MISSING
+    protocol: Any = MISSING
+    detector: Any = MISSING
+    floors: Any = MISSING
+    divergence: Any = MISSING
+    architecture: Any = MISSING
+    augmentation: Any = MISSING
+    optimisation: Any = MISSING
+    boundary: Any = MISSING
+    retraining: Any = MISSING
+    inference: Any = MISSING
+    budget: Any = MISSING
+    logger: Any = MISSING
+    abnormal_dataset: Any = None
+    seed: int = 0
+    precision: str = "auto"
+    device: str = "auto"
+    threads: int | None = None
+    runs: str = "runs"
+    data: str = MISSING
+    task: str = "run"
+    score: Score = field(default_factory=Score)
+
+
+NOT_SCIENCE = frozenset({"floors", "logger", "device", "threads", "runs", "data", "task", "score"})
+"""Keys that change where and how a run is done, what it is compared with or how it is shown, but no result of it."""
+
+SHOWN_APART = frozenset({"seed"})
+"""Science keys that have their own place in a run's folder name, and so no part in its hash."""
+
+CLASS_KEYS = {"abnormal_class": "abnormal", "normal_class": "normal"}
+"""A protocol's class, and how a run's folder names it."""
+
+
+def register() -> None:
+    """Make the top level known to Hydra, and the resolver that names run folders to OmegaConf; may be called again."""
+    ConfigStore.instance().store(name="schema", node=Config)
+    OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
+
+
+def science(cfg: Mapping[str, Any]) -> dict[str, Any]:
+    """What determines a run's results, apart from its seed and its class.
+
+    Interpolations stay as they are written, so that a data folder elsewhere does not make another experiment.
+    """
+    node = cfg if isinstance(cfg, DictConfig) else OmegaConf.create(dict(cfg))
+    plain = OmegaConf.to_container(node, resolve=False)
+    assert isinstance(plain, dict)
+    kept = {str(k): v for k, v in plain.items() if str(k) not in NOT_SCIENCE | SHOWN_APART | {"hydra"}}
+    kept["protocol"] = {k: v for k, v in kept["protocol"].items() if k not in CLASS_KEYS}
+    return kept
+
+
+def identity(cfg: Mapping[str, Any]) -> str:
+    """Eight hexadecimal digits that are equal for equal science keys."""
+    canonical = json.dumps(science(cfg), sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:8]
+
+
+def class_folder(protocol: Mapping[str, Any]) -> str:
+    """'abnormal_3' or 'normal_cat'; empty where the protocol has no class, or stands for all."""
+    for key, word in CLASS_KEYS.items():
+        if protocol.get(key, "all") != "all":
+            return f"{word}_{re.sub(r'[^A-Za-z0-9.-]+', '_', str(protocol[key]))}"
+    return ""
+
+
+def run_folder(*, _root_: DictConfig) -> str:
+    """The folder of a run, from its science keys: data set and protocol / detector and hash / seed / class."""
+    if _root_.task != "run":
+        return str(_root_.runs)
+    choices = _root_.hydra.runtime.choices
+    detector = "_".join([choices.detector] + [choices.ablation] * (choices.ablation != "none"))
+    parts = [
+        f"{choices.dataset}_{choices.protocol}",
+        f"{detector}-{identity(_root_)}",
+        f"seed_{_root_.seed}",
+        class_folder(_root_.protocol),
+    ]
+    return str(Path(_root_.runs).expanduser().joinpath(*[part for part in parts if part]))
+
+
+def check(cfg: DictConfig) -> dict[str, Any]:
+    """The configuration as plain containers, resolved, once every key, type and range is right.
+
+    Raises UserError naming the key, what it is and what it may be. `+typo=1` passes Hydra's own check, so the top level
+    is held against the schema again.
+    """
+    allowed = [f.name for f in fields(Config)]
+    for key in map(str, cfg):
+        if key not in allowed:
+            raise UserError(f"there is no setting '{key}'{did_you_mean(key, allowed)}: choose {', '.join(allowed)}")
+    plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    assert isinstance(plain, dict)
+    config = {str(key): value for key, value in plain.items()}
+    # The detector last: it holds other groups by reference, and a fault is named where the user sets it.
+    for key in sorted(config, key="detector".__eq__):
+        if isinstance(config[key], Mapping) and "_target_" in config[key]:
+            check_node(key, config[key])
+    for name, node in config["floors"].items():
+        check_node(f"floors.{name}", node)
+    if config["task"] not in TASKS:
+        raise UserError(f"task is '{config['task']}': choose one of {', '.join(TASKS)}")
+    if config["precision"] not in PRECISIONS:
+        raise UserError(f"precision is '{config['precision']}': choose one of {', '.join(PRECISIONS)}")
+    check_value("seed", config["seed"], int)
+    if config["seed"] < 0:
+        raise UserError(f"seed is {config['seed']}: it must be at least 0")
+    if config["threads"] is not None and config["threads"] < 1:
+        raise UserError(f"threads is {config['threads']}: it must be at least 1, or null for all cores")
+    return config

@@ -1,0 +1,145 @@
+"""A user's own NumPy arrays as a data set. No pickle is ever loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from omasgan.data.dataset import Dataset, Samples
+from omasgan.errors import UserError
+
+Array = NDArray[Any]
+
+NORMAL = "normal"
+CHANNELS = (1, 3)
+
+
+def arrays(path: str, test_path: str | None = None) -> Dataset:
+    """Samples from one .npz (x_train, x_test, y_train, y_test), or from two .npy, which have no labels.
+
+    Images: uint8, or floats in 0..1, of shape (n, H, W), (n, H, W, C) or (n, C, H, W) with C 1 or 3; where
+    both fit, the last axis is the colour. Rows: any numbers (n, k). Labels: whole numbers or text (n,), which
+    name the classes. Without y_train all training samples are of one class: 'normal', or 0 where y_test holds
+    numbers. Without any labels the test samples are of class 'normal', too.
+    """
+    train_path = Path(path).expanduser()
+    if test_path is None:
+        data = _load_npz(train_path)
+        train_name, test_name = f"{train_path}: x_train", f"{train_path}: x_test"
+    else:
+        data = {"x_train": _load_npy(train_path), "x_test": _load_npy(Path(test_path).expanduser())}
+        train_name, test_name = str(train_path), test_path
+    train, test = _samples(data["x_train"], train_name), _samples(data["x_test"], test_name)
+    if train.shape[1:] != test.shape[1:]:
+        raise UserError(
+            f"{train_name} has samples of shape {tuple(train.shape[1:])}, "
+            f"{test_name} of {tuple(test.shape[1:])}: they must be alike"
+        )
+    train_y, test_y, names = _labels(data.get("y_train"), data.get("y_test"), len(train), len(test), train_path)
+    return Dataset(Samples(train, train_y), Samples(test, test_y), names)
+
+
+def read_samples(path: Path) -> Tensor:
+    """The samples of one .npy, read as `arrays` reads them: uint8 (n, C, H, W) or float32 (n, k)."""
+    return _samples(_load_npy(path), str(path))
+
+
+def _load_npz(path: Path) -> dict[str, Array]:
+    data = _load(path)
+    if not isinstance(data, dict):
+        raise UserError(f"{path} is one array: give the test data's .npy as test_path, or an .npz that holds both")
+    if missing := {"x_train", "x_test"} - data.keys():
+        raise UserError(f"{path} has no {' and no '.join(sorted(missing))}: an .npz must hold x_train and x_test")
+    return data
+
+
+def _load_npy(path: Path) -> Array:
+    data = _load(path)
+    if isinstance(data, dict):
+        raise UserError(f"{path} is an .npz, which holds its own test data: leave test_path out, or give two .npy")
+    return data
+
+
+def _load(path: Path) -> Array | dict[str, Array]:
+    if not path.is_file():
+        raise UserError(f"{path} is no file: name an .npz, or an .npy for the training data")
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+        with loaded:
+            return {key: loaded[key] for key in ("x_train", "y_train", "x_test", "y_test") if key in loaded}
+    except Exception as error:  # a damaged zip or header may raise anything
+        raise UserError(
+            f"{path} can't be read: it is damaged, no NumPy file, or holds pickled objects, which are never "
+            "loaded; save plain arrays by numpy.save or numpy.savez"
+        ) from error
+
+
+def _samples(x: Array, name: str) -> Tensor:
+    if x.dtype.kind not in "iuf" or x.size == 0:
+        raise UserError(f"{name} has type {x.dtype} and shape {x.shape}: it must hold numbers, and at least one sample")
+    if x.ndim == 2:
+        return _rows(x, name)
+    if x.ndim == 3:
+        x = x[:, None]
+    elif x.ndim == 4 and x.shape[3] in CHANNELS:
+        x = x.transpose(0, 3, 1, 2)
+    elif x.ndim != 4 or x.shape[1] not in CHANNELS:
+        raise UserError(
+            f"{name} has shape {x.shape}: "
+            "rows must be (n, k), images (n, H, W), (n, H, W, C) or (n, C, H, W) with C 1 or 3"
+        )
+    return _images(x, name)
+
+
+def _rows(x: Array, name: str) -> Tensor:
+    with np.errstate(over="ignore"):
+        rows = x.astype(np.float32)
+    if not np.isfinite(rows).all():
+        raise UserError(f"{name} holds values that are NaN, infinite or too large for float32: remove those rows")
+    return torch.from_numpy(rows)
+
+
+def _images(x: Array, name: str) -> Tensor:
+    if x.dtype.kind == "f" and ((x >= 0) & (x <= 1)).all():
+        x = np.rint(x * 255).astype(np.uint8)
+    if x.dtype != np.uint8:
+        raise UserError(
+            f"{name} holds {x.dtype} values from {x.min()} to {x.max()}: images must be uint8, or floats in 0..1"
+        )
+    return torch.from_numpy(np.ascontiguousarray(x))
+
+
+def _labels(
+    y_train: Array | None, y_test: Array | None, n_train: int, n_test: int, path: Path
+) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+    """The labels as indices into the sorted class names, and those names."""
+    if y_test is None:
+        if y_train is not None:
+            raise UserError(f"{path} has y_train and no y_test: give both, y_test alone, or neither")
+        y_test = np.full(n_test, NORMAL)
+    if y_train is None:
+        y_train = np.full(n_train, NORMAL if y_test.dtype.kind == "U" else 0)
+    for key, y, n in (("y_train", y_train, n_train), ("y_test", y_test, n_test)):
+        if y.shape != (n,) or y.dtype.kind not in "biuU":
+            raise UserError(
+                f"{path}: {key} has type {y.dtype} and shape {y.shape}: "
+                f"it must hold {n} whole numbers or texts, one a sample"
+            )
+    if (y_train.dtype.kind == "U") != (y_test.dtype.kind == "U"):
+        raise UserError(
+            f"{path}: y_train has type {y_train.dtype}, y_test {y_test.dtype}: both must be numbers or text"
+        )
+    kind = np.str_ if y_train.dtype.kind == "U" else np.int64
+    names, indices = np.unique(np.concatenate([y_train, y_test], dtype=kind), return_inverse=True)
+    return (
+        torch.from_numpy(indices[:n_train]),
+        torch.from_numpy(indices[n_train:]),
+        tuple(str(name) for name in names),
+    )

@@ -1,0 +1,153 @@
+"""Which classes are normal: from labels to an index split. No image is seen here, and no label goes further.
+
+Training takes the normal samples of the official training split, the test every sample of the official test
+split.
+"""
+
+from __future__ import annotations
+
+import difflib
+import typing
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from omasgan.data.dataset import Dataset, Samples
+from omasgan.errors import UserError
+
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class IndexSplit:
+    """Which samples are trained and tested on.
+
+    train: int64 (m,) into the training split, normal ones alone. test: int64 (n,) into the test split.
+    abnormal: bool (n,), of the samples in `test`.
+    """
+
+    train: Tensor
+    test: Tensor
+    abnormal: Tensor
+
+
+class Protocol(typing.Protocol):
+    """A rule that says which classes are normal."""
+
+    def split(self, train_y: Tensor, test_y: Tensor, class_names: Sequence[str]) -> IndexSplit:
+        """Split by the labels, int64 (m,) and (n,), indices into class_names.
+
+        Raises UserError where a class is unknown, a normal class has no training samples, or the test holds
+        no anomaly or nothing else.
+        """
+        ...
+
+    def classes(self, class_names: Sequence[str]) -> list[typing.Self]:
+        """One protocol for every class where this one stands for 'all', else this one alone."""
+        ...
+
+
+@dataclass(frozen=True)
+class LeaveOneOut:
+    """One class is abnormal, all others normal. abnormal_class: a name, an index, or 'all': each in turn."""
+
+    abnormal_class: int | str
+
+    def split(self, train_y: Tensor, test_y: Tensor, class_names: Sequence[str]) -> IndexSplit:
+        """See `Protocol`."""
+        abnormal = _class_index("abnormal_class", self.abnormal_class, class_names)
+        normal = [index for index in range(len(class_names)) if index != abnormal]
+        return _split(train_y, test_y, class_names, normal)
+
+    def classes(self, class_names: Sequence[str]) -> list[LeaveOneOut]:
+        """See `Protocol`."""
+        return [LeaveOneOut(name) for name in class_names] if self.abnormal_class == ALL else [self]
+
+
+@dataclass(frozen=True)
+class OneClass:
+    """One class is normal, all others abnormal. normal_class: a name, an index, or 'all': each in turn."""
+
+    normal_class: int | str
+
+    def split(self, train_y: Tensor, test_y: Tensor, class_names: Sequence[str]) -> IndexSplit:
+        """See `Protocol`."""
+        normal = _class_index("normal_class", self.normal_class, class_names)
+        return _split(train_y, test_y, class_names, [normal])
+
+    def classes(self, class_names: Sequence[str]) -> list[OneClass]:
+        """See `Protocol`."""
+        return [OneClass(name) for name in class_names] if self.normal_class == ALL else [self]
+
+
+@dataclass(frozen=True)
+class Novelty:
+    """Every class that occurs in training is normal, every other abnormal: toy sets, folders, joined sets."""
+
+    def split(self, train_y: Tensor, test_y: Tensor, class_names: Sequence[str]) -> IndexSplit:
+        """See `Protocol`."""
+        return _split(train_y, test_y, class_names, sorted(set(train_y.tolist())))
+
+    def classes(self, class_names: Sequence[str]) -> list[Novelty]:
+        """See `Protocol`."""
+        return [self]
+
+
+def join(normal: Dataset, abnormal: Dataset, name: str) -> Dataset:
+    """The data set `normal`, to its test split added that of `abnormal` as classes 'name/<class>'.
+
+    Raises UserError where their samples differ in shape.
+    """
+    if normal.spec != abnormal.spec:
+        raise UserError(
+            f"the normal data has samples of shape {normal.spec.shape}, {name} of {abnormal.spec.shape}: "
+            "they must be alike; set size and channels of an image_folder to the other's"
+        )
+    first, second = normal.test, abnormal.test
+    test = Samples(
+        x=torch.cat([first.x, second.x]),
+        y=torch.cat([first.y, second.y + len(normal.class_names)]),
+        names=first.names + second.names if first.names and second.names else (),
+    )
+    added = tuple(f"{name}/{class_name}" for class_name in abnormal.class_names)
+    return replace(normal, test=test, class_names=normal.class_names + added)
+
+
+def _split(train_y: Tensor, test_y: Tensor, class_names: Sequence[str], normal: Sequence[int]) -> IndexSplit:
+    trained = set(train_y.tolist())
+    untrained = [class_names[index] for index in normal if index not in trained]
+    if untrained or not normal:
+        raise UserError(
+            f"no training samples of the normal class {', '.join(untrained) or '(none is left)'}: "
+            "every normal class needs some; choose other classes or another protocol"
+        )
+    chosen = torch.tensor(normal)
+    abnormal = ~torch.isin(test_y, chosen)
+    if not abnormal.any() or abnormal.all():
+        names = ", ".join(class_names[index] for index in normal)
+        raise UserError(
+            f"with {names} normal, the test holds {int(abnormal.sum())} anomalies in {len(test_y)} samples: "
+            "it needs anomalies and normal samples; choose another class or protocol"
+        )
+    train = torch.isin(train_y, chosen).nonzero().squeeze(1)
+    return IndexSplit(train, torch.arange(len(test_y)), abnormal)
+
+
+def _class_index(key: str, given: int | str, class_names: Sequence[str]) -> int:
+    """The index of a class given by name or, where no class has that name, by index."""
+    if given == ALL:
+        raise UserError(
+            f"{key}={ALL} stands for every class in turn: a single run needs one of {', '.join(class_names)}"
+        )
+    if str(given) in class_names:
+        return list(class_names).index(str(given))
+    if isinstance(given, int) and 0 <= given < len(class_names):
+        return given
+    close = difflib.get_close_matches(str(given), class_names, n=1)
+    hint = f" (did you mean '{close[0]}'?)" if close else ""
+    raise UserError(
+        f"{key}={given}: no such class{hint}; allowed are {', '.join(class_names)}, "
+        f"their indices 0..{len(class_names) - 1}, and {ALL}"
+    )

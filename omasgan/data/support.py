@@ -1,0 +1,254 @@
+"""The support of a 2-D toy set, known exactly, and how well a generator's samples trace its boundary.
+
+Every boundary is made of circular arcs, so lengths, projections and distances are exact, not sampled.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+Floats = NDArray[np.float64]
+Point = tuple[float, float]
+
+TURN = 2 * math.pi
+
+
+@dataclass(frozen=True)
+class Arc:
+    """The points centre + radius (cos a, sin a), a from `start` over `sweep` radians (< 0: clockwise)."""
+
+    centre: Point
+    radius: float
+    start: float = 0.0
+    sweep: float = TURN
+
+    @property
+    def length(self) -> float:
+        """The length of the arc, in data units."""
+        return self.radius * abs(self.sweep)
+
+    def at(self, share: Floats) -> Floats:
+        """The points (n, 2) at the given shares of the arc's length (n,)."""
+        angle = self.start + self.sweep * share
+        return np.asarray(self.centre) + self.radius * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+
+    def project(self, points: Floats) -> Floats:
+        """For every point (n, 2) the share of the arc's length (n,), 0..1, at which the arc is nearest."""
+        dx, dy = (points - np.asarray(self.centre)).T
+        span = abs(self.sweep)
+        turned = (math.copysign(1.0, self.sweep) * (np.arctan2(dy, dx) - self.start)) % TURN
+        nearer_end = np.where(turned - span < TURN - turned, 1.0, 0.0)
+        return np.where(turned <= span, turned / span, nearer_end)
+
+    def distance(self, points: Floats) -> Floats:
+        """The distance (n,) of the points (n, 2) to the arc."""
+        return _norm(points - self.at(self.project(points)))
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A closed curve: arcs laid end to end."""
+
+    arcs: tuple[Arc, ...]
+
+    @property
+    def length(self) -> float:
+        """The length of the curve, in data units."""
+        return sum(arc.length for arc in self.arcs)
+
+    def at(self, share: Floats) -> Floats:
+        """The points (n, 2) at the given shares of the curve's length (n,), 0..1."""
+        position = share * self.length
+        points = np.empty((len(share), 2))
+        start = 0.0
+        for arc in self.arcs:
+            from_here = position >= start  # what lies beyond this arc, the next one overwrites
+            points[from_here] = arc.at((position[from_here] - start) / arc.length)
+            start += arc.length
+        return points
+
+    def project(self, points: Floats) -> tuple[Floats, Floats]:
+        """The nearest point of the curve: its share of the curve's length (n,), and its distance (n,)."""
+        starts = np.cumsum([0.0] + [arc.length for arc in self.arcs[:-1]])
+        distances = np.stack([arc.distance(points) for arc in self.arcs])
+        positions = np.stack(
+            [start + arc.length * arc.project(points) for start, arc in zip(starts, self.arcs, strict=True)]
+        )
+        nearest = distances.argmin(axis=0), np.arange(len(points))
+        return positions[nearest] / self.length, distances[nearest]
+
+
+class Shape(Protocol):
+    """A closed set in the plane, bounded by outlines."""
+
+    @property
+    def outlines(self) -> tuple[Outline, ...]:
+        """The closed curves that bound the set."""
+        ...
+
+    def distance(self, points: Floats) -> Floats:
+        """The distance (n,) of the points (n, 2) to the set, 0 inside."""
+        ...
+
+
+@dataclass(frozen=True)
+class Disc:
+    """All points within `radius` of `centre`."""
+
+    centre: Point
+    radius: float
+
+    @property
+    def outlines(self) -> tuple[Outline, ...]:
+        """The circle."""
+        return (Outline((Arc(self.centre, self.radius),)),)
+
+    def distance(self, points: Floats) -> Floats:
+        """See `Shape`."""
+        return np.maximum(_norm(points - np.asarray(self.centre)) - self.radius, 0.0)
+
+
+@dataclass(frozen=True)
+class Annulus:
+    """All points within `half_width` (less than `radius`) of the circle."""
+
+    centre: Point
+    radius: float
+    half_width: float
+
+    @property
+    def outlines(self) -> tuple[Outline, ...]:
+        """The inner and the outer circle."""
+        radii = (self.radius - self.half_width, self.radius + self.half_width)
+        return tuple(Outline((Arc(self.centre, radius),)) for radius in radii)
+
+    def distance(self, points: Floats) -> Floats:
+        """See `Shape`."""
+        return np.maximum(Arc(self.centre, self.radius).distance(points) - self.half_width, 0.0)
+
+
+@dataclass(frozen=True)
+class Tube:
+    """All points within `half_width` (less than the spine's radius) of an arc of at most half a turn."""
+
+    spine: Arc
+    half_width: float
+
+    @property
+    def outlines(self) -> tuple[Outline, ...]:
+        """The outer arc, the round cap at the end, the inner arc back, the round cap at the start."""
+        spine, end = self.spine, self.spine.start + self.spine.sweep
+        half_turn = math.copysign(math.pi, spine.sweep)
+        (x0, y0), (x1, y1) = spine.at(np.array([0.0, 1.0])).tolist()
+        return (
+            Outline(
+                (
+                    Arc(spine.centre, spine.radius + self.half_width, spine.start, spine.sweep),
+                    Arc((x1, y1), self.half_width, end, half_turn),
+                    Arc(spine.centre, spine.radius - self.half_width, end, -spine.sweep),
+                    Arc((x0, y0), self.half_width, spine.start + half_turn, half_turn),
+                )
+            ),
+        )
+
+    def distance(self, points: Floats) -> Floats:
+        """See `Shape`."""
+        return np.maximum(self.spine.distance(points) - self.half_width, 0.0)
+
+
+@dataclass(frozen=True)
+class Support:
+    """The union of the modes' 99 % supports. noise: the data's noise, a standard deviation in data units."""
+
+    modes: tuple[Shape, ...]
+    noise: float
+
+    def distance(self, points: ArrayLike | Tensor) -> Floats:
+        """The distance (n,) of the points (n, 2) to the support, 0 inside."""
+        points = _as_points(points)
+        nearest: Floats = np.min([mode.distance(points) for mode in self.modes], axis=0)
+        return nearest
+
+    def outside(self, points: ArrayLike | Tensor) -> NDArray[np.bool_]:
+        """Whether each of the points (n, 2) lies outside the support; a point that is not a number does."""
+        return np.not_equal(self.distance(points), 0)
+
+    def boundary(self, per_mode: int) -> list[Floats]:
+        """For every mode points (m, 2) equally spaced along its outlines, m about `per_mode`.
+
+        Points inside another mode's support are no boundary of the union and left out, so m may be less.
+        """
+        boundary = []
+        for m, mode in enumerate(self.modes):
+            total = sum(outline.length for outline in mode.outlines)
+            counts = [max(1, round(per_mode * outline.length / total)) for outline in mode.outlines]
+            points = np.concatenate(
+                [outline.at(np.arange(n) / n) for outline, n in zip(mode.outlines, counts, strict=True)]
+            )
+            boundary.append(points[self.exposed(m, points)])
+        return boundary
+
+    def exposed(self, mode: int, points: Floats) -> NDArray[np.bool_]:
+        """Whether each of the points (n, 2) lies outside every mode but the one at index `mode`."""
+        others = [shape.distance(points) > 0 for m, shape in enumerate(self.modes) if m != mode]
+        return np.logical_and.reduce(others, axis=0) if others else np.ones(len(points), dtype=bool)
+
+
+@dataclass(frozen=True)
+class BoundaryReport:
+    """How samples lie round the support; every figure is a share, 0..1.
+
+    outside: of the samples, those outside the support. near: of the outside samples, those within three noise
+    standard deviations of the support (0 where none is outside). per_mode: for every mode the share of its
+    boundary's length onto which an outside, near sample projects. coverage: the least of per_mode.
+    """
+
+    outside: float
+    near: float
+    coverage: float
+    per_mode: list[float]
+
+
+def boundary_report(points: ArrayLike | Tensor, support: Support, bins: int = 64) -> BoundaryReport:
+    """Measure samples (n, 2), n > 0, against the support that they should surround.
+
+    Every outline is cut into `bins` cells of equal length. A sample covers the one cell that holds the
+    boundary point nearest to it; cells whose middle lies inside another mode are no boundary of the union and
+    left out.
+    """
+    points = _as_points(points)
+    outside, distance = support.outside(points), support.distance(points)
+    near = outside & (distance <= 3 * support.noise)
+    outlines = [(m, outline) for m, mode in enumerate(support.modes) for outline in mode.outlines]
+    shares, distances = zip(*(outline.project(points[near]) for _, outline in outlines), strict=True)
+    nearest = np.argmin(distances, axis=0)
+
+    covered, total = np.zeros(len(support.modes)), np.zeros(len(support.modes))
+    for i, (m, outline) in enumerate(outlines):
+        exposed = support.exposed(m, outline.at((np.arange(bins) + 0.5) / bins))
+        hit = np.zeros(bins, dtype=bool)
+        hit[(shares[i][nearest == i] * bins).astype(int) % bins] = True
+        covered[m] += outline.length * np.mean(hit & exposed)
+        total[m] += outline.length * np.mean(exposed)
+    per_mode = (covered / total).tolist()
+    return BoundaryReport(
+        outside=float(outside.mean()),
+        near=float(near.sum() / max(1, outside.sum())),
+        coverage=min(per_mode),
+        per_mode=per_mode,
+    )
+
+
+def _as_points(points: ArrayLike | Tensor) -> Floats:
+    return torch.as_tensor(points).detach().cpu().double().numpy()
+
+
+def _norm(vectors: Floats) -> Floats:
+    return np.asarray(np.hypot(vectors[:, 0], vectors[:, 1]))

@@ -1,0 +1,59 @@
+"""The contract that OMASGAN, every peer and every floor obeys."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from omasgan.data.dataset import Spec
+from omasgan.stages.stage import Workspace
+
+
+class Detector(ABC):
+    """Learns from normal samples alone and scores any sample by itself: higher is more anomalous.
+
+    spec: the shape of a sample. workspace: device, seed, and where checkpoints and records go.
+    """
+
+    main_term: ClassVar[str] = "score"
+    """Which of `terms` is the detector's score."""
+
+    def __init__(self, spec: Spec, workspace: Workspace) -> None:
+        self.spec = spec
+        self.workspace = workspace
+
+    @abstractmethod
+    def fit(self, train: Tensor) -> None:
+        """Learn from samples of the normal class: uint8 (n, C, H, W), or float32 rows (n, k).
+
+        No label and no test sample reaches this method. Raises UserError where training diverges.
+        """
+
+    @abstractmethod
+    def terms(self, x: Tensor) -> dict[str, Tensor]:
+        """Named raw scores of x (n, ...), each float64 (n,): no scaling that looks at the rest of the batch."""
+
+    def score(self, x: Tensor) -> Tensor:
+        """The anomaly score of x (n, ...); float64 (n,)."""
+        return self.terms(x)[self.main_term]
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]:
+        """All that `fit` learned, as tensors and plain types."""
+
+    @abstractmethod
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take what `state_dict` gave. Raises RuntimeError or KeyError where it does not fit."""
+
+
+SCORING_BATCH = 500
+
+
+@torch.inference_mode()
+def in_batches(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """`function` of x (n, ...), a few hundred samples at a time; float64 (n,) on the CPU."""
+    return torch.cat([function(part).to("cpu", torch.float64) for part in torch.split(x, SCORING_BATCH)])

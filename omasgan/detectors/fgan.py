@@ -1,0 +1,113 @@
+"""The base f-GAN alone: Task 1, scored by its discriminator."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from omasgan.architectures.base import Architecture
+from omasgan.data.augmentation import Augmentation
+from omasgan.data.batches import Batches, Scaling
+from omasgan.data.dataset import Spec
+from omasgan.detectors.base import Detector, in_batches
+from omasgan.divergences import Divergence
+from omasgan.errors import UserError
+from omasgan.seeding import seeded, stream
+from omasgan.settings import Budget, Optimisation
+from omasgan.stages import task1
+from omasgan.stages.stage import Recipe, Workspace, frozen
+
+
+class FGAN(Detector):
+    """G and D of eq. (1)-(2); the score is -T_D(x)."""
+
+    main_term: ClassVar[str] = "task1"
+
+    def __init__(
+        self,
+        spec: Spec,
+        workspace: Workspace,
+        divergence: Divergence,
+        architecture: Architecture,
+        augmentation: Augmentation,
+        optimisation: Optimisation,
+        budget: Budget,
+    ) -> None:
+        super().__init__(spec, workspace)
+        if augmentation.images_only and not spec.is_image:
+            raise UserError(
+                f"augmentation {type(augmentation).__name__} is for images, the data are rows: use augmentation=none"
+            )
+        self.architecture = architecture
+        self.augmentation = augmentation
+        self.recipe = Recipe(architecture.latent, divergence, optimisation, budget)
+        self.G = self.make("G", architecture.generator)
+        self.D = self.make("D", architecture.discriminator)
+
+    def fit(self, train: Tensor) -> None:
+        """See `Detector`."""
+        self.train_task1(self.batches(train))
+
+    def terms(self, x: Tensor) -> dict[str, Tensor]:
+        """See `Detector`: task1 = -T_D(x)."""
+        return {"task1": -self.recipe.divergence.activation(self.outputs(self.D, x))}
+
+    def generators(self) -> dict[str, nn.Module]:
+        """The trained generators by the paper's names."""
+        return {"G": self.G}
+
+    def samples(self, n: int, scaled: bool = False) -> dict[str, Tensor]:
+        """Of every generator n samples (n, *shape), always the same: in the data's units, or in the networks' range."""
+        random = stream(self.workspace.seed, "samples", self.workspace.device)
+        z = torch.randn(n, self.architecture.latent, generator=random, device=self.workspace.device)
+        with torch.inference_mode():
+            made = {name: generator.eval()(z).cpu() for name, generator in self.generators().items()}
+        return made if scaled else {name: self.scaling.invert(x) for name, x in made.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """See `Detector`."""
+        return {
+            "scaling": self.scaling.state_dict(),
+            "networks": {name: network.state_dict() for name, network in self.networks().items()},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """See `Detector`."""
+        self.scaling = Scaling.from_state_dict(state["scaling"])
+        for name, network in self.networks().items():
+            network.load_state_dict(state["networks"][name])
+            frozen(network)
+
+    def networks(self) -> dict[str, nn.Module]:
+        """All networks that the detector keeps."""
+        return {"G": self.G, "D": self.D}
+
+    def make(self, name: str, build: Callable[[tuple[int, ...]], nn.Module]) -> nn.Module:
+        """A fresh network for the data's shape, its weights drawn from a stream of its own."""
+        with seeded(self.workspace.seed, f"weights of {name}"):
+            network = build(self.spec.shape)
+        # Convolutions run fastest on images whose channels lie next to each other; other layers do not care.
+        return network.to(device=self.workspace.device).to(memory_format=torch.channels_last)
+
+    def batches(self, train: Tensor) -> Batches:
+        """The training samples on the device; fixes the scaling."""
+        batch = self.recipe.budget.batch
+        if batch > len(train):
+            raise UserError(f"budget.batch is {batch}, but there are {len(train)} training normals: make it smaller")
+        self.scaling = Scaling(train)
+        return Batches(train, self.scaling, self.augmentation, self.workspace.device)
+
+    def train_task1(self, batches: Batches) -> None:
+        """Task 1: afterwards G is the averaged generator, and G and D are frozen."""
+        G_average = frozen(copy.deepcopy(self.G))
+        task1.train(self.G, self.D, G_average, batches, self.recipe, self.workspace)
+        self.G = G_average
+        frozen(self.D)
+
+    def outputs(self, network: nn.Module, x: Tensor) -> Tensor:
+        """V(x) of samples in the data's units; float64 (n,)."""
+        return in_batches(lambda part: network(self.scaling(part.to(self.workspace.device))), x)

@@ -1,0 +1,134 @@
+"""OMASGAN: the four stages in a row, and the score of eq. (8)."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from omasgan.architectures.base import Architecture
+from omasgan.data.augmentation import Augmentation
+from omasgan.data.batches import Batches
+from omasgan.data.dataset import Spec
+from omasgan.detectors.fgan import FGAN
+from omasgan.divergences import Divergence
+from omasgan.seeding import stream
+from omasgan.settings import Boundary, Budget, Inference, Optimisation, Retraining
+from omasgan.stages import anomaly, task2, task3
+from omasgan.stages.stage import Workspace, frozen
+
+CALIBRATION_SAMPLES = 10_000
+"""Training normals, at most, that fix the scale of the two parts of the score."""
+
+
+class OMASGAN(FGAN):
+    """Tasks 1 to 3 and J; terms: task1 = -T_D, task3 = -T_C, j = J, divergence = f_D(G', delta_x), full = eq. (8)."""
+
+    main_term: ClassVar[str] = "full"
+
+    def __init__(
+        self,
+        spec: Spec,
+        workspace: Workspace,
+        divergence: Divergence,
+        architecture: Architecture,
+        augmentation: Augmentation,
+        optimisation: Optimisation,
+        budget: Budget,
+        boundary: Boundary,
+        retraining: Retraining,
+        inference: Inference,
+    ) -> None:
+        super().__init__(spec, workspace, divergence, architecture, augmentation, optimisation, budget)
+        self.boundary = boundary
+        self.retraining = retraining
+        self.inference = inference
+        # What a checkpoint is loaded into; `fit` replaces all but J by copies of what Task 1 trained.
+        self.B, self.G_new, self.C = (copy.deepcopy(network) for network in (self.G, self.G, self.D))
+        self.J = self.make("J", architecture.discriminator)
+
+    def fit(self, train: Tensor) -> None:
+        """See `Detector`."""
+        batches = self.batches(train)
+        self.train_task1(batches)
+        self.train_task2(batches)
+        self.train_task3(batches)
+        anomaly.train(self.J, self.G_new, self.B, batches, self.inference.delta, self.recipe, self.workspace)
+        frozen(self.J)
+        self.calibrate(train)
+
+    def train_task2(self, batches: Batches) -> None:
+        """Task 2: afterwards B is the averaged boundary generator, frozen."""
+        self.B = frozen(copy.deepcopy(self.G))
+        if not self.boundary.trained:
+            return
+        B = trainable(copy.deepcopy(self.G))
+        start_fresh = self.boundary.critic_start == "fresh"
+        C = self.make("C of Task 2", self.architecture.discriminator) if start_fresh else copy.deepcopy(self.D)
+        task2.train(B, trainable(C), self.B, self.G, batches, self.boundary, self.recipe, self.workspace)
+
+    def train_task3(self, batches: Batches) -> None:
+        """Task 3: afterwards G' is the averaged retrained generator, and G' and C are frozen."""
+        self.G_new, self.C = frozen(copy.deepcopy(self.G)), trainable(copy.deepcopy(self.D))
+        if self.retraining.trained:
+            G_new = trainable(copy.deepcopy(self.G))
+            task3.train(
+                G_new, self.C, self.G_new, self.G, self.B, batches, self.retraining, self.recipe, self.workspace
+            )
+        frozen(self.C)
+
+    def calibrate(self, train: Tensor) -> None:
+        """Fix mean and deviation of both parts of eq. (8) over training normals, so that lambda means something."""
+        chosen = torch.randperm(len(train), generator=stream(self.workspace.seed, "calibration", torch.device("cpu")))
+        parts = self.parts(train[chosen[:CALIBRATION_SAMPLES]])
+        self.scales = {name: (float(part.mean()), float(part.std())) for name, part in parts.items()}
+
+    def parts(self, x: Tensor) -> dict[str, Tensor]:
+        """The two parts of eq. (8) before they are put on one scale, each float64 (n,)."""
+        divergence, v_J, v_C = self.recipe.divergence, self.outputs(self.J, x), self.outputs(self.C, x)
+        j = v_J.sigmoid() if self.inference.j_scale == "probability" else v_J
+        variational = self.inference.divergence_term == "variational"
+        return {
+            "j": j,
+            "divergence": -(divergence.activation if variational else divergence.conjugate_of_activation)(v_C),
+        }
+
+    def terms(self, x: Tensor) -> dict[str, Tensor]:
+        """See `Detector` and this class."""
+        parts = self.parts(x)
+        scaled = {name: (parts[name] - mean) / max(deviation, TINY) for name, (mean, deviation) in self.scales.items()}
+        return {
+            **super().terms(x),
+            "task3": -self.recipe.divergence.activation(self.outputs(self.C, x)),
+            **parts,
+            "full": scaled["j"] + self.inference.lambda_ * scaled["divergence"],
+        }
+
+    def generators(self) -> dict[str, nn.Module]:
+        """The trained generators by the paper's names."""
+        return {"G": self.G, "B": self.B, "G'": self.G_new}
+
+    def networks(self) -> dict[str, nn.Module]:
+        """All networks that the detector keeps."""
+        return {**super().networks(), "B": self.B, "G'": self.G_new, "C": self.C, "J": self.J}
+
+    def state_dict(self) -> dict[str, Any]:
+        """See `Detector`."""
+        return {**super().state_dict(), "scales": {name: list(scale) for name, scale in self.scales.items()}}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """See `Detector`."""
+        super().load_state_dict(state)
+        self.scales = {name: (mean, deviation) for name, (mean, deviation) in state["scales"].items()}
+
+
+TINY = 1e-12
+"""Stands in for the deviation of a part that is the same for all training normals."""
+
+
+def trainable(network: nn.Module) -> nn.Module:
+    """The network in training mode, with gradients."""
+    return network.train().requires_grad_(True)

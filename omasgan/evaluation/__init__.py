@@ -1,0 +1,1 @@
+"""Scores first, metrics from scores, plots from both."""

@@ -1,0 +1,270 @@
+"""Figures of scores, samples and training, each made from data and returned; nothing here draws on a screen.
+
+They are built from matplotlib's objects without pyplot: no global state, so parallel jobs cannot mix figures.
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+from sklearn.metrics import precision_recall_curve, roc_curve
+from torch import Tensor
+from torchvision.utils import make_grid
+
+from omasgan.evaluation.metrics import auprc, auroc
+from omasgan.evaluation.scores import ScoreTable
+from omasgan.files import write_atomically
+
+Array = NDArray[Any]
+Curve = tuple[Sequence[int], Sequence[float]]  # steps and the values at them
+
+# What has one meaning has one colour in every figure (Okabe and Ito's, which the colour-blind tell apart).
+COLOURS = {
+    "normal": "#0072B2",
+    "abnormal": "#D55E00",
+    "G": "#56B4E9",
+    "B": "#CC79A7",
+    "G'": "#009E73",
+}
+# For everything else colours of Paul Tol's that are none of the above; the second is D's beside G, and so on.
+_SERIES = ("#332288", "#DDAA33", "#882255", "#117733", "#222222", "#88CCEE", "#999933")
+_DASHES = ("-", "-", "--", "-.")
+_MARKERS = "oDs^vPX"
+_GREY = "#888888"
+# From white to the grey on which the normal and the abnormal colour still stand out.
+_SCORE_MAP = LinearSegmentedColormap.from_list("score", ["#ffffff", "#b0b0b0"])
+_TEXT = 9
+_SMALL = 8
+_GRID_SIDE = 6
+_FIELD_SIDE = 150
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a PNG, whole or not at all. UserError where the disk refuses."""
+    write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=120, bbox_inches="tight"))
+
+
+def score_histograms(table: ScoreTable) -> Figure:
+    """The normal and the abnormal scores' densities, a panel a term, less each class's outer hundredth."""
+    figure, axes = _figure(math.ceil(len(table.terms) / 3), min(len(table.terms), 3), (3.4, 2.5))
+    for ax in axes.flat[len(table.terms) :]:
+        ax.remove()
+    for ax, (name, scores) in zip(axes.flat, table.terms.items(), strict=False):
+        classes = {"normal": scores[~table.label], "abnormal": scores[table.label]}
+        bins = np.linspace(*_inner_range(*classes.values()), 41)
+        for kind, members in classes.items():
+            ax.hist(members, bins, density=True, alpha=0.55, color=COLOURS[kind], label=kind)
+        ax.set_title(f"{name}\nAUROC {auroc(table.label, scores):.3f}", fontsize=_TEXT)
+        ax.set_yticks([])
+    figure.supxlabel("anomaly score", fontsize=_TEXT)
+    figure.supylabel("density", fontsize=_TEXT)
+    handles, names = axes.flat[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=2, frameon=False, fontsize=_TEXT)
+    return figure
+
+
+def roc_curves(table: ScoreTable) -> Figure:
+    """Every term's ROC curve in one square, with the diagonal of random scores."""
+    figure, ax = _unit_square("false-positive rate", "true-positive rate")
+    for (name, scores), style in zip(table.terms.items(), _line_styles(), strict=False):
+        flagged_normal, flagged_abnormal, _ = roc_curve(table.label, scores)
+        ax.plot(flagged_normal, flagged_abnormal, label=f"{auroc(table.label, scores):.3f}  {name}", **style)
+    ax.plot([0, 1], [0, 1], "--", color=_GREY, linewidth=1, label="0.500  random scores")
+    _legend_beside(ax, "AUROC")
+    return figure
+
+
+def pr_curves(table: ScoreTable) -> Figure:
+    """Every term's precision-recall curve in one square, with the prevalence, which random scores get."""
+    figure, ax = _unit_square("recall", "precision")
+    for (name, scores), style in zip(table.terms.items(), _line_styles(), strict=False):
+        precision, recall, _ = precision_recall_curve(table.label, scores)
+        label = f"{auprc(table.label, scores):.3f}  {name}"
+        ax.plot(recall, precision, drawstyle="steps-post", label=label, **style)
+    prevalence = float(table.label.mean())
+    ax.axhline(prevalence, linestyle="--", color=_GREY, linewidth=1, label=f"{prevalence:.3f}  prevalence")
+    _legend_beside(ax, "average precision")
+    return figure
+
+
+def sample_grid(images: Mapping[str, Tensor]) -> Figure:
+    """The first 36 images of each source, (n, 1 or 3, H, W) in [-1, 1], a panel a source."""
+    figure, axes = _figure(1, len(images), (3.2, 3.5))
+    for ax, (name, x) in zip(axes.flat, images.items(), strict=True):
+        shown = x[: _GRID_SIDE**2].float().cpu()
+        tiled = make_grid(shown, _GRID_SIDE, padding=1, normalize=True, value_range=(-1, 1), pad_value=1)
+        ax.imshow(tiled.permute(1, 2, 0).numpy(), interpolation="nearest")
+        ax.set_title(name, fontsize=_TEXT + 2)
+        ax.set_axis_off()
+    return figure
+
+
+def loss_curves(history: Mapping[str, Mapping[str, Curve]]) -> Figure:
+    """A row a stage of stage -> curve -> (steps, values); curves named 'panel/name' share that panel.
+
+    A long curve is pale under its running mean; positive values over two decades get a logarithmic scale.
+    """
+    stages = {stage: _by_panel(curves) for stage, curves in history.items()}
+    figure, axes = _figure(len(stages), max(map(len, stages.values())), (3.6, 2.3))
+    for row, (stage, panels) in zip(axes, stages.items(), strict=True):
+        for ax in row[len(panels) :]:
+            ax.remove()
+        for ax, (panel, curves) in zip(row, panels.items(), strict=False):
+            for (name, (steps, values)), colour in zip(curves.items(), cycle(_SERIES), strict=False):
+                _plot_smoothed(ax, steps, values, name, COLOURS.get(name, colour))
+            if _spans_decades(np.concatenate([values for _, values in curves.values()])):
+                ax.set_yscale("log")
+            ax.set_title(f"{stage}: {panel}", fontsize=_TEXT)
+            ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+            if list(curves) != [panel]:
+                _legend(ax, fontsize=_SMALL)
+    figure.supxlabel("step", fontsize=_TEXT)
+    return figure
+
+
+def plane(
+    data: Tensor,
+    samples: Mapping[str, Tensor],
+    score_field: Callable[[Tensor], Tensor | Array],
+    anomalies: Tensor | None = None,
+) -> Figure:
+    """The method on data of the plane: where G, B and G' put samples (left), how every place scores (right).
+
+    data (n, 2), samples (m, 2) of each generator, anomalies (k, 2), on the CPU; score_field: (p, 2) -> (p,).
+    """
+    generators = {"normal": data, **samples}
+    known = {"normal": data} if anomalies is None else {"normal": data, "abnormal": anomalies}
+    columns = zip(*(x.T for x in [*generators.values(), *known.values()]), strict=True)
+    xs, ys = (torch.linspace(*_inner_range(*column, margin=0.15), _FIELD_SIDE) for column in columns)
+    scores = np.asarray(score_field(torch.cartesian_prod(xs, ys)), dtype=float).reshape(len(xs), len(ys)).T
+
+    figure, ((left, right),) = _figure(1, 2, (4.6, 4.2))
+    levels = MaxNLocator(12).tick_values(*_inner_range(scores))
+    field = right.contourf(xs, ys, scores, levels, cmap=_SCORE_MAP, extend="both")
+    figure.colorbar(field, ax=right, shrink=0.75).ax.tick_params(labelsize=_SMALL)
+    for ax, shown, title in (
+        (left, generators, "normal data and generators"),
+        (right, known, "anomaly score"),
+    ):
+        for name, x in shown.items():
+            ax.scatter(*x.T, s=9, alpha=0.8, linewidths=0, color=COLOURS[name], label=name)
+        ax.set(aspect="equal", xlim=(float(xs[0]), float(xs[-1])), ylim=(float(ys[0]), float(ys[-1])))
+        ax.set_title(title, fontsize=_TEXT)
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.06), "ncols": len(shown)}
+        _legend(ax, markerscale=3, handletextpad=0, **below)
+    return figure
+
+
+def bar_comparison(
+    rows: Mapping[str, Mapping[str, float]], floors: Collection[str] = (), metric: str = "AUROC"
+) -> Figure:
+    """A dot for each column (a method) in each row (a class); the legend has the mean over the rows.
+
+    The columns named in `floors`, which the others are to beat, are small, hollow and grey.
+    """
+    columns = list(dict.fromkeys(column for row in rows.values() for column in row))
+    figure, ((ax,),) = _figure(1, 1, (8.5, 0.8 + max(0.42 * len(rows), 0.2 * len(columns))))
+    offsets = np.linspace(-0.3, 0.3, len(columns) + 2)[1:-1]
+    colours = cycle(_SERIES)
+    for column, offset, marker in zip(columns, offsets, cycle(_MARKERS), strict=False):
+        found = [(row[column], place + offset) for place, row in enumerate(rows.values()) if column in row]
+        label = f"{np.mean([value for value, _ in found]):.3f}  {column}"
+        if len(found) < len(rows):
+            label += f" ({len(found)} of {len(rows)})"
+        if column in floors:
+            style = {"s": 16, "facecolor": "none", "edgecolor": _GREY, "linewidth": 0.8}
+        else:
+            style = {"s": 30, "color": next(colours)}
+        ax.scatter(*zip(*found, strict=True), marker=marker, label=label, zorder=3, **style)
+    for place in range(0, len(rows), 2):
+        ax.axhspan(place - 0.5, place + 0.5, color="#f4f4f4", linewidth=0)
+    ax.set_yticks(range(len(rows)), labels=[_wrapped(name) for name in rows], parse_math=False)
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    ax.set_xlabel(metric)
+    ax.grid(visible=False, axis="y")
+    _legend_beside(ax, "mean")
+    return figure
+
+
+def _figure(rows: int, columns: int, panel: tuple[float, float]) -> tuple[Figure, Any]:
+    """The one style of all figures: (rows, columns) axes in an array, each of `panel` inches."""
+    width, height = panel
+    figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for ax in axes.flat:
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.spines[["left", "bottom"]].set_color(_GREY)
+        ax.tick_params(which="both", labelsize=_SMALL, color=_GREY)
+        ax.grid(color="#e6e6e6", linewidth=0.6)
+        ax.set_axisbelow(True)
+        ax.xaxis.label.set_size(_TEXT)
+        ax.yaxis.label.set_size(_TEXT)
+    return figure, axes
+
+
+def _unit_square(x_label: str, y_label: str) -> tuple[Figure, Axes]:
+    figure, ((ax,),) = _figure(1, 1, (7.2, 3.8))
+    ax.set(xlim=(0, 1), ylim=(0, 1.01), aspect="equal", xlabel=x_label, ylabel=y_label)
+    return figure, ax
+
+
+def _legend(ax: Axes, **options: Any) -> None:
+    ax.legend(**{"frameon": False, "fontsize": _TEXT, "title_fontsize": _TEXT, **options})
+
+
+def _legend_beside(ax: Axes, title: str) -> None:
+    _legend(ax, title=title, loc="upper left", bbox_to_anchor=(1.02, 1.03), alignment="left")
+
+
+def _line_styles() -> Iterator[dict[str, Any]]:
+    """Colour and dash without end; the dash tells apart what the colour does not."""
+    for colour, dash in zip(cycle(_SERIES), cycle(_DASHES), strict=False):
+        yield {"color": colour, "linestyle": dash, "linewidth": 1.5}
+
+
+def _inner_range(*groups: Any, margin: float = 0.0) -> tuple[float, float]:
+    """Where all but the outer hundredth of every group lie, widened by a share of it; never empty."""
+    ends = np.array([np.quantile(group, [0.005, 0.995]) for group in groups])
+    low, high = ends[:, 0].min(), ends[:, 1].max()
+    # A saturated score is constant but for its last digits, a range without room for forty bins.
+    widening = margin * (high - low) + (1e-9 * max(abs(low), abs(high)) or 1.0)
+    return float(low - widening), float(high + widening)
+
+
+def _by_panel(curves: Mapping[str, Curve]) -> dict[str, dict[str, tuple[Array, Array]]]:
+    panels: dict[str, dict[str, tuple[Array, Array]]] = {}
+    for full_name, (steps, values) in curves.items():
+        panel, _, name = full_name.rpartition("/")
+        panels.setdefault(panel or name, {})[name] = np.asarray(steps), np.asarray(values, dtype=float)
+    return panels
+
+
+def _plot_smoothed(ax: Axes, steps: Array, values: Array, name: str, colour: str) -> None:
+    window = len(values) // 50
+    if window < 4:
+        ax.plot(steps, values, color=colour, linewidth=1.2, label=name)
+        return
+    mean = np.convolve(values, np.full(window, 1 / window), mode="valid")
+    ax.plot(steps, values, color=colour, linewidth=0.5, alpha=0.25)
+    ax.plot(steps[window - 1 :], mean, color=colour, linewidth=1.2, label=name)
+
+
+def _spans_decades(values: Array) -> bool:
+    finite = values[np.isfinite(values)]
+    return len(finite) > 0 and finite.min() > 0 and finite.max() > 100 * finite.min()
+
+
+def _wrapped(name: str) -> str:
+    return "\n".join(textwrap.wrap(name, 26, max_lines=3, placeholder=" …"))

@@ -1,0 +1,204 @@
+"""One run: data, training, scores, metrics and plots in one folder; the abnormal class is touched at its end alone."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import traceback
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import OmegaConf
+
+from omasgan import build, checkpoint
+from omasgan import config as configuration
+from omasgan.data.dataset import Dataset
+from omasgan.data.protocols import IndexSplit, Protocol
+from omasgan.detectors.base import Detector
+from omasgan.detectors.fgan import FGAN
+from omasgan.errors import UserError
+from omasgan.evaluation import plots
+from omasgan.evaluation.scores import ScoreTable, metrics_of
+from omasgan.files import make_folder, write_json, write_text
+from omasgan.provenance import provenance
+from omasgan.tracking import Identity, Record, history, open_record
+
+log = logging.getLogger("omasgan")
+
+Metrics = dict[str, dict[str, float]]
+"""Term -> metric -> value; empty where the test split has no anomalies, or nothing else."""
+
+GRID_SAMPLES = 36
+PLANE_SAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run's place and configuration (checked and resolved); `choices` are the chosen group options by group."""
+
+    config: Mapping[str, Any]
+    identity: str
+    choices: Mapping[str, str]
+    folder: Path
+
+    @property
+    def wandb(self) -> Identity:
+        """How W&B lists the run: everything from the science keys."""
+        names = [self.choices[group] for group in ("dataset", "protocol", "detector", "architecture", "divergence")]
+        ablation = self.choices["ablation"]
+        which = configuration.class_folder(self.config["protocol"])
+        seed = f"seed_{self.config['seed']}"
+        dataset, protocol, detector = names[:3]
+        return Identity(
+            name=" ".join(part for part in (dataset, protocol, detector, which, seed) if part),
+            group=f"{dataset}_{protocol}_{detector}-{self.identity}",
+            job_type=detector if ablation == "none" else f"{detector}_{ablation}",
+            tags=tuple(part for part in (*names, which, seed, ablation) if part and part != "none"),
+        )
+
+
+def run(job: Job, dataset: Dataset, protocol: Protocol) -> Metrics:
+    """Train and evaluate; the metrics of every term and floor. A finished run is read back, not run again.
+
+    An interrupted one goes on from its last checkpoint. Raises UserError where the folder belongs to another
+    configuration, where training diverges, and for all that is wrong with data or disk; `failed.json` then says so.
+    """
+    done = job.folder / "metrics.json"
+    _claim(job)
+    if done.exists():
+        log.info("finished before: %s", job.folder)
+        return finished_metrics(done)
+    failed = job.folder / "failed.json"
+    try:
+        with open_record(job.folder, job.wandb, dict(job.config), build.logger(job.config)) as record:
+            metrics = _run(job, dataset, protocol, record)
+        failed.unlink(missing_ok=True)
+    except Exception as error:
+        with suppress(UserError):
+            write_json(failed, {"error": str(error), "traceback": traceback.format_exc()})
+        raise
+    return metrics
+
+
+def finished_metrics(path: Path) -> Metrics:
+    """The metrics of every term in a run's metrics.json. Raises UserError where it is damaged."""
+    try:
+        metrics: Metrics = json.loads(path.read_text())["metrics"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(f"{path} is damaged: delete it, and the run's scores are made again") from None
+    return metrics
+
+
+def _claim(job: Job) -> None:
+    """Write the run's record before its first step, or make sure that the folder holds this very configuration."""
+    record = job.folder / "run.json"
+    if record.exists():
+        try:
+            found = json.loads(record.read_text())["identity"]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise UserError(f"{record} is damaged: choose another folder, or delete this one") from None
+        if found != job.identity:
+            raise UserError(
+                f"{job.folder} holds a run of another configuration ({found}, this one is {job.identity}): "
+                f"leave out hydra.run.dir, choose another folder, or delete this one"
+            )
+        return
+    make_folder(job.folder / "checkpoints")
+    write_text(job.folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(dict(job.config))))
+    write_json(record, {"identity": job.identity, "choices": dict(job.choices), **provenance()})
+
+
+def _run(job: Job, dataset: Dataset, protocol: Protocol, record: Record) -> Metrics:
+    split = protocol.split(dataset.train.y, dataset.test.y, dataset.class_names)
+    normals = dataset.train.x[split.train]
+    workspace = build.workspace(job.config, job.folder, record)
+
+    started = time.monotonic()
+    detector = build.detector(job.config["detector"], dataset.spec, workspace)
+    detector.fit(normals)
+    seconds = {"fit": time.monotonic() - started}
+
+    started = time.monotonic()
+    own_terms = detector.terms(dataset.test.x[split.test])
+    seconds["score"] = time.monotonic() - started
+    normal_scores = own_terms[detector.main_term][~split.abnormal]
+    state = {"shape": list(dataset.spec.shape), "normal_scores": normal_scores, "detector": detector.state_dict()}
+    checkpoint.save(job.folder / "detector.pt", "detector", state)
+
+    # A detector of one term is called by its own name, as the floors are.
+    terms = {job.choices["detector"] if name == "score" else name: term for name, term in own_terms.items()}
+    started = time.monotonic()
+    for name, node in job.config["floors"].items():
+        floor = build.detector(node, dataset.spec, workspace)
+        floor.fit(normals)
+        terms[name] = floor.score(dataset.test.x[split.test])
+    seconds["floors"] = time.monotonic() - started
+
+    table = score_table(dataset, split, terms)
+    table.save(job.folder / "scores.npz")
+    both = bool(split.abnormal.any()) and not bool(split.abnormal.all())
+    metrics = metrics_of(table, seed=job.config["seed"]) if both else {}
+    _draw(job, dataset, split, detector, table, metrics, record)
+    _mirror(metrics, record)
+    write_json(job.folder / "metrics.json", {"metrics": metrics, "seconds": seconds})
+    return metrics
+
+
+def score_table(dataset: Dataset, split: IndexSplit, terms: Mapping[str, torch.Tensor]) -> ScoreTable:
+    """All scores of the test split, with what they are compared to."""
+    chosen = split.test.tolist()
+    return ScoreTable(
+        index=split.test.numpy(),
+        class_index=dataset.test.y[split.test].numpy(),
+        label=split.abnormal.numpy(),
+        terms={name: term.numpy() for name, term in terms.items()},
+        class_names=dataset.class_names,
+        names=tuple(dataset.test.names[i] for i in chosen) if dataset.test.names else (),
+    )
+
+
+def _draw(
+    job: Job,
+    dataset: Dataset,
+    split: IndexSplit,
+    detector: Detector,
+    table: ScoreTable,
+    metrics: Metrics,
+    record: Record,
+) -> None:
+    folder = job.folder / "plots"
+    make_folder(folder)
+    figures = {}
+    if metrics:
+        figures["score_histograms"] = plots.score_histograms(table)
+        figures["roc_curves"] = plots.roc_curves(table)
+        figures["pr_curves"] = plots.pr_curves(table)
+    curves = history(job.folder)
+    if curves:
+        figures["loss_curves"] = plots.loss_curves(curves)
+    if isinstance(detector, FGAN) and dataset.spec.is_image:
+        real = detector.scaling(dataset.train.x[split.train[:GRID_SAMPLES]])
+        figures["samples"] = plots.sample_grid({"real": real, **detector.samples(GRID_SAMPLES, scaled=True)})
+    elif isinstance(detector, FGAN) and dataset.spec.shape == (2,):
+        figures["plane"] = plots.plane(
+            dataset.train.x[split.train[:PLANE_SAMPLES]],
+            detector.samples(PLANE_SAMPLES),
+            detector.score,
+            dataset.test.x[split.test[split.abnormal]][:PLANE_SAMPLES],
+        )
+    for name, figure in figures.items():
+        path = folder / f"{name}.png"
+        plots.save(figure, path)
+        record.picture(name, path)
+
+
+def _mirror(metrics: Metrics, record: Record) -> None:
+    """AUROC and AUPRC of every term, as W&B's summary and as its ablation table."""
+    columns = ["auroc", "auroc_low", "auroc_high", "auprc", "auprc_balanced", "fpr95", "prevalence"]
+    record.table("ablation", ["term", *columns], [[term, *(m[c] for c in columns)] for term, m in metrics.items()])
+    record.summary({f"{term}/{name}": m[name] for term, m in metrics.items() for name in ("auroc", "auprc")})

@@ -1,0 +1,124 @@
+"""The numbers of the method, a class for each configuration group; what a value may be is said in its type alone.
+
+`omasgan.config` checks these annotations (and those of every other `_target_`) before anything is built.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from omasgan.validation import Range
+
+Positive = Annotated[float, Range(above=0)]
+NonNegative = Annotated[float, Range(low=0)]
+Fraction = Annotated[float, Range(low=0, high=1)]
+Share = Annotated[float, Range(above=0, high=1)]
+Decay = Annotated[float, Range(low=0, below=1)]
+Count = Annotated[int, Range(low=1)]
+Steps = Annotated[int, Range(low=0)]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long to train, and nothing else: a smaller budget never changes the method.
+
+    task1, task2, task3, j: steps of a stage's generator (of J in the last). batch: samples a step.
+    """
+
+    task1: Steps = 2000
+    task2: Steps = 600
+    task3: Steps = 1000
+    j: Steps = 400
+    batch: Annotated[int, Range(low=2)] = 128
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """How the networks of every stage are trained.
+
+    lr_generator, lr_discriminator: Adam's step size. beta1, beta2: Adam's decay rates. critic_steps: steps of the
+    critic a step of the generator. r1: weight gamma of the critic's gradient penalty gamma/2 ||grad V||^2 on either
+    side's samples (Mescheder et al. 2018), 0 for none. ema: decay of the running average of a generator's weights,
+    which is the generator that a stage hands on.
+    """
+
+    lr_generator: Positive = 2e-4
+    lr_discriminator: Positive = 2e-4
+    beta1: Decay = 0.0
+    beta2: Decay = 0.999
+    critic_steps: Count = 1
+    r1: NonNegative = 0.0
+    ema: Decay = 0.995
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """Eq. (3)-(5): how B is driven out of the support of G, and what holds it there.
+
+    trained: false leaves B where it starts, at G (an ablation).
+    critic: T in m(B, G) is 'cotrained' with B, or 'frozen' as it starts. critic_start: from Task 1's 'discriminator' or
+    'fresh'. reference: what B leaves, in m and in d alike: 'generated' samples G(z), or 'real' ones.
+    unit: what distances are measured in: 'raw' (as they are), 'sqrt_k' (over the root of the number of values of a
+    sample, so that one mu serves every image size) or 'spacing' (over the `quantile` of the data's own distance to G:
+    what is farther than that lies outside). norm: p of the l_p norm. squared: whether d enters squared.
+    neighbours: the dispersion is summed over so many nearest samples alone, null for all. mu, nu: weights of distance
+    and dispersion. N, Q: samples of B, and of the reference, a step.
+    """
+
+    trained: bool = True
+    critic: Literal["cotrained", "frozen"] = "cotrained"
+    critic_start: Literal["discriminator", "fresh"] = "discriminator"
+    reference: Literal["generated", "real"] = "generated"
+    unit: Literal["raw", "sqrt_k", "spacing"] = "spacing"
+    quantile: Share = 0.99
+    norm: Annotated[float, Range(low=1)] = 2.0
+    squared: bool = True
+    neighbours: Count | None = 8
+    mu: NonNegative = 0.2
+    nu: NonNegative = 0.02
+    N: Annotated[int, Range(low=2)] = 256
+    Q: Count = 1024
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """Eq. (6): the weights of the data (alpha), of the boundary (beta) and of G's samples (gamma).
+
+    trained: false leaves G' and C where they start, at G and D (an ablation).
+    """
+
+    trained: bool = True
+    alpha: NonNegative = 0.3
+    beta: NonNegative = 0.7
+    gamma: NonNegative = 0.4
+
+
+@dataclass(frozen=True)
+class Inference:
+    """Eq. (7) and (8).
+
+    delta: share of the data among what J learns as normal, the rest is G'. lambda_: weight of the divergence term.
+    divergence_term: the reading of f_D(G', delta_x): 'variational' is -T_C(x), 'conjugate' is -f*(T_C(x)).
+    j_scale: J enters the sum as the 'probability' of eq. (8), or as its 'logit', which does not saturate.
+    """
+
+    delta: Fraction = 0.5
+    lambda_: NonNegative = 1.0
+    divergence_term: Literal["variational", "conjugate"] = "variational"
+    j_scale: Literal["probability", "logit"] = "logit"
+
+
+@dataclass(frozen=True)
+class LoggerSettings:
+    """Weights & Biases: its mode, where a run goes, and how long its server is waited for.
+
+    log_every: steps from one record to the next, in the run folder too. init_timeout, finish_timeout: seconds.
+    """
+
+    mode: Literal["offline", "online", "disabled"] = "offline"
+    project: str = "omasgan"
+    entity: str | None = None
+    log_every: Count = 20
+    init_timeout: Positive = 20.0
+    finish_timeout: Positive = 30.0

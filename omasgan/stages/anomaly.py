@@ -1,0 +1,46 @@
+"""The anomaly discriminator J, eq. (7): 1 on the boundary, 0 on the data and on G'."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from omasgan.data.batches import Batches
+from omasgan.losses import anomaly_loss, gradient_penalty
+from omasgan.stages.stage import Recipe, Stage, Workspace, adam, descend, gradient_norm
+
+
+def train(
+    J: nn.Module,
+    G_new: nn.Module,
+    B: nn.Module,
+    batches: Batches,
+    delta: float,
+    recipe: Recipe,
+    workspace: Workspace,
+) -> None:
+    """Train J in place; G' (`G_new`) and B are frozen.
+
+    Raises UserError where a loss is not finite.
+    """
+    optimisation, n = recipe.optimisation, recipe.budget.batch
+    adam_J = adam(J, optimisation.lr_discriminator, optimisation)
+    stage = Stage("j", recipe.budget.j, workspace, {"J": J}, {"adam_J": adam_J})
+
+    for _ in stage:
+        x = batches.draw(n, stage.random)
+        with workspace.autocast():
+            b, g_new = stage.sample(B, n, recipe.latent), stage.sample(G_new, n, recipe.latent)
+            v_b, v_x, v_g = (J(side).float() for side in (b, x, g_new))
+        loss_J = anomaly_loss(v_b, v_x, v_g, delta)
+        descend(loss_J + gradient_penalty(J, (x, b), optimisation.r1), adam_J)
+
+        if stage.due():
+            stage.record(
+                {
+                    "loss/J": loss_J,
+                    "J/boundary": v_b.sigmoid().mean(),
+                    "J/data": v_x.sigmoid().mean(),
+                    "J/G'": v_g.sigmoid().mean(),
+                    "gradient norm/J": gradient_norm(J),
+                }
+            )

@@ -1,0 +1,201 @@
+"""What the loops of all stages share: the order of steps, resuming, the record, and stopping when training diverged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam
+
+from omasgan import checkpoint
+from omasgan.divergences import Divergence
+from omasgan.errors import UserError
+from omasgan.seeding import stream
+from omasgan.settings import Budget, Optimisation
+from omasgan.terminal import progress
+from omasgan.tracking import Record, silent_record
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What all stages train with. latent: l, the length of z."""
+
+    latent: int
+    divergence: Divergence
+    optimisation: Optimisation
+    budget: Budget
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where and how a detector trains: device, seed, folder for checkpoints, record, arithmetic.
+
+    dtype: what convolutions compute in (autocast); None: float32 throughout. record_every: steps between two records.
+    checkpoint_every: steps between two checkpoints; a stage's end is always one.
+    """
+
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    seed: int = 0
+    folder: Path | None = None
+    record: Record = field(default_factory=silent_record)
+    dtype: torch.dtype | None = None
+    record_every: int = 20
+    checkpoint_every: int = 500
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """The arithmetic of one forward pass and its loss.
+
+        Opened anew every step on purpose: autocast caches the cast weights as long as it stays open, so a context
+        held across an optimiser's step would train stale copies.
+        """
+        if self.dtype is None:
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=self.dtype)
+
+
+class Stage:
+    """One stage's steps: iterate over it, and it resumes, records, checkpoints and finishes by itself.
+
+    networks: every network that the stage changes, by name, with running averages; optimisers likewise. `random` is the
+    stage's own stream, part of its checkpoint. After the loop the networks hold the trained (or restored) weights.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        steps: int,
+        workspace: Workspace,
+        networks: dict[str, nn.Module],
+        optimisers: dict[str, Adam],
+    ) -> None:
+        self.name = name
+        self.steps = steps
+        self.workspace = workspace
+        self.random = stream(workspace.seed, name, workspace.device)
+        self._networks, self._optimisers = networks, optimisers
+        self._latest: dict[str, float] = {}
+        self._step = 0
+
+    def __iter__(self) -> Iterator[int]:
+        """Yield 0 .. steps - 1, from the last checkpoint on.
+
+        Raises UserError where a recorded value is not finite, and where a checkpoint does not fit.
+        """
+        # Dropout draws from torch's global generator, so that is a stream of the stage's too.
+        with torch.random.fork_rng():
+            torch.manual_seed(self.random.initial_seed())
+            start = self._resume()
+            if start >= self.steps:
+                return
+            with progress(self.name, self.steps, start) as bar:
+                for step in range(start, self.steps):
+                    self._step = step
+                    yield step
+                    bar.update(step + 1, self._latest)
+                    if (step + 1) % self.workspace.checkpoint_every == 0 or step + 1 == self.steps:
+                        self._save(step + 1)
+
+    def latents(self, n: int, latent: int) -> Tensor:
+        """z ~ N(0, I_l), (n, l)."""
+        return torch.randn(n, latent, generator=self.random, device=self.workspace.device)
+
+    @torch.no_grad()
+    def sample(self, generator: nn.Module, n: int, latent: int) -> Tensor:
+        """N samples, (n, *shape), of a generator that is not trained in this pass."""
+        samples: Tensor = generator(self.latents(n, latent))
+        return samples
+
+    def due(self) -> bool:
+        """Whether this step is one that is recorded."""
+        return self._step % self.workspace.record_every == 0 or self._step == self.steps - 1
+
+    def record(self, values: Mapping[str, Tensor | float]) -> None:
+        """Record the scalars of this step, named 'panel/curve'; the only place where a step waits for the device."""
+        self._latest = {name: float(torch.as_tensor(value).detach()) for name, value in values.items()}
+        self.workspace.record.scalars(self.name, self._step + 1, self._latest)
+        for name, value in self._latest.items():
+            if not math.isfinite(value):
+                self.fail(f"{name} is {value}")
+
+    def check_collapse(self, samples: Tensor) -> None:
+        """Stop where a generator's batch (n, ...) has become one single sample."""
+        if float(samples.detach().float().flatten(1).std(dim=0).mean()) < COLLAPSED:
+            self.fail("the generator makes one single sample (collapse)")
+
+    def fail(self, reason: str) -> None:
+        """Stop the run: where, why, and what to try."""
+        raise UserError(
+            f"{self.name} diverged at step {self._step} of {self.steps}: {reason}; try lower "
+            f"optimisation.lr_generator and optimisation.lr_discriminator, another divergence, or optimisation.r1=1"
+        )
+
+    @property
+    def _path(self) -> Path | None:
+        folder = self.workspace.folder
+        return None if folder is None else folder / "checkpoints" / f"{self.name}.pt"
+
+    def _save(self, done: int) -> None:
+        if self._path is None:
+            return
+        for name, network in self._networks.items():
+            if not all(bool(weight.isfinite().all()) for weight in network.parameters()):
+                self.fail(f"{name} has weights that are not finite")
+        networks = {name: network.state_dict() for name, network in self._networks.items()}
+        optimisers = {name: optimiser.state_dict() for name, optimiser in self._optimisers.items()}
+        random = {"random": self.random.get_state(), "global_random": torch.get_rng_state()}
+        checkpoint.save(self._path, self.name, {"step": done, **random, **networks, **optimisers})
+
+    def _resume(self) -> int:
+        if self._path is None or not self._path.exists():
+            self.workspace.record.rewind(self.name, 0)
+            return 0
+        state = checkpoint.load(self._path, self.name, self.workspace.device)
+        checkpoint.restore(self._path, {**self._networks, **self._optimisers}, state)
+        self.random.set_state(state["random"].cpu())
+        torch.set_rng_state(state["global_random"].cpu())
+        self.workspace.record.rewind(self.name, state["step"])
+        return int(state["step"])
+
+
+COLLAPSED = 1e-4
+"""Mean deviation of a generator's outputs, in units of the scaled data, below which it makes one sample."""
+
+
+def adam(network: nn.Module, lr: float, optimisation: Optimisation) -> Adam:
+    """The optimiser of one network."""
+    return Adam(network.parameters(), lr=lr, betas=(optimisation.beta1, optimisation.beta2))
+
+
+def descend(loss: Tensor, optimiser: Adam) -> None:
+    """One step of one player; the gradients stay readable until its next step."""
+    optimiser.zero_grad(set_to_none=True)
+    torch.autograd.backward(loss)
+    optimiser.step()
+
+
+def gradient_norm(network: nn.Module) -> Tensor:
+    """Euclidean norm of the gradients of the last backward pass; scalar."""
+    return torch.nn.utils.get_total_norm([p.grad for p in network.parameters() if p.grad is not None])
+
+
+@torch.no_grad()
+def average(running: nn.Module, network: nn.Module, decay: float, step: int) -> None:
+    """Move the running average of a network's weights on by one step; its buffers are copied.
+
+    The decay warms up, so that the average forgets the initial weights however short the schedule is.
+    """
+    decay = min(decay, (1 + step) / (10 + step))
+    for mean, weight in zip(running.parameters(), network.parameters(), strict=True):
+        mean.lerp_(weight, 1 - decay)
+    for mean_buffer, buffer in zip(running.buffers(), network.buffers(), strict=True):
+        mean_buffer.copy_(buffer)
+
+
+def frozen(network: nn.Module) -> nn.Module:
+    """The network in eval mode with no gradient for its weights; gradients still pass through it to its input."""
+    return network.eval().requires_grad_(False)

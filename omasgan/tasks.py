@@ -1,0 +1,105 @@
+"""What the command can do: `task=run` trains and evaluates, `task=score` scores new samples with a finished run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
+
+from omasgan import build, checkpoint, pipeline, summary
+from omasgan import config as configuration
+from omasgan.data import arrays, folders
+from omasgan.data.dataset import Spec
+from omasgan.errors import UserError
+from omasgan.files import write_text
+from omasgan.pipeline import Job
+
+log = logging.getLogger("omasgan")
+
+
+def perform(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
+    """Do the configuration's task; `folder` is the run's."""
+    tasks = {"run": run, "score": score}
+    tasks[cfg.task](cfg, choices, folder)
+
+
+def run(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
+    """Train and evaluate on the protocol's class, or on each in turn, and print the table."""
+    config = configuration.check(cfg)
+    identity = configuration.identity(cfg)
+    dataset = build.dataset(config)
+    whole = build.protocol(config)
+    runs = {}
+    every = whole.classes(dataset.class_names)
+    for number, protocol in enumerate(every, 1):
+        node = {**config["protocol"], **(vars(protocol) if len(every) > 1 else {})}
+        name = configuration.class_folder(node)
+        if len(every) > 1:
+            log.info("%d of %d: %s", number, len(every), name.replace("_", " "))
+        place = folder / name if len(every) > 1 else folder
+        job = Job({**config, "protocol": node}, identity, choices, place)
+        runs[name.partition("_")[2] or choices["dataset"]] = pipeline.run(job, dataset, protocol)
+    row_name = configuration.class_folder({**config["protocol"], **vars(every[0])}).partition("_")[0] or "data"
+    if len(every) > 1:
+        summary.write(folder, runs, row_name, config["floors"])
+    if all(runs.values()):
+        print(summary.auroc_table(runs, row_name))
+        print(summary.verdict(runs, config["floors"]))
+    print(f"scores, metrics and plots: {folder}")
+
+
+def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
+    """Score a folder of images, or an array of samples, with a finished run; write a CSV with a row a sample.
+
+    `above` is the share of the run's normal test samples that score lower: 1 is more anomalous than all of them.
+    Raises UserError where run, input or output are missing or do not fit.
+    """
+    config = configuration.check(cfg)
+    for key in ("run", "input"):
+        if config["score"][key] is None:
+            raise UserError(
+                f"task=score needs score.{key}: give score.run=<a run's folder> and score.input=<what to score>"
+            )
+    run_folder, source = Path(config["score"]["run"]), Path(config["score"]["input"])
+    target = Path(config["score"]["output"] or "scores.csv")
+    if not (run_folder / "metrics.json").is_file():
+        raise UserError(f"score.run={run_folder} is not the folder of a finished run: it has no metrics.json")
+
+    trained = cast(dict[str, Any], OmegaConf.to_container(OmegaConf.load(run_folder / "config.yaml")))
+    workspace = build.workspace({**trained, "device": config["device"], "threads": config["threads"]})
+    path = run_folder / "detector.pt"
+    state = checkpoint.load(path, "detector", workspace.device)
+    detector = build.detector(trained["detector"], Spec(tuple(state["shape"])), workspace)
+    checkpoint.restore(path, {"detector": detector}, state)
+
+    names, x = _read(source, detector.spec)
+    scores = detector.score(x)
+    below = torch.searchsorted(state["normal_scores"].cpu().sort().values, scores) / len(state["normal_scores"])
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(["name", "score", "above"])
+    writer.writerows(zip(names, scores.tolist(), below.tolist(), strict=True))
+    write_text(target, file.getvalue())
+    print(f"{len(names)} scores, higher is more anomalous: {target}")
+
+
+def _read(source: Path, spec: Spec) -> tuple[list[str], Tensor]:
+    """The names and samples of a folder of images, or of an .npy, for a detector of samples of that shape."""
+    if not source.exists():
+        raise UserError(f"score.input={source} does not exist: give a folder of images, or an .npy of samples")
+    if source.is_dir():
+        if not spec.is_image or spec.shape[1] != spec.shape[2]:
+            raise UserError(f"score.input={source} is a folder, but the run is on samples {spec.shape}: give an .npy")
+        files = folders.list_images(source)
+        return [file.name for file in files], folders.read_images(files, spec.shape[1], spec.shape[0])
+    x = arrays.read_samples(source)
+    if tuple(x.shape[1:]) != spec.shape:
+        raise UserError(f"score.input={source} has samples {tuple(x.shape[1:])}, the run is on {spec.shape}")
+    return [str(index) for index in range(len(x))], x

@@ -1,0 +1,105 @@
+"""What a person sees of a run: a bar on a terminal, plain lines in a file, and the final table."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any, Protocol
+
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+SHOWN = 4  # values beside a step
+SILENCE = 30.0  # seconds without a line, at most
+
+log = logging.getLogger(__name__)
+
+
+class Progress(Protocol):
+    """How far a stage is."""
+
+    def update(self, step: int, values: Mapping[str, float] | None = None) -> None:
+        """Show that `step` steps of the stage are done, with a few values; None leaves the old ones."""
+
+
+@contextmanager
+def progress(stage: str, total: int, start: int = 0, enabled: bool | None = None) -> Iterator[Progress]:
+    """The progress of a stage that goes from step `start` to `total`.
+
+    Either a bar, with log lines written clear of it, or a log line at every tenth of the stage and after 30
+    seconds without one. enabled: whether it is a bar; None makes it one where standard error is a terminal.
+    """
+    if enabled is None:
+        enabled = sys.stderr.isatty()
+    if enabled:
+        width, height = shutil.get_terminal_size()  # tqdm shows nothing where a terminal gives its size as 0
+        bar = tqdm(desc=stage, total=total, initial=start, unit="step", ncols=width, nrows=height)
+        with logging_redirect_tqdm(), bar:
+            yield _Bar(bar)
+    else:
+        yield _Lines(stage, total, start)
+
+
+class _Bar:
+    def __init__(self, bar: tqdm[Any]) -> None:
+        self._bar = bar
+
+    def update(self, step: int, values: Mapping[str, float] | None = None) -> None:
+        if values is not None:
+            self._bar.set_postfix_str(_few(values), refresh=False)
+        self._bar.update(step - self._bar.n)
+
+
+class _Lines:
+    def __init__(self, stage: str, total: int, start: int) -> None:
+        self._stage, self._total, self._start = stage, max(total, 1), start
+        self._began = self._spoke = time.monotonic()
+        self._tenth = 10 * start // self._total
+        self._values = ""
+
+    def update(self, step: int, values: Mapping[str, float] | None = None) -> None:
+        if values is not None:
+            self._values = _few(values)
+        now, tenth = time.monotonic(), 10 * step // self._total
+        if tenth == self._tenth and now - self._spoke < SILENCE:
+            return
+        self._spoke, self._tenth = now, tenth
+        rate = (step - self._start) / max(now - self._began, 1e-9)
+        left = tqdm.format_interval((self._total - step) / rate) if rate else "?"
+        line = f"{self._stage} {step}/{self._total}, {rate:.2f} steps/s, {left} left"
+        log.info(f"{line}, {self._values}" if self._values else line)
+
+
+def _few(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in islice(values.items(), SHOWN))
+
+
+def table(rows: Sequence[Sequence[str]], header: Sequence[str], footer: Sequence[str] | None = None) -> str:
+    """Lay cells of text out in columns, those of numbers to the right, with a rule below the header.
+
+    footer: a last row below a rule of its own. ValueError where a row is longer or shorter than the header.
+    """
+    foot = [] if footer is None else [footer]
+    widths = [max(map(len, column)) for column in zip(header, *rows, *foot, strict=True)]
+    numbers = [all(re.match(r"[-+]?[\d.]|-?$", row[i]) for row in rows) for i in range(len(header))]
+
+    def lay(row: Sequence[str]) -> str:
+        cells = zip(row, widths, numbers, strict=True)
+        line = "  ".join(cell.rjust(width) if number else cell.ljust(width) for cell, width, number in cells)
+        return line.rstrip()
+
+    rule = ["-" * width for width in widths]
+    lines = [header, rule, *rows, *([rule] if foot else []), *foot]
+    return "\n".join(map(lay, lines))
+
+
+def figures(value: float) -> str:
+    """A share such as an AUROC to three figures: .934, 1.000, and - for none."""
+    return "-" if math.isnan(value) else f"{value:.3f}".removeprefix("0")

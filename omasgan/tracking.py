@@ -1,0 +1,279 @@
+"""The run's record. Its folder is the truth and needs no network; Weights & Biases (W&B) mirrors it.
+
+`metrics.jsonl` holds a JSON object a line: stage, step, time (seconds since 1970) and the values, null
+for one that is not finite. No error of W&B's ends a run, holds it up past the time-outs or costs a record.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from omasgan.errors import UserError
+from omasgan.files import make_folder, write_text
+from omasgan.settings import LoggerSettings
+
+if TYPE_CHECKING:
+    from wandb import Run  # imported where it is used: half a second that `disabled` need not wait for
+
+log = logging.getLogger(__name__)
+
+METRICS = "metrics.jsonl"
+WANDB_ID = "wandb_id"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What W&B lists a run under."""
+
+    name: str
+    group: str
+    job_type: str
+    tags: tuple[str, ...]
+
+
+class Record(Protocol):
+    """What a stage tells of itself."""
+
+    def scalars(self, stage: str, step: int, values: Mapping[str, float]) -> None:
+        """Record values after `step` steps of a stage."""
+
+    def rewind(self, stage: str, step: int) -> None:
+        """Forget what a stage recorded after `step`: it resumes from there."""
+
+    def picture(self, name: str, path: Path) -> None:
+        """Show a picture that lies in the run's folder."""
+
+    def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Show a table that lies in the run's folder."""
+
+    def summary(self, values: Mapping[str, float | str]) -> None:
+        """Show results of the whole run."""
+
+
+def silent_record() -> Record:
+    """A record that keeps nothing, for use as a library."""
+    return _Silent()
+
+
+class _Silent:
+    def scalars(self, stage: str, step: int, values: Mapping[str, float]) -> None: ...
+
+    def rewind(self, stage: str, step: int) -> None: ...
+
+    def picture(self, name: str, path: Path) -> None: ...
+
+    def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None: ...
+
+    def summary(self, values: Mapping[str, float | str]) -> None: ...
+
+
+class RunRecord:
+    """The record in a run's folder, continued where there is one. `run`: W&B's, if it takes part."""
+
+    def __init__(self, folder: Path) -> None:
+        self.run: Run | None = None
+        self._path = folder / METRICS
+        self._stages: set[str] = set()
+        self._warned = False
+        # Without a line that a kill cut short, or else the next one would continue it.
+        self._rewrite(_rows(self._path))
+
+    def scalars(self, stage: str, step: int, values: Mapping[str, float]) -> None:
+        """Append a line. UserError where the disk is full, TypeError for a value named as a key."""
+        finite = {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
+        line = _line(dict(stage=stage, step=step, time=round(time.time(), 3), **finite))
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(line)
+        except OSError as error:
+            raise UserError(f"cannot write {self._path}: {error.strerror}; make room there") from error
+
+        axis = f"{stage}/step"  # of its own: W&B's one global step never goes back, the stages all start at 0
+        if stage not in self._stages:
+            self._stages.add(stage)
+            self._mirror(lambda run, _: run.define_metric(axis))
+            self._mirror(lambda run, _: run.define_metric(f"{stage}/*", step_metric=axis))
+        named = {f"{stage}/{name}": float(value) for name, value in values.items()}
+        self._mirror(lambda run, _: run.log({axis: step, **named}))
+
+    def rewind(self, stage: str, step: int) -> None:
+        """Drop the stage's lines after `step`. W&B keeps its points and draws the repeated ones over them."""
+        self._rewrite([row for row in _rows(self._path) if row["stage"] != stage or row["step"] <= step])
+
+    def picture(self, name: str, path: Path) -> None:
+        """Show a picture in W&B."""
+        self._mirror(lambda run, wandb: run.log({name: wandb.Image(str(path))}))
+
+    def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Show a table in W&B."""
+        data = [list(row) for row in rows]
+        self._mirror(lambda run, wandb: run.log({name: wandb.Table(columns=list(columns), data=data)}))
+
+    def summary(self, values: Mapping[str, float | str]) -> None:
+        """Show results in W&B."""
+        self._mirror(lambda run, _: run.summary.update(dict(values)))
+
+    def finish(self, exit_code: int) -> None:
+        """End W&B's run, which shows as crashed unless the exit code is 0."""
+        self._mirror(lambda run, _: run.finish(exit_code))
+        if self._warned:
+            _stop_wandb()  # a run that did not end would take the next one of this process with it
+
+    def _mirror(self, tell: Callable[[Run, Any], object]) -> None:
+        """Tell W&B's run, given its module. The first error is a warning, the later ones are nothing new."""
+        if self.run is None:
+            return
+        import wandb
+
+        try:
+            tell(self.run, wandb)
+        except Exception as error:
+            if not self._warned:
+                log.warning("W&B's copy of %s is not complete: %s", self._path.parent, _reason(error))
+            self._warned = True
+
+    def _rewrite(self, rows: list[dict[str, Any]]) -> None:
+        write_text(self._path, "".join(map(_line, rows)))
+
+
+@contextmanager
+def open_record(
+    folder: Path, identity: Identity, config: dict[str, Any], logger: LoggerSettings
+) -> Iterator[RunRecord]:
+    """The record of the run in `folder`, new or resumed. An exception inside shows as a crash in W&B.
+
+    UserError where the folder cannot be written, or holds a record that is damaged.
+    """
+    make_folder(folder)
+    record = RunRecord(folder)
+    with _wandb_environment(folder):
+        if logger.mode != "disabled":
+            record.run = _start(folder, identity, config, logger)
+        exit_code = 1
+        try:  # not `with run`, which prints the traceback of an exception on its way out
+            yield record
+            exit_code = 0
+        finally:
+            record.finish(exit_code)
+
+
+def history(folder: Path) -> dict[str, dict[str, tuple[list[int], list[float]]]]:
+    """Read the record in a folder back: stage -> name -> (steps, values). UserError where it is damaged."""
+    curves: dict[str, dict[str, tuple[list[int], list[float]]]] = {}
+    for row in _rows(folder / METRICS):
+        stage, step, _ = row.pop("stage"), row.pop("step"), row.pop("time")
+        for name, value in row.items():
+            steps, values = curves.setdefault(stage, {}).setdefault(name, ([], []))
+            steps.append(step)
+            values.append(math.nan if value is None else value)
+    return curves
+
+
+def _line(row: dict[str, Any]) -> str:
+    return json.dumps(row, allow_nan=False) + "\n"
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    *lines, _cut_short = path.read_text(encoding="utf-8").split("\n")
+    try:
+        return [json.loads(line) for line in lines]
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path} is damaged: remove the line {error.doc[:80]!r}") from error
+
+
+@contextmanager
+def _wandb_environment(folder: Path) -> Iterator[None]:
+    """Unless the user's environment says otherwise, W&B's files lie by the run: `wandb sync` needs them all.
+
+    Its error reports are off: they hold up the end of the program by ten seconds where the server is silent.
+    """
+    ours = {
+        "WANDB_DATA_DIR": str(folder.resolve() / "wandb" / "data"),
+        "WANDB_CACHE_DIR": str(folder.resolve() / "wandb" / "cache"),
+        "WANDB_ERROR_REPORTING": "false",
+    }
+    ours = {name: value for name, value in ours.items() if name not in os.environ}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name in ours:
+            os.environ.pop(name, None)
+
+
+def _start(folder: Path, identity: Identity, config: dict[str, Any], logger: LoggerSettings) -> Run | None:
+    """Start W&B's run: online where that is wanted and possible, else offline; None where that fails too."""
+    id_path = folder / WANDB_ID
+    if not id_path.exists():
+        write_text(id_path, secrets.token_hex(4))
+    if logger.mode == "online":
+        try:
+            run = _init("online", folder, identity, config, logger)
+            log.info("W&B shows this run at %s", run.url)
+            return run
+        except Exception as error:
+            log.warning("W&B is not online, `wandb sync` can upload this run later: %s", _reason(error))
+            _stop_wandb()  # it holds the run's id, which the offline run needs
+    try:
+        return _init("offline", folder, identity, config, logger)
+    except Exception as error:
+        log.warning("W&B does not record this run, its folder does: %s", _reason(error))
+        _stop_wandb()
+    return None
+
+
+def _init(
+    mode: Literal["online", "offline"],
+    folder: Path,
+    identity: Identity,
+    config: dict[str, Any],
+    logger: LoggerSettings,
+) -> Run:
+    import wandb
+
+    wandb.setup(wandb.Settings(silent=True))  # before `init`, or a missing key is asked for on the terminal
+    return wandb.init(
+        mode=mode,
+        dir=folder,
+        id=(folder / WANDB_ID).read_text(encoding="utf-8"),
+        resume="allow",  # offline too: `wandb sync` then appends the parts of a resumed run
+        reinit="finish_previous",
+        project=logger.project,
+        entity=logger.entity,
+        name=identity.name,
+        group=identity.group,
+        job_type=identity.job_type,
+        tags=identity.tags,
+        config=config,
+        settings=wandb.Settings(
+            console="off",
+            disable_code=True,
+            disable_git=True,
+            init_timeout=logger.init_timeout,
+            finish_timeout=logger.finish_timeout,
+            finish_timeout_raises=True,
+        ),
+    )
+
+
+def _stop_wandb() -> None:
+    with suppress(Exception, SystemExit):  # it exits with the code of a service that died
+        import wandb
+
+        wandb.teardown()
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,175 @@
+import re
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omasgan.data.dataset import Dataset, Samples
+from omasgan.data.protocols import LeaveOneOut, Novelty, OneClass, Protocol, join
+from omasgan.errors import UserError
+
+NAMES = ("cat", "dog", "frog", "horse")
+
+
+@st.composite
+def labels(draw):
+    """Training labels of every class, test labels of at least one other class, and the class."""
+    classes = draw(st.integers(2, 5))
+    label = st.integers(0, classes - 1)
+    train = draw(st.permutations(list(range(classes)) + draw(st.lists(label, max_size=30))))
+    test = draw(st.permutations(list(range(classes)) + draw(st.lists(label, max_size=30))))
+    names = tuple(f"class {index}" for index in range(classes))
+    return torch.tensor(train), torch.tensor(test), names, draw(label)
+
+
+def check_split(split, train_y, test_y, normal):
+    """What holds for every protocol; `normal` is the set of normal classes."""
+    assert split.train.dtype == split.test.dtype == torch.int64
+    assert split.abnormal.dtype == torch.bool
+    assert set(train_y[split.train].tolist()) == normal, "no abnormal class reaches training"
+    left_out = sorted(set(range(len(train_y))) - set(split.train.tolist()))
+    assert not set(train_y[left_out].tolist()) & normal, "and no normal sample is lost"
+    assert len(split.train) == len(split.train.unique())
+    assert sorted(split.test.tolist()) == list(range(len(test_y))), "every test sample is used once"
+    expected = [label not in normal for label in test_y[split.test].tolist()]
+    assert split.abnormal.tolist() == expected
+
+
+@given(labels())
+def test_leave_one_out(case):
+    train_y, test_y, names, label = case
+    split = LeaveOneOut(label).split(train_y, test_y, names)
+    check_split(split, train_y, test_y, set(range(len(names))) - {label})
+
+
+@given(labels())
+def test_one_class(case):
+    train_y, test_y, names, label = case
+    check_split(OneClass(label).split(train_y, test_y, names), train_y, test_y, {label})
+
+
+@given(labels())
+def test_novelty(case):
+    train_y, test_y, names, label = case
+    train_y = train_y[train_y != label]
+    check_split(Novelty().split(train_y, test_y, names), train_y, test_y, set(train_y.tolist()))
+
+
+@given(labels())
+def test_one_class_and_leave_one_out_are_each_other_s_complement(case):
+    train_y, test_y, names, label = case
+    one, out = (rule(label).split(train_y, test_y, names) for rule in (OneClass, LeaveOneOut))
+    assert torch.equal(one.abnormal, ~out.abnormal)
+    assert sorted(one.train.tolist() + out.train.tolist()) == list(range(len(train_y)))
+
+
+@given(labels(), st.randoms(use_true_random=False))
+def test_order_of_the_samples_does_not_matter(case, random):
+    train_y, test_y, names, label = case
+    order = list(range(len(test_y)))
+    random.shuffle(order)
+    split = LeaveOneOut(label).split(train_y, test_y, names)
+    shuffled = LeaveOneOut(label).split(train_y, test_y[order], names)
+    assert torch.equal(shuffled.abnormal, split.abnormal[order])
+
+
+@given(labels(), st.sampled_from([LeaveOneOut, OneClass]))
+def test_all_is_every_class_once(case, rule):
+    train_y, test_y, names, _ = case
+    splits = [single.split(train_y, test_y, names) for single in rule("all").classes(names)]
+    assert len(splits) == len(names)
+    singled_out = torch.stack([s.abnormal if rule is LeaveOneOut else ~s.abnormal for s in splits])
+    assert (singled_out.sum(dim=0) == 1).all(), "every test sample's class is singled out once"
+
+
+@pytest.mark.parametrize("protocol", [LeaveOneOut("cat"), OneClass(2), Novelty()], ids=str)
+def test_a_single_protocol_stands_for_itself(protocol: Protocol):
+    assert protocol.classes(NAMES) == [protocol]
+
+
+EVERY = torch.arange(4)
+
+rules = pytest.mark.parametrize("rule", [LeaveOneOut, OneClass])
+
+
+@rules
+def test_a_class_by_name_or_index(rule):
+    by_name, by_index = (rule(asked).split(EVERY, EVERY, NAMES) for asked in ("frog", 2))
+    assert torch.equal(by_name.abnormal, by_index.abnormal)
+
+
+def test_a_name_goes_before_an_index():
+    names = ("1", "2", "5", "0")
+    for asked, index in ((1, 0), (5, 2), ("2", 1), (3, 3), (0, 3)):
+        split = OneClass(asked).split(EVERY, EVERY, names)
+        assert split.train.tolist() == [index]
+
+
+@rules
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ("frock", r"=frock.*did you mean 'frog'.*cat, dog, frog, horse.*0\.\.3"),
+        ("2", r"=2.*cat, dog, frog, horse"),
+        (4, r"=4.*cat, dog, frog, horse.*0\.\.3"),
+        (-1, r"=-1.*0\.\.3"),
+        ("all", "=all.*one of cat, dog"),
+    ],
+)
+def test_an_unknown_class(rule, asked, message):
+    with pytest.raises(UserError, match=message):
+        rule(asked).split(EVERY, EVERY, NAMES)
+
+
+@pytest.mark.parametrize("protocol", [LeaveOneOut("cat"), OneClass("dog")], ids=str)
+def test_a_normal_class_without_training_samples(protocol):
+    with pytest.raises(UserError, match="normal class dog"):
+        protocol.split(torch.tensor([0, 2, 3]), EVERY, NAMES)
+
+
+@pytest.mark.parametrize("protocol", [LeaveOneOut("cat"), Novelty()], ids=str)
+def test_nothing_to_train_on(protocol):
+    with pytest.raises(UserError, match="no training samples"):
+        protocol.split(EVERY[:0], EVERY[:1], NAMES[:1])
+
+
+@pytest.mark.parametrize("protocol", [LeaveOneOut("cat"), OneClass("dog"), Novelty()], ids=str)
+@pytest.mark.parametrize("abnormal", [True, False])
+def test_a_test_without_anomalies_or_without_normal_samples(protocol, abnormal):
+    train_y = torch.tensor([1, 2, 3])
+    test_y = torch.tensor([0, 0] if abnormal else [1, 1])
+    with pytest.raises(UserError, match=f"{2 * abnormal} anomalies in 2"):
+        protocol.split(train_y, test_y, NAMES)
+
+
+def dataset(shape, classes, named=True):
+    def samples(part, n):
+        x = torch.full((n, *shape), n, dtype=torch.uint8)
+        return Samples(x, torch.arange(n) % classes, tuple(f"{part}{i}" for i in range(n)) if named else ())
+
+    return Dataset(samples("train", 10), samples("test", 6), tuple(f"c{i}" for i in range(classes)))
+
+
+def test_join_makes_the_other_test_split_abnormal():
+    normal, other = dataset((1, 4, 4), 2), dataset((1, 4, 4), 3)
+    joined = join(normal, other, "letters")
+    assert joined.class_names == ("c0", "c1", "letters/c0", "letters/c1", "letters/c2")
+    assert joined.train is normal.train
+    assert torch.equal(joined.test.x, torch.cat([normal.test.x, other.test.x]))
+    assert joined.test.names == normal.test.names + other.test.names
+    split = Novelty().split(joined.train.y, joined.test.y, joined.class_names)
+    assert split.train.tolist() == list(range(10))
+    assert split.abnormal.tolist() == [False] * 6 + [True] * 6
+    assert [joined.class_names[y] for y in joined.test.y[6:]] == [f"letters/c{i % 3}" for i in range(6)]
+
+
+def test_join_keeps_names_for_all_samples_or_none():
+    assert join(dataset((3,), 2), dataset((3,), 2, named=False), "x").test.names == ()
+
+
+@pytest.mark.parametrize("other", [(3, 32, 32), (1, 14, 56), (784,)], ids=str)
+def test_join_of_different_shapes(other):
+    message = re.escape("(1, 28, 28)") + ".*letters.*" + re.escape(str(other)) + ".*size.*channels"
+    with pytest.raises(UserError, match=message):
+        join(dataset((1, 28, 28), 2), dataset(other, 2), "letters")

@@ -1,0 +1,218 @@
+import re
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from omasgan.data.folders import image_folder, list_images, read_images
+from omasgan.errors import UserError
+
+
+def save(path, value=0, size=(6, 6)):
+    """An image of one grey value; returns its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, (value, value, value)).save(path)
+    return path
+
+
+def test_train_and_test_folders_of_classes(tmp_path):
+    for value, name in enumerate(
+        ["train/b/2.png", "train/b/1.png", "train/a/1.png", "test/a/9.png", "test/b/8.PNG"]
+    ):
+        save(tmp_path / name, value)
+    dataset = image_folder(str(tmp_path), size=4)
+    assert dataset.spec.shape == (3, 4, 4)
+    assert dataset.class_names == ("a", "b")
+    assert dataset.train.names == ("train/a/1.png", "train/b/1.png", "train/b/2.png")
+    assert dataset.train.y.tolist() == [0, 1, 1]
+    assert dataset.train.x[:, 0, 0, 0].tolist() == [2, 1, 0]
+    assert dataset.test.names == ("test/a/9.png", "test/b/8.PNG")
+    assert dataset.test.x[:, 2, 3, 3].tolist() == [3, 4]
+
+
+def test_classes_of_the_test_alone_come_last(tmp_path):
+    for name in (
+        "train/good/0.png",
+        "test/good/0.png",
+        "test/crack/0.png",
+        "test/bent/0.png",
+        "test/bent/1.png",
+    ):
+        save(tmp_path / name)
+    dataset = image_folder(str(tmp_path))
+    assert dataset.class_names == ("good", "bent", "crack")
+    assert [dataset.class_names[y] for y in dataset.test.y] == ["bent", "bent", "crack", "good"]
+
+
+def test_a_test_root_of_its_own(tmp_path):
+    for name in ("here/train/0.png", "here/van/0.png", "there/van/5.png", "there/bus/5.png"):
+        save(tmp_path / name)
+    dataset = image_folder(str(tmp_path / "here"), test_root=str(tmp_path / "there"))
+    assert dataset.class_names == ("train", "van", "bus")  # a class may be called 'train' here
+    assert dataset.test.names == ("bus/5.png", "van/5.png")
+
+
+def test_a_flat_folder_gives_every_fifth_to_the_test(tmp_path):
+    for i in range(12):
+        save(tmp_path / f"{i:02}.png", i)
+    dataset = image_folder(str(tmp_path))
+    assert dataset.class_names == ("normal",)
+    assert dataset.test.names == ("04.png", "09.png")
+    assert dataset.test.x[:, 0, 0, 0].tolist() == [4, 9]
+    assert dataset.train.x[:, 0, 0, 0].tolist() == [0, 1, 2, 3, 5, 6, 7, 8, 10, 11]
+
+
+def test_a_flat_folder_is_normal_beside_a_test_root_of_classes(tmp_path):
+    for name in ("mine/0.png", "new/normal/0.png", "new/odd/0.png"):
+        save(tmp_path / name)
+    dataset = image_folder(str(tmp_path / "mine"), test_root=str(tmp_path / "new"))
+    assert dataset.class_names == ("normal", "odd")
+    assert dataset.test.y.tolist() == [0, 1]
+
+
+def test_what_is_no_image_is_ignored(tmp_path):
+    save(tmp_path / "a.JPG")
+    save(tmp_path / "b.png")
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / "c.png").mkdir()
+    assert [path.name for path in list_images(tmp_path)] == ["a.JPG", "b.png"]
+
+
+def test_hidden_folders_are_no_classes(tmp_path):
+    for name in ("train/a/0.png", "test/a/0.png"):
+        save(tmp_path / name)
+    (tmp_path / "train" / ".checkpoints").mkdir()
+    assert image_folder(str(tmp_path)).class_names == ("a",)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pixels_of_the_right_size_stay(tmp_path, channels):
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "x.png")
+    (read,) = read_images([tmp_path / "x.png"], size=8, channels=channels)
+    assert read.dtype == torch.uint8
+    grey = pixels @ np.array([0.299, 0.587, 0.114])
+    expected = pixels.transpose(2, 0, 1) if channels == 3 else grey[None]
+    np.testing.assert_allclose(read, expected, atol=0 if channels == 3 else 1)
+
+
+def test_shrinking_averages(tmp_path):
+    board = np.indices((64, 48)).sum(axis=0) % 2 * np.uint8(200)
+    Image.fromarray(board.astype(np.uint8)).save(tmp_path / "board.png")
+    read = read_images([tmp_path / "board.png"], size=8, channels=1)
+    assert read.shape == (1, 1, 8, 8)
+    assert (read.float() - 100).abs().max() <= 3
+
+
+def test_sixteen_bits_are_scaled(tmp_path):
+    values = np.array([[0, 1000], [30000, 65535]], dtype=np.uint16)
+    Image.fromarray(values).save(tmp_path / "deep.png")
+    for channels in (1, 3):
+        read = read_images([tmp_path / "deep.png"], size=2, channels=channels)
+        assert read[0, -1].tolist() == [[0, 3], [116, 255]]
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK"])
+def test_every_common_kind_of_image_is_read(tmp_path, mode):
+    path = tmp_path / ("x.tif" if mode == "CMYK" else "x.png")
+    Image.new("RGB", (4, 4), "white").convert(mode).save(path)
+    assert (read_images([path], size=4, channels=3) == 255).all()
+
+
+def test_no_paths_are_no_images():
+    assert read_images([], size=4, channels=3).shape == (0, 3, 4, 4)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+@pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "bmp", "tif", "webp"])
+def test_a_damaged_image_is_named(tmp_path, suffix):
+    """Whatever is cut off a file: it is read as before, or refused in one line that names it."""
+    noise = np.random.default_rng(0).integers(0, 256, (16, 16, 3)).astype(np.uint8)
+    whole = tmp_path / f"whole.{suffix}"
+    Image.fromarray(noise).save(whole)
+    expected = read_images([whole], size=8, channels=3)
+    content, cut = whole.read_bytes(), tmp_path / f"cut.{suffix}"
+    refused = 0
+    for length in range(0, len(content), max(1, len(content) // 40)):
+        cut.write_bytes(content[:length])
+        try:
+            read = read_images([cut], size=8, channels=3)
+        except UserError as error:
+            refused += str(cut) in str(error)
+            continue
+        assert torch.equal(read, expected)
+    assert refused > 30
+
+
+@pytest.mark.parametrize("content", [b"", b"some text", b"\x89PNG\r\n\x1a\n" + bytes(60)])
+def test_a_file_that_only_looks_like_an_image(tmp_path, content):
+    for i in range(5):
+        save(tmp_path / f"{i}.png")
+    (tmp_path / "2.png").write_bytes(content)
+    with pytest.raises(UserError, match=re.escape(str(tmp_path / "2.png"))):
+        image_folder(str(tmp_path))
+
+
+def test_a_missing_image_and_one_of_unknown_range(tmp_path):
+    Image.fromarray(np.ones((4, 4), dtype=np.float32)).save(tmp_path / "f.tif")
+    for name, reason in (("f.tif", "32-bit"), ("gone.png", "No such file")):
+        with pytest.raises(UserError, match=rf"{name}.*{reason}"):
+            read_images([tmp_path / name], size=4, channels=1)
+
+
+def test_a_missing_folder(tmp_path):
+    with pytest.raises(UserError, match="gone is no folder"):
+        image_folder(str(tmp_path / "gone"))
+    with pytest.raises(UserError, match="gone is no folder"):
+        list_images(tmp_path / "gone")
+
+
+def test_an_empty_folder(tmp_path):
+    with pytest.raises(UserError, match=f"{tmp_path} holds no images"):
+        image_folder(str(tmp_path))
+
+
+def test_a_class_folder_without_images(tmp_path):
+    for name in ("train/a/0.png", "test/a/0.png"):
+        save(tmp_path / name)
+    (tmp_path / "test" / "empty").mkdir()
+    with pytest.raises(UserError, match="test/empty holds no images"):
+        image_folder(str(tmp_path))
+
+
+def test_images_beside_class_folders(tmp_path):
+    for name in ("mine/a.png", "mine/bad/0.png", "test/0.png"):
+        save(tmp_path / name)
+    with pytest.raises(UserError, match=r"mine holds both .*a\.png, bad"):
+        image_folder(str(tmp_path / "mine"), test_root=str(tmp_path / "test"))
+
+
+def test_a_train_folder_without_test(tmp_path):
+    save(tmp_path / "train/a/0.png")
+    with pytest.raises(UserError, match="test is no folder"):
+        image_folder(str(tmp_path))
+
+
+@pytest.mark.parametrize("names", [["a", "b"], ["normal"]])
+def test_class_folders_without_test(tmp_path, names):
+    for name in names:
+        save(tmp_path / name / "0.png")
+    with pytest.raises(UserError, match=f"{', '.join(names)} and no test data.*test_root"):
+        image_folder(str(tmp_path))
+
+
+def test_a_flat_folder_too_small_to_cut(tmp_path):
+    for i in range(4):
+        save(tmp_path / f"{i}.png")
+    with pytest.raises(UserError, match=r"4 images.*test_root"):
+        image_folder(str(tmp_path))
+
+
+@pytest.mark.parametrize("bad", [{"size": 0}, {"channels": 2}], ids=str)
+def test_size_and_channels_out_of_range(tmp_path, bad):
+    for i in range(5):
+        save(tmp_path / f"{i}.png")
+    ((key, value),) = bad.items()
+    with pytest.raises(UserError, match=f"{key}={value}"):
+        image_folder(str(tmp_path), **bad)
