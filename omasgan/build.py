@@ -14,6 +14,7 @@ from omasgan.data.dataset import Dataset, Spec
 from omasgan.data.protocols import Protocol
 from omasgan.detectors.base import Detector
 from omasgan.errors import UserError
+from omasgan.memory import keep_freed_memory
 from omasgan.settings import LoggerSettings
 from omasgan.stages.stage import Workspace
 from omasgan.tracking import Record, silent_record
@@ -45,6 +46,7 @@ def workspace(config: Mapping[str, Any], folder: Path | None = None, record: Rec
     if config["threads"] is not None:
         torch.set_num_threads(config["threads"])
     device = _device(config["device"])
+    keep_freed_memory()
     return Workspace(
         device=device,
         seed=config["seed"],
@@ -65,7 +67,7 @@ def _device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        torch.zeros(1, device=name)
+        torch.zeros(1, device=name).item()
     except (RuntimeError, AssertionError) as error:
         reason = str(error).split("\n")[0]
         raise UserError(f"device is '{name}', which does not work here ({reason}): use auto, cpu or cuda:N") from None

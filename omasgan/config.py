@@ -70,8 +70,14 @@ NOT_SCIENCE = frozenset({"floors", "logger", "device", "threads", "runs", "data"
 SHOWN_APART = frozenset({"seed"})
 """Science keys that have their own place in a run's folder name, and so no part in its hash."""
 
+GROUPS = tuple(f.name for f in fields(Config) if f.type == "Any" and f.name != "floors")
+"""Keys whose node is one object's settings; `floors` holds several, by name."""
+
 CLASS_KEYS = {"abnormal_class": "abnormal", "normal_class": "normal"}
-"""A protocol's class, and how a run's folder names it."""
+"""A protocol's class, and what it is to the protocol."""
+
+NAME_LENGTH = 60
+"""Characters of a class's name in a run's folder name, at most."""
 
 
 def register() -> None:
@@ -94,17 +100,30 @@ def science(cfg: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def identity(cfg: Mapping[str, Any]) -> str:
-    """Eight hexadecimal digits that are equal for equal science keys."""
-    canonical = json.dumps(science(cfg), sort_keys=True)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:8]
+    """Eight hexadecimal digits that are equal for equal science keys; 1 and 1.0 are equal."""
+    canonical = json.dumps(json.loads(json.dumps(science(cfg)), parse_int=float), sort_keys=True)
+    return _digest(canonical, 8)
+
+
+def _digest(text: str, digits: int) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:digits]
+
+
+def class_of(protocol: Mapping[str, Any]) -> tuple[str, str]:
+    """('abnormal', '3') or ('normal', 'cat'); two empty words where the protocol has no class, or stands for all."""
+    for key, role in CLASS_KEYS.items():
+        if protocol.get(key, "all") != "all":
+            return role, str(protocol[key])
+    return "", ""
 
 
 def class_folder(protocol: Mapping[str, Any]) -> str:
-    """'abnormal_3' or 'normal_cat'; empty where the protocol has no class, or stands for all."""
-    for key, word in CLASS_KEYS.items():
-        if protocol.get(key, "all") != "all":
-            return f"{word}_{re.sub(r'[^A-Za-z0-9.-]+', '_', str(protocol[key]))}"
-    return ""
+    """'abnormal_3' or 'normal_cat', in plain characters; another name for every class, and empty for none."""
+    role, name = class_of(protocol)
+    plain = re.sub(r"[^A-Za-z0-9.-]+", "_", name)[:NAME_LENGTH]
+    if plain != name:
+        plain = f"{plain}-{_digest(name, 6)}"  # or else 'a b' would share its folder with 'a_b'
+    return f"{role}_{plain}" if role else ""
 
 
 def run_folder(*, _root_: DictConfig) -> str:
@@ -136,8 +155,8 @@ def check(cfg: DictConfig) -> dict[str, Any]:
     assert isinstance(plain, dict)
     config = {str(key): value for key, value in plain.items()}
     # The detector last: it holds other groups by reference, and a fault is named where the user sets it.
-    for key in sorted(config, key="detector".__eq__):
-        if isinstance(config[key], Mapping) and "_target_" in config[key]:
+    for key in sorted(GROUPS, key="detector".__eq__):
+        if key != "abnormal_dataset" or config[key] is not None:
             check_node(key, config[key])
     for name, node in config["floors"].items():
         check_node(f"floors.{name}", node)

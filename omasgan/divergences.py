@@ -24,6 +24,11 @@ def xlogy(x: Tensor, y: Tensor) -> Tensor:
     return cast(Tensor, torch.special.xlogy(x, y))
 
 
+def log_softplus(x: Tensor) -> Tensor:
+    """log(softplus(x)), which is x itself far below 0, where softplus(x) is exp(x)."""
+    return torch.where(x < -30, x, torch.log(softplus(x.clamp_min(-30))))
+
+
 class Divergence(ABC):
     """One f-divergence. All methods act elementwise on tensors of any shape."""
 
@@ -237,18 +242,19 @@ class Alpha(Divergence):
         if a == 1:
             return torch.expm1(t)
         # Where the base is negative (a > 1 only) the supremum lies at u = 0, which the clamp gives exactly.
-        return self._conjugate_of_base((1 + (a - 1) * t).clamp_min(0))
+        base = (1 + (a - 1) * t).clamp_min(0)
+        return -torch.log(base) if a == 0 else (base ** (a / (a - 1)) - 1) / a
 
     def activation(self, v: Tensor) -> Tensor:
         return v if self.alpha >= 1 else 1 / (1 - self.alpha) - softplus(-v)
 
     def conjugate_of_activation(self, v: Tensor) -> Tensor:
         a = self.alpha
-        return self.conjugate(v) if a >= 1 else self._conjugate_of_base((1 - a) * softplus(-v))
-
-    def _conjugate_of_base(self, base: Tensor) -> Tensor:
-        a = self.alpha
-        return -torch.log(base) if a == 0 else (base ** (a / (a - 1)) - 1) / a
+        if a >= 1:
+            return self.conjugate(v)
+        # By the base's logarithm: the base itself, (1 - a) softplus(-v), underflows for large v.
+        log_base = math.log(1 - a) + log_softplus(-v)
+        return -log_base if a == 0 else torch.expm1(a / (a - 1) * log_base) / a
 
 
 class KLWasserstein(KL):

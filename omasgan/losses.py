@@ -33,11 +33,14 @@ def nearest(b: Tensor, g: Tensor, chunk: int = 1024) -> Tensor:
     """The index in g (Q, k) of the sample nearest to each of b (N, k); (N,) int64.
 
     A matrix product a chunk of g, so memory does not grow with Q; ||b||^2 is the same for every candidate and left out.
+    Centred for the reason given in `pairwise`.
     """
+    centre = g.mean(dim=0)
+    b = b - centre
     best = torch.full((len(b),), torch.inf, device=b.device)
     index = torch.zeros(len(b), dtype=torch.int64, device=b.device)
     for start in range(0, len(g), chunk):
-        part = g[start : start + chunk]
+        part = g[start : start + chunk] - centre
         squared = torch.addmm(part.square().sum(1), b, part.T, beta=1.0, alpha=-2.0)
         value, where = squared.min(dim=1)
         index = torch.where(value < best, where + start, index)
@@ -65,22 +68,24 @@ EPSILON = 1e-6
 def pairwise(a: Tensor) -> Tensor:
     """|| a_i - a_j ||_2 for a (N, k); (N, N), by one matrix product.
 
-    Centred first: the product's rounding error grows with the distance from the origin, which carries no information.
+    In float64 and centred: the product's rounding error grows with the distance from the origin, which carries no
+    information, and in float32 it would swallow whole the small distances that eq. (5) is about.
     """
-    a = a.flatten(1).float()
+    a = a.flatten(1).double()
     a = a - a.mean(dim=0, keepdim=True).detach()
     norm = a.square().sum(1)
     squared = norm[:, None] + norm[None, :] - 2 * (a @ a.T)
-    return squared.clamp_min(EPSILON**2).sqrt()
+    return squared.clamp_min(EPSILON**2).sqrt().float()
 
 
-def dispersion(z: Tensor, b: Tensor, neighbours: int | None = None) -> Tensor:
+def dispersion(z: Tensor, b: Tensor, neighbours: int | None = None, epsilon: float = 0.0) -> Tensor:
     """Eq. (5): s_i = 1/(N-1) sum_{j != i} || z_i - z_j || / || b_i - b_j || for z (N, l) and b (N, k); (N,).
 
-    neighbours: sum over that many nearest b_j alone (None: all of them, the paper's form). Distances below
-    `EPSILON` count as `EPSILON` and have no gradient.
+    neighbours: sum over that many nearest b_j alone (None: all of them, the paper's form). epsilon: || b_i - b_j ||
+    becomes sqrt(|| b_i - b_j ||^2 + epsilon^2), so that two samples that meet do not outweigh all others; 0 is the
+    paper's form, in which distances below `EPSILON` count as `EPSILON` and have no gradient.
     """
-    between_z, between_b = pairwise(z), pairwise(b)
+    between_z, between_b = pairwise(z), (pairwise(b).square() + epsilon**2).sqrt()
     others = ~torch.eye(len(b), dtype=torch.bool, device=b.device)
     ratio = (between_z / between_b)[others].view(len(b), len(b) - 1)
     if neighbours is None or neighbours >= len(b) - 1:
@@ -89,13 +94,15 @@ def dispersion(z: Tensor, b: Tensor, neighbours: int | None = None) -> Tensor:
     return ratio.gather(1, order).mean(dim=1)
 
 
-def boundary_loss(divergence: Divergence, v_b: Tensor, d: Tensor, s: Tensor, mu: float, nu: float) -> Tensor:
+def boundary_loss(
+    divergence: Divergence, v_b: Tensor, d: Tensor, s: Tensor, mu: float, nu: float, weight_m: float = 1.0
+) -> Tensor:
     """Eq. (3): -m(B, G) + mu d(B, G) + nu s(B, z), for B's player; scalar.
 
     m is the bound of `variational_bound` with G as P and B as Q, so that B, which alone it depends on here, lowers
-    E f*(T(B)): it goes where the critic is sure that no sample of G is.
+    E f*(T(B)): it goes where the critic is sure that no sample of G is. weight_m: below 1 while B warms up.
     """
-    return divergence.conjugate_of_activation(v_b).mean() + mu * d.mean() + nu * s.mean()
+    return weight_m * divergence.conjugate_of_activation(v_b).mean() + mu * d.mean() + nu * s.mean()
 
 
 def retraining_critic_loss(

@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from omasgan import build, checkpoint
 from omasgan import config as configuration
 from omasgan.data.dataset import Dataset
 from omasgan.data.protocols import IndexSplit, Protocol
+from omasgan.data.support import boundary_report
 from omasgan.detectors.base import Detector
 from omasgan.detectors.fgan import FGAN
 from omasgan.errors import UserError
@@ -35,6 +36,7 @@ Metrics = dict[str, dict[str, float]]
 
 GRID_SAMPLES = 36
 PLANE_SAMPLES = 2000
+SUPPORT_SAMPLES = 8192
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ def run(job: Job, dataset: Dataset, protocol: Protocol) -> Metrics:
     An interrupted one goes on from its last checkpoint. Raises UserError where the folder belongs to another
     configuration, where training diverges, and for all that is wrong with data or disk; `failed.json` then says so.
     """
+    split = protocol.split(dataset.train.y, dataset.test.y, dataset.class_names)
     done = job.folder / "metrics.json"
     _claim(job)
     if done.exists():
@@ -76,7 +79,7 @@ def run(job: Job, dataset: Dataset, protocol: Protocol) -> Metrics:
     failed = job.folder / "failed.json"
     try:
         with open_record(job.folder, job.wandb, dict(job.config), build.logger(job.config)) as record:
-            metrics = _run(job, dataset, protocol, record)
+            metrics = _run(job, dataset, split, record)
         failed.unlink(missing_ok=True)
     except Exception as error:
         with suppress(UserError):
@@ -97,24 +100,29 @@ def finished_metrics(path: Path) -> Metrics:
 def _claim(job: Job) -> None:
     """Write the run's record before its first step, or make sure that the folder holds this very configuration."""
     record = job.folder / "run.json"
+    which = {
+        "identity": job.identity,
+        "seed": job.config["seed"],
+        "class": configuration.class_of(job.config["protocol"])[1],
+    }
     if record.exists():
         try:
-            found = json.loads(record.read_text())["identity"]
+            written = json.loads(record.read_text())
+            other = [f"{key} {written[key]}, not {value}" for key, value in which.items() if written[key] != value]
         except (OSError, ValueError, KeyError, TypeError):
             raise UserError(f"{record} is damaged: choose another folder, or delete this one") from None
-        if found != job.identity:
+        if other:
             raise UserError(
-                f"{job.folder} holds a run of another configuration ({found}, this one is {job.identity}): "
+                f"{job.folder} holds a run of another configuration ({', '.join(other)}): "
                 f"leave out hydra.run.dir, choose another folder, or delete this one"
             )
         return
     make_folder(job.folder / "checkpoints")
     write_text(job.folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(dict(job.config))))
-    write_json(record, {"identity": job.identity, "choices": dict(job.choices), **provenance()})
+    write_json(record, {**which, "choices": dict(job.choices), **provenance()})
 
 
-def _run(job: Job, dataset: Dataset, protocol: Protocol, record: Record) -> Metrics:
-    split = protocol.split(dataset.train.y, dataset.test.y, dataset.class_names)
+def _run(job: Job, dataset: Dataset, split: IndexSplit, record: Record) -> Metrics:
     normals = dataset.train.x[split.train]
     workspace = build.workspace(job.config, job.folder, record)
 
@@ -145,8 +153,17 @@ def _run(job: Job, dataset: Dataset, protocol: Protocol, record: Record) -> Metr
     metrics = metrics_of(table, seed=job.config["seed"]) if both else {}
     _draw(job, dataset, split, detector, table, metrics, record)
     _mirror(metrics, record)
-    write_json(job.folder / "metrics.json", {"metrics": metrics, "seconds": seconds})
+    support = _support(dataset, detector)
+    write_json(job.folder / "metrics.json", {"metrics": metrics, "seconds": seconds, "support": support})
     return metrics
+
+
+def _support(dataset: Dataset, detector: Detector) -> dict[str, Any]:
+    """Where the generators' samples lie round a support that is known exactly (toy sets); else empty."""
+    if dataset.support is None or not isinstance(detector, FGAN):
+        return {}
+    samples = detector.samples(SUPPORT_SAMPLES)
+    return {name: asdict(boundary_report(x, dataset.support)) for name, x in samples.items()}
 
 
 def score_table(dataset: Dataset, split: IndexSplit, terms: Mapping[str, torch.Tensor]) -> ScoreTable:

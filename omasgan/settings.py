@@ -23,10 +23,12 @@ Steps = Annotated[int, Range(low=0)]
 class Budget:
     """How long to train, and nothing else: a smaller budget never changes the method.
 
-    task1, task2, task3, j: steps of a stage's generator (of J in the last). batch: samples a step.
+    task1, task2, task3, j: steps of a stage's generator (of J in the last). critic: steps that the critic of Task 2
+    trains alone, where boundary.critic is 'halo'. batch: samples a step.
     """
 
     task1: Steps = 2000
+    critic: Steps = 1000
     task2: Steps = 600
     task3: Steps = 1000
     j: Steps = 400
@@ -37,16 +39,18 @@ class Budget:
 class Optimisation:
     """How the networks of every stage are trained.
 
-    lr_generator, lr_discriminator: Adam's step size. beta1, beta2: Adam's decay rates. critic_steps: steps of the
-    critic a step of the generator. r1: weight gamma of the critic's gradient penalty gamma/2 ||grad V||^2 on either
-    side's samples (Mescheder et al. 2018), 0 for none. ema: decay of the running average of a generator's weights,
-    which is the generator that a stage hands on.
+    lr_generator, lr_discriminator: Adam's step size. beta1, beta2: Adam's decay rates. decay: the share of a stage's
+    steps, at its end, over which the step sizes fall to zero in a straight line; 0 keeps them constant. critic_steps:
+    steps of the critic a step of the generator. r1: weight gamma of the critic's gradient penalty
+    gamma/2 ||grad V||^2 on either side's samples (Mescheder et al. 2018), 0 for none. ema: decay of the running average
+    of a generator's weights, which is the generator that a stage hands on.
     """
 
     lr_generator: Positive = 2e-4
     lr_discriminator: Positive = 2e-4
     beta1: Decay = 0.0
-    beta2: Decay = 0.999
+    beta2: Decay = 0.99
+    decay: Fraction = 0.5
     critic_steps: Count = 1
     r1: NonNegative = 0.0
     ema: Decay = 0.995
@@ -57,27 +61,36 @@ class Boundary:
     """Eq. (3)-(5): how B is driven out of the support of G, and what holds it there.
 
     trained: false leaves B where it starts, at G (an ablation).
-    critic: T in m(B, G) is 'cotrained' with B, or 'frozen' as it starts. critic_start: from Task 1's 'discriminator' or
-    'fresh'. reference: what B leaves, in m and in d alike: 'generated' samples G(z), or 'real' ones.
+    critic: T in m(B, G) is 'cotrained' with B (the paper's), 'frozen' as Task 1 left it, or a 'halo' critic: trained
+    between the reference and the reference blurred by Gaussian noise of `halo` units, then frozen. Any T gives a lower
+    bound of D_f(G || B), so all three stay within eq. (1). critic_start: from Task 1's 'discriminator' or 'fresh'.
+    reference: what B leaves, in m and in d alike: 'generated' samples G(z), or 'real' ones.
     unit: what distances are measured in: 'raw' (as they are), 'sqrt_k' (over the root of the number of values of a
     sample, so that one mu serves every image size) or 'spacing' (over the `quantile` of the data's own distance to G:
-    what is farther than that lies outside). norm: p of the l_p norm. squared: whether d enters squared.
-    neighbours: the dispersion is summed over so many nearest samples alone, null for all. mu, nu: weights of distance
-    and dispersion. N, Q: samples of B, and of the reference, a step.
+    what is farther than that lies outside; z is then measured in its own spread, too). norm: p of the l_p norm.
+    squared: whether d enters squared, so that its pull on a sample grows with the sample's distance.
+    neighbours: the dispersion is summed over so many nearest samples alone, null for all. epsilon: softens its
+    distances, in the unit. mu, nu: weights of distance and dispersion. warmup: the share of the steps during which the weight of m
+    rises from 0 to 1 and that of s falls from nu_start to nu, so that B spreads before it leaves.
+    N, Q: samples of B, and of the reference, a step.
     """
 
     trained: bool = True
-    critic: Literal["cotrained", "frozen"] = "cotrained"
-    critic_start: Literal["discriminator", "fresh"] = "discriminator"
-    reference: Literal["generated", "real"] = "generated"
+    critic: Literal["cotrained", "frozen", "halo"] = "halo"
+    critic_start: Literal["discriminator", "fresh"] = "fresh"
+    halo: Positive = 2.0
+    reference: Literal["generated", "real"] = "real"
     unit: Literal["raw", "sqrt_k", "spacing"] = "spacing"
     quantile: Share = 0.99
     norm: Annotated[float, Range(low=1)] = 2.0
     squared: bool = True
-    neighbours: Count | None = 8
-    mu: NonNegative = 0.2
-    nu: NonNegative = 0.02
-    N: Annotated[int, Range(low=2)] = 256
+    neighbours: Count | None = 16
+    epsilon: NonNegative = 0.2
+    mu: NonNegative = 0.02
+    nu: NonNegative = 0.05
+    nu_start: NonNegative | None = 0.5
+    warmup: Fraction = 0.6
+    N: Annotated[int, Range(low=2)] = 512
     Q: Count = 1024
 
 

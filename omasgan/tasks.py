@@ -40,18 +40,19 @@ def run(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
     every = whole.classes(dataset.class_names)
     for number, protocol in enumerate(every, 1):
         node = {**config["protocol"], **(vars(protocol) if len(every) > 1 else {})}
-        name = configuration.class_folder(node)
+        role, name = configuration.class_of(node)
         if len(every) > 1:
-            log.info("%d of %d: %s", number, len(every), name.replace("_", " "))
-        place = folder / name if len(every) > 1 else folder
+            log.info("%d of %d: %s %s", number, len(every), role, name)
+        place = folder / configuration.class_folder(node) if len(every) > 1 else folder
         job = Job({**config, "protocol": node}, identity, choices, place)
-        runs[name.partition("_")[2] or choices["dataset"]] = pipeline.run(job, dataset, protocol)
-    row_name = configuration.class_folder({**config["protocol"], **vars(every[0])}).partition("_")[0] or "data"
+        runs[name or choices["dataset"]] = pipeline.run(job, dataset, protocol)
     if len(every) > 1:
-        summary.write(folder, runs, row_name, config["floors"])
+        summary.write(folder, runs, role, config["floors"])
     if all(runs.values()):
-        print(summary.auroc_table(runs, row_name))
+        print(summary.auroc_table(runs, role or "data"))
         print(summary.verdict(runs, config["floors"]))
+    else:
+        print("the test data holds no anomaly that is known, so there are scores and no metrics")
     print(f"scores, metrics and plots: {folder}")
 
 
@@ -67,12 +68,12 @@ def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
             raise UserError(
                 f"task=score needs score.{key}: give score.run=<a run's folder> and score.input=<what to score>"
             )
-    run_folder, source = Path(config["score"]["run"]), Path(config["score"]["input"])
-    target = Path(config["score"]["output"] or "scores.csv")
+    run_folder, source = (Path(config["score"][key]).expanduser() for key in ("run", "input"))
+    target = Path(config["score"]["output"] or "scores.csv").expanduser()
     if not (run_folder / "metrics.json").is_file():
         raise UserError(f"score.run={run_folder} is not the folder of a finished run: it has no metrics.json")
 
-    trained = cast(dict[str, Any], OmegaConf.to_container(OmegaConf.load(run_folder / "config.yaml")))
+    trained = _trained_config(run_folder / "config.yaml")
     workspace = build.workspace({**trained, "device": config["device"], "threads": config["threads"]})
     path = run_folder / "detector.pt"
     state = checkpoint.load(path, "detector", workspace.device)
@@ -88,6 +89,15 @@ def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
     writer.writerows(zip(names, scores.tolist(), below.tolist(), strict=True))
     write_text(target, file.getvalue())
     print(f"{len(names)} scores, higher is more anomalous: {target}")
+
+
+def _trained_config(path: Path) -> dict[str, Any]:
+    """The configuration that a run was trained with. Raises UserError where it is damaged, or of another omasgan."""
+    try:
+        return configuration.check(cast(DictConfig, OmegaConf.load(path)))
+    except Exception as error:  # a damaged file may raise anything
+        reason = str(error).split("\n")[0]
+        raise UserError(f"{path} is damaged, or of another version of omasgan ({reason}): train again") from error
 
 
 def _read(source: Path, spec: Spec) -> tuple[list[str], Tensor]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 import inspect
 import math
+import pkgutil
+import sys
 import types
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
-
-from hydra.utils import get_object
 
 from omasgan.errors import UserError
 
@@ -70,7 +70,7 @@ def check_value(key: str, value: object, hint: Any) -> None:
         for index, item in enumerate(value):
             check_value(f"{key}[{index}]", item, arguments[0])
     elif not _is_plain(value, hint):
-        raise UserError(f"{key} is {value!r}: {_name(hint)} is expected")
+        raise UserError(f"{key} is {value!r}: {expected(hint)} is expected")
 
 
 def _check_union(key: str, value: object, arguments: tuple[Any, ...]) -> None:
@@ -84,7 +84,7 @@ def _check_union(key: str, value: object, arguments: tuple[Any, ...]) -> None:
     for failure, argument in zip(failures, arguments, strict=True):
         if get_origin(argument) is Annotated and _is_plain(value, get_args(argument)[0]):
             raise failure
-    raise UserError(f"{key} is {value!r}: {' or '.join(_name(a) for a in arguments)} is expected")
+    raise UserError(f"{key} is {value!r}: {' or '.join(map(expected, arguments))} is expected")
 
 
 def _is_plain(value: object, hint: Any) -> bool:
@@ -93,10 +93,10 @@ def _is_plain(value: object, hint: Any) -> bool:
     if hint is None or hint is types.NoneType:
         return value is None
     if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool)
-    return not isinstance(hint, type) or isinstance(value, hint)
+    return not isinstance(hint, type) or hint in type(value).__mro__  # a Protocol refuses isinstance
 
 
 NAMES = {
@@ -108,9 +108,12 @@ NAMES = {
 }
 
 
-def _name(hint: Any) -> str:
+def expected(hint: Any) -> str:
+    """What a person calls the values of an annotated type."""
     if get_origin(hint) is Annotated:
-        return _name(get_args(hint)[0])
+        return expected(get_args(hint)[0])
+    if get_origin(hint) in (Union, types.UnionType):
+        return " or ".join(map(expected, get_args(hint)))
     return NAMES.get(hint, str(getattr(hint, "__name__", hint)))
 
 
@@ -120,15 +123,19 @@ def parameters(target: Callable[..., object]) -> dict[str, inspect.Parameter]:
     return {name: parameter for name, parameter in signature.parameters.items() if name not in INJECTED}
 
 
-def check_node(key: str, node: Mapping[str, Any]) -> None:
-    """Raise UserError unless the node's keys and values fit the signature of its `_target_`, all the way down.
+def check_node(key: str, node: Any) -> None:
+    """Raise UserError unless the node has a `_target_` and fits that one's signature, all the way down.
 
     key: the node's place in the configuration, for the message. node: resolved, plain containers.
     """
+    if not isinstance(node, Mapping) or "_target_" not in node:
+        raise UserError(f"{key} is {node!r}: settings with a _target_ are expected, as the options of its group hold")
     try:
-        target = get_object(node["_target_"])
-    except (ImportError, ValueError, AttributeError, TypeError):
+        target = pkgutil.resolve_name(str(node["_target_"]))
+    except (ImportError, ValueError, AttributeError):
         raise UserError(f"{key}._target_ is '{node['_target_']}': there is no such class or function") from None
+    if not callable(target):
+        raise UserError(f"{key}._target_ is '{node['_target_']}': a class or function is expected")
     allowed = parameters(target)
     for name, value in node.items():
         if name == "_target_":

@@ -38,6 +38,32 @@ Layer = TypeVar("Layer", bound=nn.Module)
 
 Norm = Literal["batch", "instance", "layer", "group", "none"]
 
+
+class ToPixels(nn.Module):
+    """(n, C H W) to a feature map (n, C, H, W) whose channels lie next to each other in memory.
+
+    The plain reshapes, nn.Unflatten and nn.Flatten, keep each channel's pixels together: every layer after them, and
+    its gradient, would then work across two memory layouts, at five times the cost.
+    """
+
+    def __init__(self, shape: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, x: Tensor) -> Tensor:
+        """A view, not a copy."""
+        channels, height, width = self.shape
+        return x.view(len(x), height, width, channels).permute(0, 3, 1, 2)
+
+
+class FromPixels(nn.Module):
+    """The reverse of `ToPixels`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """A view where the channels lie next to each other."""
+        return x.permute(0, 2, 3, 1).flatten(1)
+
+
 NORMS: dict[Norm, Callable[[int], nn.Module]] = {
     "batch": nn.BatchNorm2d,
     "instance": lambda channels: nn.InstanceNorm2d(channels, affine=True),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from omasgan.architectures.base import Flat, Norm, halvings, maybe_spectral, norm_layer
+from omasgan.architectures.base import Flat, FromPixels, Norm, ToPixels, halvings, maybe_spectral, norm_layer
 from omasgan.settings import Count
 
 
@@ -26,12 +26,12 @@ class DCGAN:
 
     def generator(self, shape: tuple[int, ...]) -> nn.Module:
         """z (n, l) -> images (n, C, H, W) in [-1, 1]."""
-        channels, height, width = shape
         widths = self._widths(shape)
+        channels, height, width = shape
         start = (widths[-1], height >> len(widths), width >> len(widths))
         layers: list[nn.Module] = [
             nn.Linear(self.latent, start[0] * start[1] * start[2], bias=False),
-            nn.Unflatten(1, start),
+            ToPixels(start),
             norm_layer(self.generator_norm, start[0]),
             nn.ReLU(),
         ]
@@ -46,8 +46,8 @@ class DCGAN:
 
     def discriminator(self, shape: tuple[int, ...]) -> nn.Module:
         """Images (n, C, H, W) -> v (n,)."""
-        channels, height, width = shape
         widths = self._widths(shape)
+        channels, height, width = shape
         layers: list[nn.Module] = []
         for inputs, outputs in zip([channels, *widths], widths, strict=False):
             conv = nn.Conv2d(inputs, outputs, 4, stride=2, padding=1).apply(initialise)
@@ -55,7 +55,7 @@ class DCGAN:
             layers += [nn.LeakyReLU(0.2)]
         features = widths[-1] * (height >> len(widths)) * (width >> len(widths))
         head = nn.Linear(features, 1).apply(initialise)
-        return nn.Sequential(*layers, nn.Flatten(), maybe_spectral(head, self.spectral_norm), Flat())
+        return nn.Sequential(*layers, FromPixels(), maybe_spectral(head, self.spectral_norm), Flat())
 
     def _widths(self, shape: tuple[int, ...]) -> list[int]:
         return [self.width * min(2**level, 8) for level in range(halvings("dcgan", shape))]

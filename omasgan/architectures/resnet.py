@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, relu
 
-from omasgan.architectures.base import Flat, Norm, halvings, maybe_spectral, norm_layer
+from omasgan.architectures.base import Flat, Norm, ToPixels, halvings, maybe_spectral, norm_layer
 from omasgan.settings import Count
 
 
@@ -27,13 +27,13 @@ class ResNet:
 
     def generator(self, shape: tuple[int, ...]) -> nn.Module:
         """z (n, l) -> images (n, C, H, W) in [-1, 1]."""
-        channels, height, width = shape
         levels = halvings("resnet", shape)
+        channels, height, width = shape
         start = (self.width, height >> levels, width >> levels)
         blocks = [UpBlock(self.width, self.generator_norm) for _ in range(levels)]
         return nn.Sequential(
             nn.Linear(self.latent, start[0] * start[1] * start[2]),
-            nn.Unflatten(1, start),
+            ToPixels(start),
             *blocks,
             norm_layer(self.generator_norm, self.width),
             nn.ReLU(),

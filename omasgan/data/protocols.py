@@ -40,7 +40,7 @@ class Protocol(typing.Protocol):
         """Split by the labels, int64 (m,) and (n,), indices into class_names.
 
         Raises UserError where a class is unknown, a normal class has no training samples, or the test holds
-        no anomaly or nothing else.
+        nothing but anomalies; or none, where the protocol names a class.
         """
         ...
 
@@ -59,7 +59,7 @@ class LeaveOneOut:
         """See `Protocol`."""
         abnormal = _class_index("abnormal_class", self.abnormal_class, class_names)
         normal = [index for index in range(len(class_names)) if index != abnormal]
-        return _split(train_y, test_y, class_names, normal)
+        return _split_in_two(train_y, test_y, class_names, normal)
 
     def classes(self, class_names: Sequence[str]) -> list[LeaveOneOut]:
         """See `Protocol`."""
@@ -75,7 +75,7 @@ class OneClass:
     def split(self, train_y: Tensor, test_y: Tensor, class_names: Sequence[str]) -> IndexSplit:
         """See `Protocol`."""
         normal = _class_index("normal_class", self.normal_class, class_names)
-        return _split(train_y, test_y, class_names, [normal])
+        return _split_in_two(train_y, test_y, class_names, [normal])
 
     def classes(self, class_names: Sequence[str]) -> list[OneClass]:
         """See `Protocol`."""
@@ -84,7 +84,10 @@ class OneClass:
 
 @dataclass(frozen=True)
 class Novelty:
-    """Every class that occurs in training is normal, every other abnormal: toy sets, folders, joined sets."""
+    """Every class that occurs in training is normal, every other abnormal: toy sets, folders, joined sets.
+
+    The test may hold no anomaly that is known, as a user's own folder of normal images: it is scored all the same.
+    """
 
     def split(self, train_y: Tensor, test_y: Tensor, class_names: Sequence[str]) -> IndexSplit:
         """See `Protocol`."""
@@ -125,14 +128,26 @@ def _split(train_y: Tensor, test_y: Tensor, class_names: Sequence[str], normal: 
         )
     chosen = torch.tensor(normal)
     abnormal = ~torch.isin(test_y, chosen)
-    if not abnormal.any() or abnormal.all():
-        names = ", ".join(class_names[index] for index in normal)
-        raise UserError(
-            f"with {names} normal, the test holds {int(abnormal.sum())} anomalies in {len(test_y)} samples: "
-            "it needs anomalies and normal samples; choose another class or protocol"
-        )
+    if abnormal.all():
+        raise _lopsided(abnormal, class_names, normal)
     train = torch.isin(train_y, chosen).nonzero().squeeze(1)
     return IndexSplit(train, torch.arange(len(test_y)), abnormal)
+
+
+def _split_in_two(train_y: Tensor, test_y: Tensor, class_names: Sequence[str], normal: Sequence[int]) -> IndexSplit:
+    """As `_split`, but the test must hold anomalies, too."""
+    split = _split(train_y, test_y, class_names, normal)
+    if not split.abnormal.any():
+        raise _lopsided(split.abnormal, class_names, normal)
+    return split
+
+
+def _lopsided(abnormal: Tensor, class_names: Sequence[str], normal: Sequence[int]) -> UserError:
+    names = ", ".join(class_names[index] for index in normal)
+    return UserError(
+        f"with {names} normal, the test holds {int(abnormal.sum())} anomalies in {len(abnormal)} samples: "
+        "it needs anomalies and normal samples; choose another class or protocol"
+    )
 
 
 def _class_index(key: str, given: int | str, class_names: Sequence[str]) -> int:

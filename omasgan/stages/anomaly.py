@@ -24,7 +24,7 @@ def train(
     """
     optimisation, n = recipe.optimisation, recipe.budget.batch
     adam_J = adam(J, optimisation.lr_discriminator, optimisation)
-    stage = Stage("j", recipe.budget.j, workspace, {"J": J}, {"adam_J": adam_J})
+    stage = Stage("j", recipe.budget.j, workspace, {"J": J}, {"adam_J": adam_J}, optimisation.decay)
 
     for _ in stage:
         x = batches.draw(n, stage.random)

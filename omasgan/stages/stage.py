@@ -61,8 +61,9 @@ class Workspace:
 class Stage:
     """One stage's steps: iterate over it, and it resumes, records, checkpoints and finishes by itself.
 
-    networks: every network that the stage changes, by name, with running averages; optimisers likewise. `random` is the
-    stage's own stream, part of its checkpoint. After the loop the networks hold the trained (or restored) weights.
+    networks: every network that the stage changes, by name, with running averages; optimisers likewise. decay: the
+    share of the steps, at the end, over which the step sizes fall to zero. `random` is the stage's own stream, part of its
+    checkpoint. After the loop the networks hold the trained (or restored) weights.
     """
 
     def __init__(
@@ -72,12 +73,15 @@ class Stage:
         workspace: Workspace,
         networks: dict[str, nn.Module],
         optimisers: dict[str, Adam],
+        decay: float = 0.0,
     ) -> None:
         self.name = name
         self.steps = steps
         self.workspace = workspace
         self.random = stream(workspace.seed, name, workspace.device)
         self._networks, self._optimisers = networks, optimisers
+        self._decay = decay
+        self._rates = {name: optimiser.param_groups[0]["lr"] for name, optimiser in optimisers.items()}
         self._latest: dict[str, float] = {}
         self._step = 0
 
@@ -95,6 +99,7 @@ class Stage:
             with progress(self.name, self.steps, start) as bar:
                 for step in range(start, self.steps):
                     self._step = step
+                    self._set_rates()
                     yield step
                     bar.update(step + 1, self._latest)
                     if (step + 1) % self.workspace.checkpoint_every == 0 or step + 1 == self.steps:
@@ -133,6 +138,12 @@ class Stage:
             f"{self.name} diverged at step {self._step} of {self.steps}: {reason}; try lower "
             f"optimisation.lr_generator and optimisation.lr_discriminator, another divergence, or optimisation.r1=1"
         )
+
+    def _set_rates(self) -> None:
+        left = 1 - self._step / self.steps
+        factor = min(1.0, left / self._decay) if self._decay > 0 else 1.0
+        for name, optimiser in self._optimisers.items():
+            optimiser.param_groups[0]["lr"] = factor * self._rates[name]
 
     @property
     def _path(self) -> Path | None:

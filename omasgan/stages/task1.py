@@ -20,7 +20,8 @@ def train(
     adam_G = adam(G, optimisation.lr_generator, optimisation)
     adam_D = adam(D, optimisation.lr_discriminator, optimisation)
     networks = {"G": G, "D": D, "G_average": G_average}
-    stage = Stage("task1", recipe.budget.task1, workspace, networks, {"adam_G": adam_G, "adam_D": adam_D})
+    optimisers = {"adam_G": adam_G, "adam_D": adam_D}
+    stage = Stage("task1", recipe.budget.task1, workspace, networks, optimisers, optimisation.decay)
 
     for step in stage:
         D.requires_grad_(True)

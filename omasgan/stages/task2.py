@@ -1,21 +1,17 @@
-"""Task 2, eq. (3)-(5): B is driven from G to the boundary of the data's support."""
+"""Task 2, eq. (3)-(5): B is driven from G to the boundary of the data's support.
+
+Why the critic, the unit, the schedule and the square are as they are by default stands in experiments/boundary_toy.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 
 from omasgan.data.batches import Batches
-from omasgan.losses import (
-    boundary_loss,
-    critic_loss,
-    dispersion,
-    distance,
-    gradient_penalty,
-    variational_bound,
-)
+from omasgan.losses import boundary_loss, critic_loss, dispersion, distance, gradient_penalty, variational_bound
 from omasgan.settings import Boundary
 from omasgan.stages.stage import Recipe, Stage, Workspace, adam, average, descend, gradient_norm
 
@@ -30,28 +26,28 @@ def train(
     recipe: Recipe,
     workspace: Workspace,
 ) -> None:
-    """Train B, and its critic C where that is co-trained, in place; G is frozen, `B_average` follows B.
+    """Train B, and its critic C unless that is frozen, in place; G is frozen, `B_average` follows B.
 
     Raises UserError where a loss is not finite or B collapses to one sample.
     """
-    divergence, optimisation, N, Q = recipe.divergence, recipe.optimisation, boundary.N, boundary.Q
+    reference = Reference(G, batches, boundary, recipe.latent, workspace)
+    if boundary.critic == "halo":
+        train_halo_critic(C, reference, boundary, recipe, workspace)
+
+    optimisation, divergence, N = recipe.optimisation, recipe.divergence, boundary.N
     adam_B = adam(B, optimisation.lr_generator, optimisation)
     adam_C = adam(C, optimisation.lr_discriminator, optimisation)
-    networks = {"B": B, "C": C, "B_average": B_average}
-    stage = Stage("task2", recipe.budget.task2, workspace, networks, {"adam_B": adam_B, "adam_C": adam_C})
+    networks = {"B": B, "C": C, "B_average": B_average, "reference": reference}
+    optimisers = {"adam_B": adam_B, "adam_C": adam_C}
+    stage = Stage("task2", recipe.budget.task2, workspace, networks, optimisers, optimisation.decay)
 
-    def reference(n: int) -> Tensor:
-        if boundary.reference == "real":
-            return batches.draw(n, stage.random)
-        with workspace.autocast():
-            return stage.sample(G, n, recipe.latent).float()
-
-    unit = unit_of_distance(boundary, batches, reference, stage)
+    z_unit = 1.0 if boundary.unit == "raw" else math.sqrt(2 * recipe.latent)
+    unit = reference.fill(stage)
     for step in stage:
-        if boundary.critic == "cotrained":
-            C.requires_grad_(True)
-            for _ in range(optimisation.critic_steps):
-                g = reference(N)
+        C.requires_grad_(True)
+        for _ in range(optimisation.critic_steps):
+            g = reference.renew(N, stage)
+            if boundary.critic == "cotrained":
                 with workspace.autocast():
                     b = stage.sample(B, N, recipe.latent)
                     v_g, v_b = C(g).float(), C(b).float()
@@ -63,15 +59,16 @@ def train(
         with workspace.autocast():
             b = B(z)
             v_b = C(b).float()
-        d = distance(b, reference(Q), boundary.norm) / unit
-        s = dispersion(z, b.float() / unit, boundary.neighbours)
-        loss_B = boundary_loss(divergence, v_b, d.square() if boundary.squared else d, s, boundary.mu, boundary.nu)
+        d = distance(b, reference.samples, boundary.norm) / unit
+        s = dispersion(z / z_unit, b.float() / unit, boundary.neighbours, boundary.epsilon)
+        weight_m, nu = weights(boundary, step / recipe.budget.task2)
+        loss_B = boundary_loss(divergence, v_b, d.square() if boundary.squared else d, s, boundary.mu, nu, weight_m)
         descend(loss_B, adam_B)
         average(B_average, B, optimisation.ema, step)
 
         if stage.due():
-            with workspace.autocast():
-                v_g = C(reference(N)).float().detach()
+            with torch.no_grad(), workspace.autocast():
+                v_g = C(reference.samples[:N]).float()
             stage.record(
                 {
                     "loss/B": loss_B,
@@ -84,15 +81,77 @@ def train(
             stage.check_collapse(b)
 
 
-UNIT_SAMPLES = 2048
+def train_halo_critic(
+    C: nn.Module, reference: Reference, boundary: Boundary, recipe: Recipe, workspace: Workspace
+) -> None:
+    """Train C between the reference (P) and the reference blurred by noise (Q): a field that falls in every direction.
+
+    A critic that is trained against B itself rewards B for being where it already is, so that B gathers in a few
+    places; one that is left as Task 1 made it knows only the slight faults of G. The blur has neither fault.
+    """
+    optimisation, n = recipe.optimisation, recipe.budget.batch
+    adam_C = adam(C, optimisation.lr_discriminator, optimisation)
+    stage = Stage("critic", recipe.budget.critic, workspace, {"C": C}, {"adam_C": adam_C}, optimisation.decay)
+    blur = boundary.halo * reference.fill(stage)
+    for _ in stage:
+        g = reference.draw(n, stage)
+        around = reference.draw(n, stage)
+        noise = torch.randn(around.shape, generator=stage.random, device=around.device)
+        with workspace.autocast():
+            v_g, v_around = C(g).float(), C(around + blur * noise).float()
+        loss_C = critic_loss(recipe.divergence, v_g, v_around)
+        descend(loss_C, adam_C)
+        if stage.due():
+            bound = variational_bound(recipe.divergence, v_g, v_around)
+            stage.record({"loss/C": loss_C, "divergence/m": bound, "gradient norm/C": gradient_norm(C)})
+
+
+def weights(boundary: Boundary, done: float) -> tuple[float, float]:
+    """The weights of m and s once a share of the steps is done."""
+    risen = min(1.0, done / boundary.warmup) if boundary.warmup > 0 else 1.0
+    start = boundary.nu if boundary.nu_start is None else boundary.nu_start
+    return risen, start + risen * (boundary.nu - start)
+
+
+UNIT_SAMPLES = 4096
 """Training normals whose distance to the reference gives the unit 'spacing'."""
 
 
-def unit_of_distance(boundary: Boundary, batches: Batches, reference: Callable[[int], Tensor], stage: Stage) -> float:
-    """What d and the B of s are divided by, so that mu and nu mean the same on every data set."""
-    if boundary.unit == "raw":
-        return 1.0
-    x = batches.draw(UNIT_SAMPLES, stage.random)
-    if boundary.unit == "sqrt_k":
-        return math.sqrt(x[0].numel())
-    return float(distance(x, reference(boundary.Q), boundary.norm).quantile(boundary.quantile))
+class Reference(nn.Module):
+    """What B leaves, in m and in d: samples of G, or real ones; Q of them are kept for eq. (4).
+
+    They are a queue, in which a step's new ones take the place of the oldest: to draw all Q anew would cost several
+    times the rest of the step. A module, so that a checkpoint holds them.
+    """
+
+    samples: Tensor
+
+    def __init__(self, G: nn.Module, batches: Batches, boundary: Boundary, latent: int, workspace: Workspace) -> None:
+        super().__init__()
+        self.register_buffer("samples", torch.empty(0))
+        self._parts = (G, batches, boundary, latent, workspace)  # a tuple, so that G is no sub-module
+
+    def draw(self, n: int, stage: Stage) -> Tensor:
+        """N samples (n, *shape), float32."""
+        G, batches, boundary, latent, workspace = self._parts
+        if boundary.reference == "real":
+            return batches.draw(n, stage.random)
+        with workspace.autocast():
+            return stage.sample(G, n, latent).float()
+
+    def renew(self, n: int, stage: Stage) -> Tensor:
+        """Put n new samples in place of the oldest; returns the new ones."""
+        new = self.draw(n, stage)
+        self.samples = torch.cat([self.samples[n:], new])[-len(self.samples) :]
+        return new
+
+    def fill(self, stage: Stage) -> float:
+        """Draw all Q, and measure the unit of distance by them."""
+        _, batches, boundary, _, _ = self._parts
+        self.samples = self.draw(boundary.Q, stage)
+        if boundary.unit == "raw":
+            return 1.0
+        if boundary.unit == "sqrt_k":
+            return math.sqrt(self.samples[0].numel())
+        x = batches.draw(UNIT_SAMPLES, stage.random)
+        return float(distance(x, self.samples, boundary.norm).quantile(boundary.quantile))

@@ -29,7 +29,8 @@ def train(
     adam_G = adam(G_new, optimisation.lr_generator, optimisation)
     adam_C = adam(C, optimisation.lr_discriminator, optimisation)
     networks = {"G_new": G_new, "C": C, "G_new_average": G_new_average}
-    stage = Stage("task3", recipe.budget.task3, workspace, networks, {"adam_G": adam_G, "adam_C": adam_C})
+    optimisers = {"adam_G": adam_G, "adam_C": adam_C}
+    stage = Stage("task3", recipe.budget.task3, workspace, networks, optimisers, optimisation.decay)
 
     for step in stage:
         C.requires_grad_(True)

@@ -1,0 +1,22 @@
+import os
+
+import pytest
+import torch
+from hypothesis import settings
+
+settings.register_profile("omasgan", deadline=None, max_examples=50, derandomize=True)
+settings.load_profile("omasgan")
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def wandb_elsewhere(tmp_path_factory):
+    """No W&B setting of the caller reaches a test, and nothing is staged in the caller's home."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith("WANDB_"):
+                patch.delenv(name)
+        for what in ("DATA", "CACHE", "CONFIG"):
+            patch.setenv(f"WANDB_{what}_DIR", str(tmp_path_factory.mktemp(f"wandb_{what.lower()}")))
+        yield
