@@ -35,10 +35,6 @@ class Divergence(ABC):
     threshold: float
     """f'(1): the value of T at which P and Q are equally likely."""
 
-    saturating: bool = False
-    """Whether a generator minimises the bound itself (eq. 1) or Nowozin's alternative -T, whose gradient survives
-    a critic that is sure."""
-
     @abstractmethod
     def f(self, u: Tensor) -> Tensor:
         """The convex generating function f(u) of the density ratio u > 0, with f(1) = 0 up to `gan`'s constant."""
@@ -64,8 +60,9 @@ class Divergence(ABC):
         return self.conjugate_of_activation(v)
 
     def generator(self, v: Tensor) -> Tensor:
-        """What a generator pays for its sample, a sample of Q."""
-        return -self.negative(v) if self.saturating else self.positive(v)
+        """What a generator pays for its sample: -T, Nowozin's alternative to eq. (1)'s -f*(T), whose gradient survives
+        a critic that is sure."""
+        return self.positive(v)
 
 
 class KL(Divergence):

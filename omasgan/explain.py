@@ -40,7 +40,7 @@ OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory", re.IGNORECASE
 def _refused_by_hydra(error: BaseException) -> bool:
     """Whether Hydra itself raised one of Python's own errors, as it does for `dataset=null` and `dataset=[3]`."""
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-    return str(frame.f_globals.get("__name__")).startswith(("hydra.", "omegaconf."))
+    return str(frame.f_globals.get("__name__")).startswith(("hydra.", "omegaconf.", "yaml."))
 
 
 def explain(error: BaseException) -> str:
@@ -76,6 +76,8 @@ def _explain(error: BaseException) -> str:
 MEANINGS = {
     r"Missing mandatory value: (\S+)": r"\1 is not set: give it as \1=...",
     r"Could not delete from config. '(.*)'": r"there is no setting '\1' to delete: leave out ~\1",
+    r"In '(\S+)': \w+ raised while composing config:\n(.*)": r"\1.yaml: \2",
+    r'in "(.*)", line (\d+), column': r"\1 is no YAML: look at line \2",
     r"Ambiguous value for argument '(.*)'": r"\1 gives several values: add -m to run one after the other",
     r"Multiple values for (\S+)\.": r"\1 is chosen twice: choose it by \1=... without a +",
     r"Config group override must be|is not iterable": "a group is given no option's name: write group=option",

@@ -74,8 +74,9 @@ def run(job: Job, dataset: Dataset, protocol: Protocol) -> Metrics:
     done = job.folder / "metrics.json"
     _claim(job)
     if done.exists():
+        metrics = finished_metrics(done)
         log.info("finished before: %s", job.folder)
-        return finished_metrics(done)
+        return metrics
     failed = job.folder / "failed.json"
     try:
         with open_record(job.folder, job.wandb, dict(job.config), build.logger(job.config)) as record:

@@ -62,23 +62,23 @@ class Boundary:
 
     trained: false leaves B where it starts, at G (an ablation).
     critic: T in m(B, G) is 'cotrained' with B (the paper's), 'frozen' as Task 1 left it, or a 'halo' critic: trained
-    between the reference and the reference blurred by Gaussian noise of `halo` units, then frozen. Any T gives a lower
-    bound of D_f(G || B), so all three stay within eq. (1). critic_start: from Task 1's 'discriminator' or 'fresh'.
+    between the reference and the reference blurred by Gaussian noise about `halo` units long, then frozen. Any T gives
+    a lower bound of D_f(G || B), so all three stay within eq. (1). critic_start: Task 1's 'discriminator', or 'fresh'.
     reference: what B leaves, in m and in d alike: 'generated' samples G(z), or 'real' ones.
     unit: what distances are measured in: 'raw' (as they are), 'sqrt_k' (over the root of the number of values of a
     sample, so that one mu serves every image size) or 'spacing' (over the `quantile` of the data's own distance to G:
     what is farther than that lies outside; z is then measured in its own spread, too). norm: p of the l_p norm.
     squared: whether d enters squared, so that its pull on a sample grows with the sample's distance.
     neighbours: the dispersion is summed over so many nearest samples alone, null for all. epsilon: softens its
-    distances, in the unit. mu, nu: weights of distance and dispersion. warmup: the share of the steps during which the weight of m
-    rises from 0 to 1 and that of s falls from nu_start to nu, so that B spreads before it leaves.
+    distances, in the unit. mu, nu: weights of distance and dispersion. warmup: the share of the steps during which the
+    weight of m rises from 0 to 1 and that of s goes from nu_start to nu, so that B spreads before it leaves.
     N, Q: samples of B, and of the reference, a step.
     """
 
     trained: bool = True
     critic: Literal["cotrained", "frozen", "halo"] = "halo"
     critic_start: Literal["discriminator", "fresh"] = "fresh"
-    halo: Positive = 2.0
+    halo: Positive = 2.8
     reference: Literal["generated", "real"] = "real"
     unit: Literal["raw", "sqrt_k", "spacing"] = "spacing"
     quantile: Share = 0.99

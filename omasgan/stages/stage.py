@@ -62,8 +62,8 @@ class Stage:
     """One stage's steps: iterate over it, and it resumes, records, checkpoints and finishes by itself.
 
     networks: every network that the stage changes, by name, with running averages; optimisers likewise. decay: the
-    share of the steps, at the end, over which the step sizes fall to zero. `random` is the stage's own stream, part of its
-    checkpoint. After the loop the networks hold the trained (or restored) weights.
+    share of the steps, at the end, over which the step sizes fall to zero. `random` is the stage's own stream, part of
+    its checkpoint. After the loop the networks hold the trained (or restored) weights.
     """
 
     def __init__(

@@ -92,7 +92,8 @@ def train_halo_critic(
     optimisation, n = recipe.optimisation, recipe.budget.batch
     adam_C = adam(C, optimisation.lr_discriminator, optimisation)
     stage = Stage("critic", recipe.budget.critic, workspace, {"C": C}, {"adam_C": adam_C}, optimisation.decay)
-    blur = boundary.halo * reference.fill(stage)
+    # Divided by the root of the number of values, the noise is as long in a million dimensions as in two.
+    blur = boundary.halo * reference.fill(stage) / math.sqrt(reference.samples[0].numel())
     for _ in stage:
         g = reference.draw(n, stage)
         around = reference.draw(n, stage)

@@ -132,6 +132,12 @@ def test_draws_depend_on_the_generator_alone(images, augmentation):
     assert not torch.equal(source.draw(8, generator(2)), first)
 
 
+def test_every_draw_is_augmented_anew(images):
+    source, random = batches(images[:1], FlipColour()), generator()
+    draws = torch.cat([source.draw(8, random), source.draw(8, random)])
+    assert len(draws.unique(dim=0)) == 16
+
+
 @pytest.mark.parametrize("shape", [(0, 1, 8, 8), (0, 4)])
 def test_no_samples_at_all(shape):
     x = torch.zeros(shape)

@@ -9,10 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
 
 from omasgan.errors import UserError
-from omasgan.tracking import METRICS, WANDB_ID, Identity, LoggerSettings, history, open_record
+from omasgan.settings import LoggerSettings
+from omasgan.tracking import METRICS, WANDB_ID, Identity, history, open_record
+from omasgan.validation import check_node
 
 WHO = Identity("mnist-3", "mnist", "train", ("smoke", "kl"))
 OFF = LoggerSettings(mode="disabled")
@@ -139,7 +140,7 @@ def test_a_full_disk_is_one_line(tmp_path):
 )
 def test_settings_out_of_range_are_named(setting, value):
     with pytest.raises(UserError, match=f"logger.{setting} is"):
-        OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(LoggerSettings), {setting: value}))
+        check_node("logger", {"_target_": "omasgan.settings.LoggerSettings", setting: value})
 
 
 def test_silence_and_disabled_do_not_load_wandb(tmp_path):
