@@ -28,7 +28,7 @@ class Budget:
     """
 
     task1: Steps = 2000
-    critic: Steps = 1000
+    critic: Steps = 500
     task2: Steps = 600
     task3: Steps = 1000
     j: Steps = 400
@@ -87,7 +87,7 @@ class Boundary:
     neighbours: Count | None = 16
     epsilon: NonNegative = 0.2
     mu: NonNegative = 0.02
-    nu: NonNegative = 0.05
+    nu: NonNegative = 0.1
     nu_start: NonNegative | None = 0.5
     warmup: Fraction = 0.6
     N: Annotated[int, Range(low=2)] = 512

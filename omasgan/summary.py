@@ -21,8 +21,8 @@ def heading(term: str) -> str:
 
 
 def means(runs: Mapping[str, Metrics], metric: str = "auroc") -> dict[str, float]:
-    """The mean over classes of every term."""
-    terms = next(iter(runs.values()))
+    """The mean over classes of every term that all of them have: a run may have been made without the floors."""
+    terms = [term for term in next(iter(runs.values())) if all(term in metrics for metrics in runs.values())]
     return {term: fmean(metrics[term][metric] for metrics in runs.values()) for term in terms}
 
 
@@ -37,9 +37,10 @@ def auroc_table(runs: Mapping[str, Metrics], row_name: str) -> str:
 def verdict(runs: Mapping[str, Metrics], floors: Collection[str]) -> str:
     """One line: the full score beside Task 1 and beside the best floor, win or lose; empty where one is missing."""
     mean = means(runs)
-    if "full" not in mean or not floors:
+    compared = [floor for floor in floors if floor in mean]
+    if "full" not in mean or not compared:
         return ""
-    best = max(floors, key=lambda floor: mean[floor])
+    best = max(compared, key=lambda floor: mean[floor])
     gain, lead = mean["full"] - mean["task1"], mean["full"] - mean[best]
     return (
         f"AUROC of full {figures(mean['full'])}: {gain:+.3f} against Task 1, "

@@ -26,7 +26,11 @@ Rows = NDArray[np.float32]
 
 
 class Floor(Detector):
-    """A detector on flattened samples. It keeps the training samples as its state, and learns from them again."""
+    """A detector on flattened samples. Its state are the training samples and the seed; it learns from them again."""
+
+    def __init__(self, spec: Spec, workspace: Workspace) -> None:
+        super().__init__(spec, workspace)
+        self.seed = workspace.seed
 
     def fit(self, train: Tensor) -> None:
         """See `Detector`."""
@@ -48,10 +52,11 @@ class Floor(Detector):
 
     def state_dict(self) -> dict[str, Any]:
         """See `Detector`."""
-        return {"train": self.train}
+        return {"train": self.train, "seed": self.seed}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """See `Detector`."""
+        self.seed = state["seed"]
         self.fit(state["train"].cpu())
 
     def _rows(self, x: Tensor) -> Rows:
@@ -120,7 +125,7 @@ class IsolationForest(Floor):
 
     def learn(self, rows: Rows) -> None:
         """See `Floor`."""
-        seed = stream_seed(self.workspace.seed, "isolation_forest") % 2**32
+        seed = stream_seed(self.seed, "isolation_forest") % 2**32
         self.forest = ensemble.IsolationForest(n_estimators=self.trees, random_state=seed).fit(rows)
 
     def measure(self, rows: Rows) -> NDArray[np.floating[Any]]:

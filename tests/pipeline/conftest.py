@@ -1,0 +1,26 @@
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from omasgan import config as configuration
+from omasgan import tasks
+
+TINY = ("budget=smoke", "architecture.width=8", "logger=none", "floors=none", "precision=float32")
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Does in this process what a command line stands for; the run's folder."""
+    configuration.register()
+
+    def do(*overrides):
+        overrides = [*TINY, f"runs={tmp_path}/runs", *map(str, overrides)]
+        with initialize_config_dir(str(configuration.FOLDER), version_base="1.3"):
+            cfg = compose("config", overrides=overrides)
+            hydra = compose("config", overrides=overrides, return_hydra_config=True).hydra
+        folder = Path(hydra.run.dir)
+        tasks.perform(cfg, dict(hydra.runtime.choices), folder)
+        return folder
+
+    return do

@@ -1,0 +1,420 @@
+import csv
+import json
+import logging
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from omasgan import build, pipeline
+from omasgan.data.dataset import Samples
+from omasgan.detectors.floors import Floor
+from omasgan.detectors.omasgan import OMASGAN
+from omasgan.errors import UserError
+from omasgan.evaluation import plots
+from omasgan.evaluation.scores import ScoreTable, metrics_of
+from omasgan.files import make_folder
+from omasgan.stages import stage as stages
+from omasgan.stages.stage import Stage, Workspace
+
+DIGITS = ("dataset=digits", "protocol.abnormal_class=3")
+TOY = ("dataset=toy_blobs", "protocol=novelty", "architecture=mlp", "dataset.train_size=200", "dataset.test_size=100")
+TERMS = ["task1", "task3", "j", "divergence", "full"]
+STAGES = ("task1", "task2", "task3", "j")
+
+
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """They take ten times as long as the run that they show."""
+    monkeypatch.setattr(pipeline, "_draw", lambda job, *_: make_folder(job.folder / "plots"))
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """The steps that were done, by stage."""
+    done = {}
+    plain = Stage.__iter__
+
+    def counted(self):
+        for step in plain(self):
+            done.setdefault(self.name, []).append(step)
+            yield step
+
+    monkeypatch.setattr(Stage, "__iter__", counted)
+    return done
+
+
+def read(folder, name="metrics.json"):
+    return json.loads((folder / name).read_text())
+
+
+def check_equal_scores(one, other):
+    tables = [ScoreTable.load(folder / "scores.npz") for folder in (one, other)]
+    assert tables[0].terms.keys() == tables[1].terms.keys()
+    for name, scores in tables[0].terms.items():
+        assert np.array_equal(scores, tables[1].terms[name]), name
+
+
+# A whole run
+
+
+@pytest.mark.parametrize(
+    ("data", "picture", "classes"),
+    [
+        ((*DIGITS, "floors=all", "augmentation=flip"), "samples", "0123456789"),
+        (TOY, "plane", ["large", "middle", "small", "background"]),
+    ],
+    ids=["digits", "toy_blobs"],
+)
+def test_a_whole_run(start, capsys, data, picture, classes):
+    folder = start(*data)
+    pictures = {"score_histograms", "roc_curves", "pr_curves", "loss_curves", picture}
+    assert {path.name for path in (folder / "plots").iterdir()} == {f"{name}.png" for name in pictures}
+    for path in (folder / "plots").iterdir():
+        Image.open(path).verify()
+
+    record = read(folder, "run.json")
+    assert {"identity", "seed", "omasgan", "torch", "commit", "command"} <= record.keys()
+    assert record["choices"]["detector"] == "omasgan"
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert set(STAGES) <= {row["stage"] for row in rows}
+    for stage in STAGES:
+        assert [row["step"] for row in rows if row["stage"] == stage] == [1, 4]
+
+    table = ScoreTable.load(folder / "scores.npz")
+    floors = ["nearest_neighbour", "pca", "mahalanobis", "isolation_forest"] if "floors=all" in data else []
+    assert list(table.terms) == [*TERMS, *floors]
+    assert list(table.class_names) == list(classes)
+    abnormal = "3" if "dataset=digits" in data else "background"
+    assert np.array_equal(table.label, table.class_index == list(classes).index(abnormal))
+    assert np.array_equal(table.index, np.arange(len(table)))
+    assert len(table) == (602 if floors else 100)
+
+    metrics = read(folder)
+    assert metrics["metrics"] == metrics_of(table, seed=0), "the metrics are those of the scores on the disk"
+    assert metrics["seconds"].keys() == {"fit", "score", "floors"}
+    assert not (folder / "failed.json").exists()
+    assert not (folder / "wandb").exists()
+    output = capsys.readouterr().out
+    assert "full" in output
+    assert str(folder) in output
+
+
+def test_a_detector_of_one_term_is_called_by_its_name(start, no_pictures):
+    folder = start(*TOY, "detector=pca", "floors=all")
+    assert list(read(folder)["metrics"]) == ["pca", "nearest_neighbour", "mahalanobis", "isolation_forest"]
+
+
+@pytest.mark.parametrize("logger", ["wandb", "none"])
+def test_weights_and_biases_offline_and_off(start, no_pictures, logger):
+    folder = start(*TOY, f"logger={logger}")
+    assert (folder / "metrics.json").exists()
+    mirrors = list(folder.glob("wandb/offline-run-*/run-*.wandb"))
+    if logger == "none":
+        assert not (folder / "wandb").exists()
+        assert not (folder / "wandb_id").exists()
+    else:
+        (mirror,) = mirrors
+        assert (folder / "wandb_id").read_text() in mirror.name
+        assert mirror.stat().st_size > 1000
+
+
+# What is written when
+
+
+def test_scores_are_written_before_the_metrics(start, no_pictures, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "metrics_of", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            start(*TOY)
+    folder = start(*TOY, "detector=pca").parents[1]
+    (killed,) = (path.parent for path in folder.rglob("run.json") if not (path.parent / "metrics.json").exists())
+    kept = ScoreTable.load(killed / "scores.npz")
+    assert not (killed / "failed.json").exists(), "it was stopped, it did not fail"
+    assert start(*TOY) == killed
+    assert read(killed)["metrics"] == metrics_of(kept, seed=0)
+
+
+def test_the_metrics_are_the_last_thing_to_appear(start, monkeypatch):
+    def refuse(figure, path):
+        raise UserError("no picture")
+
+    monkeypatch.setattr(plots, "save", refuse)
+    with pytest.raises(UserError, match="no picture"):
+        start(*TOY)
+    monkeypatch.undo()
+    folder = start(*TOY, "seed=1").parent
+    (failed,) = folder.parent.rglob("failed.json")
+    assert not (failed.parent / "metrics.json").exists()
+
+
+def test_a_finished_run_is_read_back(start, no_pictures, monkeypatch, capsys, caplog):
+    folder = start(*TOY)
+    first = capsys.readouterr().out
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    monkeypatch.setattr(build, "detector", lambda *_: pytest.fail("it is made again"))
+    with caplog.at_level(logging.INFO):
+        assert start(*TOY, "device=cpu", "floors=all", "logger.log_every=3") == folder
+    assert f"finished before: {folder}" in caplog.text
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+    assert first.splitlines()[:3] == capsys.readouterr().out.splitlines()[:3], "the same table"
+
+
+def test_a_crash_leaves_its_reason_and_a_success_removes_it(start, no_pictures, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("omasgan.stages.task3.train", lambda *_: [][0])
+        with pytest.raises(IndexError):
+            start(*TOY)
+    (reason,) = (start(*TOY, "seed=1").parents[1]).rglob("failed.json")
+    assert "list index out of range" in read(reason.parent, "failed.json")["error"]
+    assert "Traceback" in read(reason.parent, "failed.json")["traceback"]
+    assert start(*TOY) == reason.parent
+    assert not reason.exists()
+
+
+# Stopping and going on
+
+
+class Power(KeyboardInterrupt):
+    """The plug is pulled."""
+
+
+@pytest.fixture(scope="module")
+def undisturbed():
+    """The folder and the stages of a finished run, by its data."""
+    return {}
+
+
+STOPS = [
+    *[(TOY, stage, 3) for stage in ("task1", "critic", "task2", "task3", "j")],
+    *[(TOY, stage, 0) for stage in ("task2", "task3", "j")],
+    *[(DIGITS, stage, 3) for stage in ("task1", "critic", "task2", "j")],
+]
+
+
+@pytest.mark.parametrize(
+    ("data", "stage", "step"), STOPS, ids=[f"{data[0][8:]}-{stage}-{step}" for data, stage, step in STOPS]
+)
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
+    start, no_pictures, steps, monkeypatch, undisturbed, data, stage, step
+):
+    monkeypatch.setattr(build, "Workspace", partial(Workspace, checkpoint_every=2, record_every=1))
+    if data not in undisturbed:
+        undisturbed[data] = start(*data), list(steps)
+    whole, order = undisturbed[data]
+    if stage not in order:
+        pytest.skip(f"this configuration has no stage {stage}")
+
+    plain = stages.descend
+    steps.clear()
+
+    def pull(loss, optimiser):
+        if steps.get(stage, [])[-1:] == [step]:
+            raise Power
+        plain(loss, optimiser)
+
+    stopped = (*data, "hydra.run.dir=${runs}/stopped")
+    with monkeypatch.context() as patch:
+        for module in ("task1", "task2", "task3", "anomaly"):
+            patch.setattr(f"omasgan.stages.{module}.descend", pull)
+        with pytest.raises(Power):
+            start(*stopped)
+    steps.clear()
+    folder = start(*stopped)
+
+    check_equal_scores(whole, folder)
+    rows = [[json.loads(line) for line in (at / "metrics.jsonl").read_text().splitlines()] for at in (whole, folder)]
+    for row in (*rows[0], *rows[1]):
+        del row["time"]
+    assert rows[0] == rows[1], "each step once, with the same values"
+    place = order.index(stage)
+    assert not set(order[:place]) & steps.keys(), "a finished stage is not done again"
+    assert steps[stage] == list(range(step - step % 2, 4)), "from the last checkpoint"
+    for later in order[place + 1 :]:
+        assert steps[later] == [0, 1, 2, 3]
+
+
+# What may be seen of the data
+
+
+class Sealed(Samples):
+    """Samples that must not be seen yet."""
+
+    opened = False
+
+    @property
+    def x(self):
+        assert type(self).opened, "a test sample is seen before training ended"
+        return self._x
+
+    @x.setter
+    def x(self, value):
+        object.__setattr__(self, "_x", value)
+
+
+def test_no_abnormal_sample_and_no_test_sample_reaches_training(start, no_pictures, monkeypatch):
+    whole = build.dataset
+    WHITE = 255
+
+    def guarded(config):
+        dataset = whole(config)
+        x = dataset.train.x.clone()
+        x[dataset.train.y == 3] = WHITE
+        return replace(dataset, train=Samples(x, dataset.train.y), test=Sealed(dataset.test.x, dataset.test.y))
+
+    seen = []
+
+    def watched(kind):
+        plain = kind.fit
+
+        def fit(self, train):
+            assert train.dtype == torch.uint8
+            seen.append(type(self).__name__)
+            white = (train == WHITE).flatten(1).all(dim=1)
+            assert not white.any(), "an abnormal sample is trained on"
+            plain(self, train)
+            Sealed.opened = True
+
+        monkeypatch.setattr(kind, "fit", fit)
+
+    watched(OMASGAN)
+    watched(Floor)
+    monkeypatch.setattr(build, "dataset", guarded)
+    monkeypatch.setattr(Sealed, "opened", False)
+    start(*DIGITS, "floors=all")
+    assert seen == ["OMASGAN", "NearestNeighbour", "PCA", "Mahalanobis", "IsolationForest"]
+
+
+# Many classes, or none
+
+
+@pytest.fixture
+def zoo(tmp_path):
+    """Three classes of rows, two of which have names that make one folder name."""
+    rng = np.random.default_rng(0)
+    y = np.array(["a b", "a_b", "äöü"]).repeat(30)
+    x = rng.normal(size=(90, 2)) + np.arange(3).repeat(30)[:, None]
+    np.savez(tmp_path / "zoo.npz", x_train=x, y_train=y, x_test=x + 0.1, y_test=y)
+    return "dataset=arrays", f"dataset.path={tmp_path}/zoo.npz", "architecture=mlp"
+
+
+def test_all_classes_in_turn(start, no_pictures, zoo, steps, capsys):
+    folder = start(*zoo)
+    folders = {path.parent for path in folder.rglob("metrics.json")}
+    assert len(folders) == 3
+    summary = read(folder, "summary.json")
+    assert list(summary["runs"]) == ["a b", "a_b", "äöü"]
+    for term, mean in summary["mean"].items():
+        aurocs = [metrics[term]["auroc"] for metrics in summary["runs"].values()]
+        assert mean == pytest.approx(sum(aurocs) / 3)
+    labels = [tuple(ScoreTable.load(path / "scores.npz").label) for path in folders]
+    assert len(set(labels)) == 3, "each run has its own class"
+    assert np.sum(labels, axis=0).tolist() == [1] * 90
+    Image.open(folder / "comparison.png").verify()
+    table = (folder / "table.txt").read_text()
+    assert table in capsys.readouterr().out
+    for name in ("abnormal", "a b", "a_b", "äöü", "mean"):
+        assert f"\n{name}" in f"\n{table}"
+
+    steps.clear()
+    alone = start(*zoo, "protocol.abnormal_class='a b'")
+    assert alone in folders
+    assert read(alone)["metrics"] == summary["runs"]["a b"]
+    assert not steps, "it is the run that is there"
+    start(*zoo)
+    assert not steps
+
+
+def test_a_table_of_runs_with_and_without_floors_has_what_all_of_them_have(start, no_pictures, zoo):
+    start(*zoo, "protocol.abnormal_class=a_b", "detector=fgan")
+    folder = start(*zoo, "detector=fgan", "floors=all")
+    assert read(folder, "summary.json")["mean"].keys() == {"task1"}
+    assert len(read(folder, "summary.json")["runs"]["a b"]) == 5
+
+
+def test_a_set_without_anomalies_has_scores_and_no_metrics(start, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "normal.npz", x_train=rng.normal(size=(64, 3)), x_test=rng.normal(size=(20, 3)))
+    data = ("dataset=arrays", "protocol=novelty", f"dataset.path={tmp_path}/normal.npz", "architecture=mlp")
+    folder = start(*data)
+    table = ScoreTable.load(folder / "scores.npz")
+    assert not table.label.any()
+    assert np.isfinite(table.terms["full"]).all()
+    assert read(folder)["metrics"] == {}
+    assert {path.stem for path in (folder / "plots").iterdir()} == {"loss_curves"}
+    assert "no metrics" in capsys.readouterr().out
+    assert start(*data) == folder, "and it is finished"
+
+
+def test_training_on_every_class_when_the_test_has_no_other(start, no_pictures, tmp_path):
+    assert read(start("dataset=digits", "protocol=novelty"))["metrics"] == {}
+
+
+# New samples
+
+
+def rows_of(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def check_scores(rows, table, names):
+    """The CSV against the run's own scores of the same samples."""
+    assert [row["name"] for row in rows] == names
+    assert [float(row["score"]) for row in rows] == table.terms["full"].tolist()
+    normal = table.terms["full"][~table.label]
+    for row, score in zip(rows, table.terms["full"], strict=True):
+        assert float(row["above"]) == pytest.approx((normal < score).mean(), abs=1e-6)
+
+
+def test_scoring_reproduces_the_scores_of_the_run(start, no_pictures, tmp_path, capsys):
+    digits = start(*DIGITS)
+    test = build.dataset({"dataset": {"_target_": "omasgan.data.digits.digits"}, "abnormal_dataset": None}).test
+    np.save(tmp_path / "test.npy", test.x.numpy())
+    output = tmp_path / "scores.csv"
+    score = ("task=score", f"score.run={digits}", f"score.input={tmp_path}/test.npy", f"score.output={output}")
+    start(*score)
+    table = ScoreTable.load(digits / "scores.npz")
+    check_scores(rows_of(output), table, [str(i) for i in range(len(table))])
+    assert f"602 scores, higher is more anomalous: {output}" in capsys.readouterr().out
+
+    first = output.read_bytes()
+    (digits / "checkpoints" / "task1.pt").unlink()
+    start(*score, "seed=7", "budget=paper", "divergence=kl", "threads=1")
+    assert output.read_bytes() == first, "the run's own configuration counts, and its detector alone"
+
+
+def test_scoring_a_folder_of_images(start, no_pictures, tmp_path):
+    rng = np.random.default_rng(0)
+    for part in ("train", "test"):
+        (tmp_path / part).mkdir()
+        for i in range(20):
+            shade = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+            Image.fromarray(shade).save(tmp_path / part / f"{i:02}.png")
+    folder = start(
+        *("dataset=image_folder", f"dataset.root={tmp_path}/train", f"dataset.test_root={tmp_path}/test"),
+        *("dataset.size=8", "protocol=novelty", "budget.batch=8", "detector=fgan"),
+    )
+    table = ScoreTable.load(folder / "scores.npz")
+    assert list(table.names) == [f"{i:02}.png" for i in range(20)]
+    start("task=score", f"score.run={folder}", f"score.input={tmp_path}/test", f"score.output={tmp_path}/scores.csv")
+    rows = rows_of(tmp_path / "scores.csv")
+    assert [row["name"] for row in rows] == list(table.names)
+    assert [float(row["score"]) for row in rows] == table.terms["task1"].tolist()
+
+
+def test_a_floor_scores_new_samples_too(start, no_pictures, tmp_path):
+    folder = start(*TOY, "detector=nearest_neighbour")
+    np.save(tmp_path / "far.npy", np.array([[0.0, 1.0], [50.0, 50.0]]))
+    start("task=score", f"score.run={folder}", f"score.input={tmp_path}/far.npy", f"score.output={tmp_path}/s.csv")
+    near, far = rows_of(tmp_path / "s.csv")
+    assert float(far["above"]) == 1 > float(near["above"])
+
+
+def test_fgan_is_task_1_of_omasgan(start, no_pictures):
+    full, base = start(*TOY), start(*TOY, "detector=fgan")
+    tables = [ScoreTable.load(folder / "scores.npz").terms["task1"] for folder in (full, base)]
+    assert np.array_equal(*tables)
