@@ -127,9 +127,9 @@ def class_folder(protocol: Mapping[str, Any]) -> str:
 
 
 def run_folder(*, _root_: DictConfig) -> str:
-    """The folder of a run, from its science keys: data set and protocol / detector and hash / seed / class."""
+    """A run's folder below `runs`, from its science keys: data set and protocol / detector and hash / seed / class."""
     if _root_.task != "run":
-        return str(_root_.runs)
+        return "."
     choices = _root_.hydra.runtime.choices
     detector = "_".join([choices.detector] + [choices.ablation] * (choices.ablation != "none"))
     parts = [
@@ -138,7 +138,7 @@ def run_folder(*, _root_: DictConfig) -> str:
         f"seed_{_root_.seed}",
         class_folder(_root_.protocol),
     ]
-    return str(Path(_root_.runs).expanduser().joinpath(*[part for part in parts if part]))
+    return str(Path(*[part for part in parts if part]))
 
 
 def check(cfg: DictConfig) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from omasgan.data.batches import Batches
-from omasgan.losses import anomaly_loss
+from omasgan.losses import anomaly_loss, gradient_penalty
 from omasgan.stages.stage import Recipe, Stage, Workspace, adam, descend, gradient_norm
 
 
@@ -32,7 +32,7 @@ def train(
             b, g_new = stage.sample(B, n, recipe.latent), stage.sample(G_new, n, recipe.latent)
             v_b, v_x, v_g = (J(side).float() for side in (b, x, g_new))
         loss_J = anomaly_loss(v_b, v_x, v_g, delta)
-        descend(loss_J, adam_J)
+        descend(loss_J + gradient_penalty(J, (x, b), optimisation.r1), adam_J)
 
         if stage.due():
             stage.record(

@@ -100,7 +100,7 @@ def runs(tmp_path):
         (["task=train"], ["task is 'train'", "choose one of run, score"]),
         (["logger.mode=onlin"], ["logger.mode is 'onlin'", "did you mean 'online'"]),
         (["boundary.mu=${nowhere}"], ["boundary.mu", "'nowhere'"]),
-        (["runs=${nowhere}"], ["runs", "'nowhere'"]),
+        (["runs=${nowhere}"], ["'nowhere' not found"]),
         (["boundary.mu=1,2"], ["boundary.mu=1,2", "add -m"]),
         (["boundary.mu=[1"], [r"'boundary.mu=\[1' is no override", "key=value"]),
         (["a b"], ["'a b' is no override", "key=value"]),

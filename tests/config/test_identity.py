@@ -3,7 +3,7 @@ import string
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
@@ -93,6 +93,13 @@ def test_all_classes_share_the_folder_in_which_each_of_them_would_run_alone(fold
         assert alone == whole / class_folder({"abnormal_class": name.strip("'")})
 
 
+@pytest.mark.parametrize("runs", ["runs", "a/b", "/a/b"])
+def test_a_sweep_puts_a_run_where_a_single_command_would(composed, runs):
+    hydra = composed(f"runs={runs}", "protocol.abnormal_class=3", hydra=True).hydra
+    assert Path(hydra.sweep.dir, hydra.sweep.subdir) == Path(hydra.run.dir)
+    assert Path(hydra.run.dir).is_relative_to(runs)
+
+
 def leaves(cfg, key=""):
     """The place of every value that is written out; what is taken from elsewhere is changed there."""
     for name in cfg:
@@ -144,6 +151,10 @@ names = st.one_of(
 
 
 @given(names, names)
+@example("a b", "a_b")
+@example("猫", "犬")
+@example("a/b", "a b")
+@example("x" * 61, "x" * 62)
 def test_every_class_has_a_plain_folder_of_its_own(one, other):
     folders = {name: class_folder({"abnormal_class": name}) for name in (one, other)}
     for name in folders.values():
