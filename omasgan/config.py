@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -81,8 +82,9 @@ NAME_LENGTH = 60
 
 
 def register() -> None:
-    """Make the top level known to Hydra, and the resolver that names run folders to OmegaConf; may be called again."""
+    """Make the top level known to Hydra, and the resolvers of run folders to OmegaConf; may be called again."""
     ConfigStore.instance().store(name="schema", node=Config)
+    OmegaConf.register_new_resolver("expanduser", os.path.expanduser, replace=True)
     OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
 
 

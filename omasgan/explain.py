@@ -54,7 +54,10 @@ def _explain(error: BaseException) -> str:
             case UserError():  # Hydra wraps what it hears from a constructor or a resolver
                 return str(cause)
             case OverrideParseException():
-                return f"'{cause.override}' is no override: write key=value, group=option or +key=value"
+                return (
+                    f"'{cause.override}' is no override: write key=value, group=option or +key=value, "
+                    "and a value of more than letters, digits, / and . as key='\"value\"'"
+                )
             case MissingConfigException(missing_cfg_file=str(name)):
                 return _missing_option(name, cause.options or [])
             case MissingMandatoryValue(full_key=str(key)):

@@ -28,10 +28,10 @@ class Budget:
     """
 
     task1: Steps = 2000
-    critic: Steps = 500
-    task2: Steps = 600
-    task3: Steps = 1000
-    j: Steps = 400
+    critic: Steps = 300
+    task2: Steps = 300
+    task3: Steps = 600
+    j: Steps = 300
     batch: Annotated[int, Range(low=2)] = 128
 
 

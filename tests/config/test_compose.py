@@ -173,9 +173,8 @@ def test_every_experiment_runs(composed, monkeypatch, tmp_path, name):
     cfg = composed(f"experiment={name}", f"runs={tmp_path}", "budget=smoke", "floors=none", "logger=none", hydra=True)
     choices, folder = dict(cfg.hydra.runtime.choices), Path(cfg.hydra.run.dir)
     cfg = composed(*cfg.hydra.overrides.task)
-    # What an experiment sets of the budget and the widths, it sets for a run of hours.
-    cfg.budget, cfg.boundary.N, cfg.boundary.Q = composed("budget=smoke").budget, 32, 64
-    cfg.architecture.width = 8
+    assert cfg.budget == composed("budget=smoke").budget, "it must choose a budget, or none can be chosen in its place"
+    cfg.architecture.width, cfg.boundary.N, cfg.boundary.Q = 8, 32, 64
     if "abnormal_class" in cfg.protocol:
         cfg.protocol.abnormal_class = 0
     tasks.perform(cfg, choices, folder)

@@ -93,11 +93,11 @@ def test_all_classes_share_the_folder_in_which_each_of_them_would_run_alone(fold
         assert alone == whole / class_folder({"abnormal_class": name.strip("'")})
 
 
-@pytest.mark.parametrize("runs", ["runs", "a/b", "/a/b"])
+@pytest.mark.parametrize("runs", ["runs", "a/b", "/a/b", "~/a"])
 def test_a_sweep_puts_a_run_where_a_single_command_would(composed, runs):
-    hydra = composed(f"runs={runs}", "protocol.abnormal_class=3", hydra=True).hydra
+    hydra = composed(f"runs='{runs}'", "protocol.abnormal_class=3", hydra=True).hydra
     assert Path(hydra.sweep.dir, hydra.sweep.subdir) == Path(hydra.run.dir)
-    assert Path(hydra.run.dir).is_relative_to(runs)
+    assert Path(hydra.run.dir).is_relative_to(Path(runs).expanduser())
 
 
 def leaves(cfg, key=""):

@@ -14,9 +14,7 @@ def x():
     return torch.rand(200, 3, 6, 5, generator=generator()) * 2 - 1
 
 
-augmentations = pytest.mark.parametrize(
-    "augment", [NoAugmentation(), Flip(), FlipColour(), FlipColour(1.0)], ids=str
-)
+augmentations = pytest.mark.parametrize("augment", [NoAugmentation(), Flip(), FlipColour(), FlipColour(1.0)], ids=str)
 
 
 @augmentations

@@ -187,9 +187,7 @@ def test_a_missing_set_is_downloaded_once(tmp_path, served, monkeypatch):
 def test_a_download_that_breaks_leaves_nothing(tmp_path, served, monkeypatch, error):
     serve_kmnist(served, monkeypatch)
     served["t10k-labels-idx1-ubyte.gz"] = error  # the last of the four
-    with pytest.raises(
-        UserError, match=rf"KMNIST.*by hand.*KMNIST/raw/t10k-labels-idx1-ubyte into {tmp_path}"
-    ):
+    with pytest.raises(UserError, match=rf"KMNIST.*by hand.*KMNIST/raw/t10k-labels-idx1-ubyte into {tmp_path}"):
         kmnist(str(tmp_path))
     assert not list(tmp_path.iterdir())
 

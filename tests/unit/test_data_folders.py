@@ -17,9 +17,7 @@ def save(path, value=0, size=(6, 6)):
 
 
 def test_train_and_test_folders_of_classes(tmp_path):
-    for value, name in enumerate(
-        ["train/b/2.png", "train/b/1.png", "train/a/1.png", "test/a/9.png", "test/b/8.PNG"]
-    ):
+    for value, name in enumerate(["train/b/2.png", "train/b/1.png", "train/a/1.png", "test/a/9.png", "test/b/8.PNG"]):
         save(tmp_path / name, value)
     dataset = image_folder(str(tmp_path), size=4)
     assert dataset.spec.shape == (3, 4, 4)

@@ -66,9 +66,7 @@ def test_distance_is_lipschitz(shape, points):
     assert (change <= np.linalg.norm(points - others, axis=1) + 1e-12).all()
 
 
-@pytest.mark.parametrize(
-    ("shape", "area"), list(zip(SHAPES, AREAS, strict=True)), ids=lambda x: type(x).__name__
-)
+@pytest.mark.parametrize(("shape", "area"), list(zip(SHAPES, AREAS, strict=True)), ids=lambda x: type(x).__name__)
 def test_outlines_enclose_the_area(shape, area):
     """Steiner's formula against the shoelace formula, and against the share of random points inside."""
     enclosed = []

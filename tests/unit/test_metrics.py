@@ -61,9 +61,7 @@ def test_all_metrics_depend_on_the_order_of_scores_alone(normal, abnormal):
 @given(few_scores, few_scores)
 def test_balanced_precision_is_that_of_a_test_set_with_both_classes_copied_to_one_size(normal, abnormal):
     copied = test_set(normal * len(abnormal), abnormal * len(normal))
-    assert auprc_balanced(*test_set(normal, abnormal)) == pytest.approx(
-        average_precision_score(*copied), abs=1e-12
-    )
+    assert auprc_balanced(*test_set(normal, abnormal)) == pytest.approx(average_precision_score(*copied), abs=1e-12)
 
 
 def test_constant_scores_get_the_prevalence_and_at_one_to_one_a_half():

@@ -87,12 +87,8 @@ def test_histograms_of_any_number_of_terms_have_no_empty_panel(table, terms):
 def test_histograms_of_a_saturated_score(table, score):
     nearly = np.where(np.arange(400) % 2, score, np.nextafter(score, 2))
     terms = {"constant": np.full(400, score), "nearly": nearly}
-    figure = plots.score_histograms(
-        ScoreTable(table.index, table.class_index, table.label, terms, tuple("abcde"))
-    )
-    assert all(
-        shows(figure, ax, COLOURS["abnormal"]) or np.ptp(pixels(figure, ax)) > 0.3 for ax in figure.axes
-    )
+    figure = plots.score_histograms(ScoreTable(table.index, table.class_index, table.label, terms, tuple("abcde")))
+    assert all(shows(figure, ax, COLOURS["abnormal"]) or np.ptp(pixels(figure, ax)) > 0.3 for ax in figure.axes)
 
 
 def test_histograms_are_not_squeezed_by_one_outlier(table):
