@@ -61,28 +61,24 @@ def runs(tmp_path):
         (["dataset=digit"], ["no dataset 'digit'", "did you mean 'digits'", "toy_moons"]),
         (["dataset@abnormal_dataset=kmnst", "protocol=cross_dataset"], ["'kmnst'", "did you mean 'kmnist'"]),
         (["+dataset=foo"], ["no dataset 'foo'", "choose one of .*digits"]),
-        (["experiment=quickstrt"], ["'quickstrt'", "did you mean 'quickstart'"]),
         (["+experiment=quickstart"], [r"experiment=\.\.\. without a \+"]),
         (["datset=digits"], ["no setting 'datset'", "did you mean 'dataset'", "top level has .*detector"]),
         (["boundry.mu=1"], ["no setting 'boundry'", "did you mean 'boundary'"]),
         (["boundary.muu=1"], ["no setting 'boundary.muu'", "did you mean 'boundary.mu'", "boundary has .*nu"]),
         (["mu=1"], ["no setting 'mu'", "did you mean 'boundary.mu'"]),
         (["dataset=arrays", "dataset.pathh=x"], ["'dataset.pathh'", "did you mean 'dataset.path'", "test_path"]),
-        (["divergence=alpha", "divergence.alfa=1"], ["did you mean 'divergence.alpha'"]),
         (["divergence.tau=1"], ["no setting 'divergence.tau'", "divergence has no setting"]),
         (["detector.boundary.mu=3"], ["'detector.boundary.mu'", "did you mean 'boundary.mu'"]),
         (["dataset={a:1}"], ["no setting 'dataset.a'"]),
         (["~boundary.muu"], ["'boundary.muu' to delete"]),
         (["~boundary"], [r"boundary is not set: give it as boundary=\.\.\."]),
         (["+typo=1"], ["no setting 'typo'", "choose .*dataset"]),
-        (["+sead=1"], ["no setting 'sead'", "did you mean 'seed'"]),
         (["+boundary.muu=1"], ["no setting 'boundary.muu'", "did you mean 'mu'", "it takes .*nu"]),
         (["+floors.foo=1"], ["floors.foo is 1", "_target_"]),
         (["abnormal_dataset=foo"], ["abnormal_dataset is 'foo'", "_target_"]),
         (["dataset._target_=omasgan.nowhere"], ["dataset._target_ is 'omasgan.nowhere'", "no such class"]),
         (["dataset._target_=omasgan.data"], ["class or function is expected"]),
         (["boundary.mu=abc"], ["boundary.mu is 'abc'", "a number is expected"]),
-        (["boundary.mu=[1,2]"], ["a number is expected"]),
         (["boundary.mu=nan"], ["boundary.mu is nan", "a number is expected"]),
         (["budget.batch=three"], ["budget.batch is 'three'", "a whole number is expected"]),
         (["boundary.critic=frozn"], ["boundary.critic is 'frozn'", "choose one of", "did you mean 'frozen'"]),
@@ -95,7 +91,6 @@ def runs(tmp_path):
         (["boundary.Q=0"], ["boundary.Q is 0", "at least 1"]),
         (["floors=all", "floors.pca.variance=7"], ["floors.pca.variance is 7", "above 0 and at most 1"]),
         (["seed=-1"], ["seed is -1", "at least 0"]),
-        (["threads=0"], ["threads is 0", "at least 1"]),
         (["precision=double"], ["precision is 'double'", "float32"]),
         (["task=train"], ["task is 'train'", "choose one of run, score"]),
         (["logger.mode=onlin"], ["logger.mode is 'onlin'", "did you mean 'online'"]),
@@ -244,13 +239,13 @@ def disk_of(size):
         resource.setrlimit(resource.RLIMIT_FSIZE, old)
 
 
-@pytest.mark.parametrize("size", [10, 500, 4000, 30_000])
-def test_a_full_disk(command, runs, size):
-    with disk_of(size):
-        outcome = command(*TOY, f"runs={runs}", "architecture.width=64")
-    check_line(outcome, f"cannot write {runs}", "too large", "make room")
-    check_whole(runs)
-    assert command(*TOY, f"runs={runs}", "architecture.width=64").code == 0, "and with room it goes on"
+def test_a_full_disk(command, runs):
+    wide = (*TOY, f"runs={runs}", "architecture.width=64")
+    for size, what in ((10, "config.yaml"), (4000, "checkpoints/task1.pt"), (100_000, "checkpoints/task1.pt")):
+        with disk_of(size):
+            check_line(command(*wide), f"cannot write {runs}/.*{what}", "too large", "make room")
+        check_whole(runs)
+    assert command(*wide).code == 0, "and with room it goes on"
     assert not list(runs.rglob("failed.json"))
 
 
@@ -354,7 +349,7 @@ def test_a_folder_of_another_class_is_left_alone(command, runs):
 
 
 @pytest.mark.parametrize("name", ["run.json", "metrics.json"])
-@pytest.mark.parametrize("content", ["", "{", "[]", "null", "{}"])
+@pytest.mark.parametrize("content", ["{", "[]", "{}"])
 def test_a_damaged_record(command, copy, name, content):
     (copy / name).write_text(content)
     check_line(command(*TOY, f"hydra.run.dir={copy}"), f"{copy}/{name} is damaged", "delete")
@@ -396,7 +391,6 @@ DAMAGES = {
 
 @pytest.mark.parametrize(("damage", "told"), DAMAGES.values(), ids=DAMAGES.keys())
 def test_a_damaged_checkpoint(command, copy, damage, told):
-    whole = (copy / "metrics.json").read_text()
     (copy / "metrics.json").unlink()
     path = copy / "checkpoints" / "task1.pt"
     damage(path)
@@ -404,9 +398,14 @@ def test_a_damaged_checkpoint(command, copy, damage, told):
     check_line(command(*TOY, f"hydra.run.dir={copy}"), f"{path} ", told, "delete")
     assert path.read_bytes() == before
     assert not (copy / "metrics.json").exists()
-    path.unlink()  # as the message says
+
+
+def test_without_its_damaged_checkpoint_a_run_is_made_again(command, copy):
+    whole = json.loads((copy / "metrics.json").read_text())["metrics"]
+    (copy / "metrics.json").unlink()
+    (copy / "checkpoints" / "task1.pt").unlink()
     assert command(*TOY, f"hydra.run.dir={copy}").code == 0
-    assert json.loads((copy / "metrics.json").read_text())["metrics"] == json.loads(whole)["metrics"]
+    assert json.loads((copy / "metrics.json").read_text())["metrics"] == whole
 
 
 SCORE = ("task=score", "score.run={run}", "score.input={data}/two.npy", "score.output={run}/scores.csv")
@@ -466,20 +465,21 @@ def test_a_wrong_key_in_a_process_of_its_own(process, runs):
     assert re.fullmatch(r"omasgan: there is no setting 'boundary.muu'[^\n]*\n", errors)
 
 
-def test_ctrl_c_and_on(process, runs, without_progress):
+def test_ctrl_c_and_on(process, command, runs, without_progress):
     def interrupt(child, line):
         if line.startswith("task1 6"):
             child.send_signal(signal.SIGINT)
 
-    command = (*TOY, f"runs={runs}", "budget.task1=1200")
-    code, output, errors = process(*command, watch=interrupt)
+    same = (*TOY, f"runs={runs}", "budget.task1=1200")
+    code, output, errors = process(*same, watch=interrupt)
     assert (code, output) == (1, "")
     assert without_progress(errors) == ["omasgan: interrupted; the same command goes on from the last checkpoint"]
     check_whole(runs)
 
-    code, output, errors = process(*command)
-    assert code == 0
-    first = re.match(r"task1 (\d+)/1200", errors)
+    (log,) = runs.rglob("run.log")
+    told = len(log.read_text())
+    assert command(*same).code == 0
+    first = re.search(r"task1 (\d+)/1200", log.read_text()[told:])
     assert 500 < int(first[1]) < 1200, "from the checkpoint at step 500"
     (record,) = runs.rglob("metrics.jsonl")
     steps = [row["step"] for row in map(json.loads, record.read_text().splitlines()) if row["stage"] == "task1"]

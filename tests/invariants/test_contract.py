@@ -53,8 +53,8 @@ def untrained(name, kind, seed=0) -> Detector:
 
 
 @cache
-def trained(name, kind, seed=0) -> Detector:
-    detector = untrained(name, kind, seed)
+def trained(name, kind) -> Detector:
+    detector = untrained(name, kind)
     detector.fit(normals(kind, 200, seed=1))
     return detector
 
@@ -147,22 +147,19 @@ def test_constant_samples_have_finite_scores(name, kind):
 
 
 @every_detector
-@every_kind
-def test_a_constant_feature_in_training_is_no_obstacle(name, kind):
-    train = normals(kind, 100, seed=1)
+def test_a_constant_column_in_training_is_no_obstacle(name):
+    train = normals("rows", 100, seed=1)
     train[:, 0] = 7
-    detector = untrained(name, kind)
+    detector = untrained(name, "rows")
     detector.fit(train)
-    x = normals(kind, 10, seed=2)
-    x[:, 0] = 7
-    assert detector.score(x).isfinite().all()
+    assert detector.score(train).isfinite().all()
+    assert detector.score(normals("rows", 10, seed=2)).isfinite().all()
 
 
 @every_detector
 @pytest.mark.parametrize("kind", ["grey", "colour"])
-@pytest.mark.parametrize("seed", [0, 1])
-def test_noise_is_more_anomalous_than_what_training_was_like(name, kind, seed):
-    detector = trained(name, kind, seed)
+def test_noise_is_more_anomalous_than_what_training_was_like(name, kind):
+    detector = trained(name, kind)
     assert detector.score(noise(kind, 50, seed=3)).mean() > detector.score(normals(kind, 50, seed=3)).mean()
 
 

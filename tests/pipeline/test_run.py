@@ -1,6 +1,7 @@
 import csv
 import json
 import logging
+import time
 from dataclasses import replace
 from functools import partial
 
@@ -119,35 +120,38 @@ def test_weights_and_biases_offline_and_off(start, no_pictures, logger):
     else:
         (mirror,) = mirrors
         assert (folder / "wandb_id").read_text() in mirror.name
-        assert mirror.stat().st_size > 1000
+        for _ in range(300):  # W&B's own process writes the rest a moment after the run has ended
+            if mirror.stat().st_size > 1000:
+                return
+            time.sleep(0.1)
+        pytest.fail("W&B's copy is empty")
 
 
 # What is written when
 
 
-def test_scores_are_written_before_the_metrics(start, no_pictures, monkeypatch):
+def test_scores_are_written_before_the_metrics(start, no_pictures, monkeypatch, tmp_path):
     with monkeypatch.context() as patch:
         patch.setattr(pipeline, "metrics_of", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             start(*TOY)
-    folder = start(*TOY, "detector=pca").parents[1]
-    (killed,) = (path.parent for path in folder.rglob("run.json") if not (path.parent / "metrics.json").exists())
+    (killed,) = (path.parent for path in tmp_path.rglob("scores.npz"))
+    assert not (killed / "metrics.json").exists()
     kept = ScoreTable.load(killed / "scores.npz")
     assert not (killed / "failed.json").exists(), "it was stopped, it did not fail"
     assert start(*TOY) == killed
     assert read(killed)["metrics"] == metrics_of(kept, seed=0)
 
 
-def test_the_metrics_are_the_last_thing_to_appear(start, monkeypatch):
+def test_the_metrics_are_the_last_thing_to_appear(start, monkeypatch, tmp_path):
     def refuse(figure, path):
         raise UserError("no picture")
 
     monkeypatch.setattr(plots, "save", refuse)
     with pytest.raises(UserError, match="no picture"):
         start(*TOY)
-    monkeypatch.undo()
-    folder = start(*TOY, "seed=1").parent
-    (failed,) = folder.parent.rglob("failed.json")
+    (failed,) = tmp_path.rglob("failed.json")
+    assert (failed.parent / "scores.npz").exists()
     assert not (failed.parent / "metrics.json").exists()
 
 
@@ -163,12 +167,12 @@ def test_a_finished_run_is_read_back(start, no_pictures, monkeypatch, capsys, ca
     assert first.splitlines()[:3] == capsys.readouterr().out.splitlines()[:3], "the same table"
 
 
-def test_a_crash_leaves_its_reason_and_a_success_removes_it(start, no_pictures, monkeypatch):
+def test_a_crash_leaves_its_reason_and_a_success_removes_it(start, no_pictures, monkeypatch, tmp_path):
     with monkeypatch.context() as patch:
         patch.setattr("omasgan.stages.task3.train", lambda *_: [][0])
         with pytest.raises(IndexError):
             start(*TOY)
-    (reason,) = (start(*TOY, "seed=1").parents[1]).rglob("failed.json")
+    (reason,) = tmp_path.rglob("failed.json")
     assert "list index out of range" in read(reason.parent, "failed.json")["error"]
     assert "Traceback" in read(reason.parent, "failed.json")["traceback"]
     assert start(*TOY) == reason.parent
@@ -191,7 +195,7 @@ def undisturbed():
 STOPS = [
     *[(TOY, stage, 3) for stage in ("task1", "critic", "task2", "task3", "j")],
     *[(TOY, stage, 0) for stage in ("task2", "task3", "j")],
-    *[(DIGITS, stage, 3) for stage in ("task1", "critic", "task2", "j")],
+    *[(DIGITS, stage, 3) for stage in ("task1", "task2", "j")],
 ]
 
 
