@@ -44,13 +44,13 @@ def loop_distance(b: Tensor, g: Tensor, p: float = 2.0) -> Tensor:
     return torch.stack([torch.linalg.vector_norm(b_i - g, ord=p, dim=1).min() for b_i in b])
 
 
-def loop_dispersion(z: Tensor, b: Tensor, neighbours: int | None = None) -> Tensor:
+def loop_dispersion(z: Tensor, b: Tensor, neighbours: int | None = None, epsilon: float = 0.0) -> Tensor:
     """Eq. (5), a sample of B at a time."""
     b = b.flatten(1)
     rows = []
     for i in range(len(b)):
         others = torch.arange(len(b)) != i
-        between_b = torch.linalg.vector_norm(b[i] - b[others] + 1e-6, dim=1)
+        between_b = (torch.linalg.vector_norm(b[i] - b[others] + 1e-6, dim=1).square() + epsilon**2).sqrt()
         ratio = torch.linalg.vector_norm(z[i] - z[others], dim=1) / between_b
         chosen = slice(None) if neighbours is None else between_b.topk(neighbours, largest=False).indices
         rows.append(ratio[chosen].mean())
@@ -104,7 +104,7 @@ def main() -> None:
     D = architecture.discriminator(SHAPE).to(memory_format=torch.channels_last)
     x = torch.randint(0, 256, (arguments.images, *SHAPE), dtype=torch.uint8)
     batches = Batches(x, Scaling(x), NoAugmentation(), torch.device("cpu"))
-    budget = Budget(task1=arguments.steps, task2=arguments.steps, batch=arguments.batch)
+    budget = Budget(task1=arguments.steps, critic=0, task2=arguments.steps, batch=arguments.batch)
     recipe = Recipe(architecture.latent, GAN(), Optimisation(), budget)
     fast = build.workspace(
         {"threads": None, "device": "cpu", "seed": 0, "precision": "auto", "logger": {"log_every": 20}}
