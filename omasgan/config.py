@@ -9,13 +9,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from omasgan.errors import UserError
-from omasgan.validation import check_node, check_value, did_you_mean
+from omasgan.validation import Range, check_node, check_value, did_you_mean
 
 FOLDER = next(
     folder
@@ -24,8 +24,8 @@ FOLDER = next(
 )
 """The configuration groups: inside the package where it was installed from a wheel, beside it in a checkout."""
 
-TASKS = ("run", "score")
-PRECISIONS = ("auto", "float32", "bfloat16")
+Task = Literal["run", "score"]
+Precision = Literal["auto", "float32", "bfloat16"]
 
 
 @dataclass
@@ -162,13 +162,9 @@ def check(cfg: DictConfig) -> dict[str, Any]:
             check_node(key, config[key])
     for name, node in config["floors"].items():
         check_node(f"floors.{name}", node)
-    if config["task"] not in TASKS:
-        raise UserError(f"task is '{config['task']}': choose one of {', '.join(TASKS)}")
-    if config["precision"] not in PRECISIONS:
-        raise UserError(f"precision is '{config['precision']}': choose one of {', '.join(PRECISIONS)}")
-    check_value("seed", config["seed"], int)
-    if config["seed"] < 0:
-        raise UserError(f"seed is {config['seed']}: it must be at least 0")
+    check_value("task", config["task"], Task)
+    check_value("precision", config["precision"], Precision)
+    check_value("seed", config["seed"], Annotated[int, Range(low=0)])
     if config["threads"] is not None and config["threads"] < 1:
         raise UserError(f"threads is {config['threads']}: it must be at least 1, or null for all cores")
     return config

@@ -6,7 +6,6 @@ split.
 
 from __future__ import annotations
 
-import difflib
 import typing
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from omasgan.data.dataset import Dataset, Samples
 from omasgan.errors import UserError
+from omasgan.validation import did_you_mean
 
 ALL = "all"
 
@@ -160,9 +160,7 @@ def _class_index(key: str, given: int | str, class_names: Sequence[str]) -> int:
         return list(class_names).index(str(given))
     if isinstance(given, int) and 0 <= given < len(class_names):
         return given
-    close = difflib.get_close_matches(str(given), class_names, n=1)
-    hint = f" (did you mean '{close[0]}'?)" if close else ""
     raise UserError(
-        f"{key}={given}: no such class{hint}; allowed are {', '.join(class_names)}, "
+        f"{key}={given}: no such class{did_you_mean(str(given), class_names)}; allowed are {', '.join(class_names)}, "
         f"their indices 0..{len(class_names) - 1}, and {ALL}"
     )
