@@ -77,6 +77,9 @@ GROUPS = tuple(f.name for f in fields(Config) if f.type == "Any" and f.name != "
 CLASS_KEYS = {"abnormal_class": "abnormal", "normal_class": "normal"}
 """A protocol's class, and what it is to the protocol."""
 
+PSEUDO_KEY = "pseudo_class"
+"""A protocol's second class, which stands in for the anomalies; null where the protocol knows it by itself."""
+
 NAME_LENGTH = 60
 """Characters of a class's name in a run's folder name, at most."""
 
@@ -97,7 +100,7 @@ def science(cfg: Mapping[str, Any]) -> dict[str, Any]:
     plain = OmegaConf.to_container(node, resolve=False)
     assert isinstance(plain, dict)
     kept = {str(k): v for k, v in plain.items() if str(k) not in NOT_SCIENCE | SHOWN_APART | {"hydra"}}
-    kept["protocol"] = {k: v for k, v in kept["protocol"].items() if k not in CLASS_KEYS}
+    kept["protocol"] = {k: v for k, v in kept["protocol"].items() if k not in (*CLASS_KEYS, PSEUDO_KEY)}
     return kept
 
 
@@ -112,10 +115,14 @@ def _digest(text: str, digits: int) -> str:
 
 
 def class_of(protocol: Mapping[str, Any]) -> tuple[str, str]:
-    """('abnormal', '3') or ('normal', 'cat'); two empty words where the protocol has no class, or stands for all."""
+    """('abnormal', '3') or ('normal', 'cat'); two empty words where the protocol has no class, or stands for all.
+
+    With a pseudo-anomaly named, ('abnormal', '3-pseudo-8').
+    """
+    pseudo = protocol.get(PSEUDO_KEY)
     for key, role in CLASS_KEYS.items():
-        if protocol.get(key, "all") != "all":
-            return role, str(protocol[key])
+        if protocol.get(key, "all") != "all" and pseudo != "all":
+            return role, str(protocol[key]) if pseudo is None else f"{protocol[key]}-pseudo-{pseudo}"
     return "", ""
 
 

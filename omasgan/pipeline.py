@@ -133,7 +133,8 @@ def _run(job: Job, dataset: Dataset, split: IndexSplit, record: Record) -> Metri
     seconds = {"fit": time.monotonic() - started}
 
     started = time.monotonic()
-    own_terms = detector.terms(dataset.test.x[split.test])
+    tested = split.tested(dataset).x[split.test]
+    own_terms = detector.terms(tested)
     seconds["score"] = time.monotonic() - started
     normal_scores = own_terms[detector.main_term][~split.abnormal]
     state = {"shape": list(dataset.spec.shape), "normal_scores": normal_scores, "detector": detector.state_dict()}
@@ -145,7 +146,7 @@ def _run(job: Job, dataset: Dataset, split: IndexSplit, record: Record) -> Metri
     for name, node in job.config["floors"].items():
         floor = build.detector(node, dataset.spec, workspace)
         floor.fit(normals)
-        terms[name] = floor.score(dataset.test.x[split.test])
+        terms[name] = floor.score(tested)
     seconds["floors"] = time.monotonic() - started
 
     table = score_table(dataset, split, terms)
@@ -168,15 +169,15 @@ def _support(dataset: Dataset, detector: Detector) -> dict[str, Any]:
 
 
 def score_table(dataset: Dataset, split: IndexSplit, terms: Mapping[str, torch.Tensor]) -> ScoreTable:
-    """All scores of the test split, with what they are compared to."""
-    chosen = split.test.tolist()
+    """All scores of the tested samples, with what they are compared to."""
+    chosen, tested = split.test.tolist(), split.tested(dataset)
     return ScoreTable(
         index=split.test.numpy(),
-        class_index=dataset.test.y[split.test].numpy(),
+        class_index=tested.y[split.test].numpy(),
         label=split.abnormal.numpy(),
         terms={name: term.numpy() for name, term in terms.items()},
         class_names=dataset.class_names,
-        names=tuple(dataset.test.names[i] for i in chosen) if dataset.test.names else (),
+        names=tuple(tested.names[i] for i in chosen) if tested.names else (),
     )
 
 
@@ -207,7 +208,7 @@ def _draw(
             dataset.train.x[split.train[:PLANE_SAMPLES]],
             detector.samples(PLANE_SAMPLES),
             detector.score,
-            dataset.test.x[split.test[split.abnormal]][:PLANE_SAMPLES],
+            split.tested(dataset).x[split.test[split.abnormal]][:PLANE_SAMPLES],
         )
     for name, figure in figures.items():
         path = folder / f"{name}.png"

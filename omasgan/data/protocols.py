@@ -1,7 +1,7 @@
 """Which classes are normal: from labels to an index split. No image is seen here, and no label goes further.
 
 Training takes the normal samples of the official training split, the test every sample of the official test
-split.
+split; `PseudoLeaveOneOut`, by which settings are chosen, never opens the test split.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ from __future__ import annotations
 import typing
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor
 
 from omasgan.data.dataset import Dataset, Samples
 from omasgan.errors import UserError
-from omasgan.validation import did_you_mean
+from omasgan.seeding import stream
+from omasgan.validation import Range, did_you_mean
 
 ALL = "all"
 
@@ -24,13 +26,18 @@ ALL = "all"
 class IndexSplit:
     """Which samples are trained and tested on.
 
-    train: int64 (m,) into the training split, normal ones alone. test: int64 (n,) into the test split.
+    train: int64 (m,) into the training split, normal ones alone. test: int64 (n,) into the official split `within`.
     abnormal: bool (n,), of the samples in `test`.
     """
 
     train: Tensor
     test: Tensor
     abnormal: Tensor
+    within: Literal["train", "test"] = "test"
+
+    def tested(self, dataset: Dataset) -> Samples:
+        """The official split that `test` points into."""
+        return dataset.train if self.within == "train" else dataset.test
 
 
 class Protocol(typing.Protocol):
@@ -80,6 +87,59 @@ class OneClass:
     def classes(self, class_names: Sequence[str]) -> list[OneClass]:
         """See `Protocol`."""
         return [OneClass(name) for name in class_names] if self.normal_class == ALL else [self]
+
+
+@dataclass(frozen=True)
+class PseudoLeaveOneOut:
+    """How settings are chosen: a second class, a normal one, stands in for the anomalies; all in the training split.
+
+    abnormal_class is neither trained nor tested on, so that its scores cannot steer a choice. pseudo_class is the
+    anomaly; null is the class half the list away from abnormal_class. A share `held_out` of the other classes'
+    training samples, drawn at random, are the normal samples of the test. Either class may be 'all': each in turn.
+    """
+
+    abnormal_class: int | str
+    pseudo_class: int | str | None = None
+    held_out: Annotated[float, Range(above=0, below=1)] = 0.2
+
+    def split(self, train_y: Tensor, test_y: Tensor, class_names: Sequence[str]) -> IndexSplit:
+        """See `Protocol`; test_y is not used. Raises UserError, too, where both classes are the same."""
+        abnormal, pseudo = self._indices(class_names)
+        if abnormal == pseudo:
+            raise UserError(
+                f"pseudo_class={self.pseudo_class} is abnormal_class too: choose another, or null for the one "
+                "half the list away"
+            )
+        normal = [index for index in range(len(class_names)) if index not in (abnormal, pseudo)]
+        train = _split(train_y, train_y, class_names, normal).train
+        order = train[torch.randperm(len(train), generator=stream(0, "pseudo_loo", torch.device("cpu")))]
+        cut = max(1, round(self.held_out * len(train)))
+        anomalies = (train_y == pseudo).nonzero().squeeze(1)
+        if len(anomalies) == 0 or cut >= len(train):
+            raise UserError(
+                f"pseudo_class={class_names[pseudo]} has {len(anomalies)} training samples, the normal classes have "
+                f"{len(train)}: choose another pseudo_class, or a smaller held_out"
+            )
+        test = torch.cat([order[:cut].sort().values, anomalies])
+        return IndexSplit(order[cut:].sort().values, test, train_y[test] == pseudo, within="train")
+
+    def classes(self, class_names: Sequence[str]) -> list[PseudoLeaveOneOut]:
+        """See `Protocol`."""
+        abnormal = list(class_names) if self.abnormal_class == ALL else [self.abnormal_class]
+        pseudo = list(class_names) if self.pseudo_class == ALL else [self.pseudo_class]
+        one_each = [replace(self, abnormal_class=a, pseudo_class=p) for a in abnormal for p in pseudo]
+        if len(one_each) == 1:
+            return one_each
+        return [protocol for protocol in one_each if len(set(protocol._indices(class_names))) == 2]
+
+    def _indices(self, class_names: Sequence[str]) -> tuple[int, int]:
+        abnormal = _class_index("abnormal_class", self.abnormal_class, class_names)
+        return abnormal, self._pseudo(abnormal, class_names)
+
+    def _pseudo(self, abnormal: int, class_names: Sequence[str]) -> int:
+        if self.pseudo_class is None:
+            return (abnormal + len(class_names) // 2) % len(class_names)
+        return _class_index("pseudo_class", self.pseudo_class, class_names)
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ _TERM = "term_"
 class ScoreTable:
     """The n test samples of one run, in the order of scoring.
 
-    index: int64 (n,), the sample's place in the test split. class_index: int64 (n,), into class_names.
-    label: bool (n,), True for an anomaly. terms: float64 (n,) each, by name, higher = more anomalous.
+    index: int64 (n,), the sample's place in the official split that it is from. class_index: int64 (n,), into
+    class_names. label: bool (n,), True for an anomaly. terms: float64 (n,) each, by name, higher = more anomalous.
     names: a name for every sample where it has one (a file's path), else empty.
     ValueError for columns that do not fit together.
     """

@@ -2,11 +2,11 @@ import re
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from omasgan.data.dataset import Dataset, Samples
-from omasgan.data.protocols import LeaveOneOut, Novelty, OneClass, Protocol, join
+from omasgan.data.protocols import LeaveOneOut, Novelty, OneClass, Protocol, PseudoLeaveOneOut, join
 from omasgan.errors import UserError
 
 NAMES = ("cat", "dog", "frog", "horse")
@@ -54,6 +54,43 @@ def test_novelty(case):
     train_y, test_y, names, label = case
     train_y = train_y[train_y != label]
     check_split(Novelty().split(train_y, test_y, names), train_y, test_y, set(train_y.tolist()))
+
+
+@given(labels(), st.integers(0, 4), st.floats(0.1, 0.9))
+def test_pseudo_leave_one_out(case, pseudo, held_out):
+    train_y, test_y, names, abnormal = case
+    pseudo %= len(names)
+    normal = set(range(len(names))) - {abnormal, pseudo}
+    assume(abnormal != pseudo and sum(int((train_y == label).sum()) for label in normal) > 1)
+    rule = PseudoLeaveOneOut(abnormal, pseudo, held_out)
+    try:
+        split = rule.split(train_y, test_y, names)
+    except UserError:
+        assume(False)
+    assert split.within == "train", "the test split stays shut"
+    assert torch.equal(split.train, rule.split(train_y, test_y.flip(0), names).train)
+    assert set(train_y[split.train].tolist()) <= normal
+    assert not set(split.train.tolist()) & set(split.test.tolist()), "no sample is both trained and tested on"
+    seen = sorted(split.train.tolist() + split.test.tolist())
+    assert seen == (train_y != abnormal).nonzero().squeeze(1).tolist(), "the abnormal class is nowhere, the rest once"
+    assert split.abnormal.tolist() == (train_y[split.test] == pseudo).tolist()
+
+
+def test_pseudo_classes_in_turn():
+    def pairs(rule):
+        return [(p.abnormal_class, p.pseudo_class) for p in rule.classes(NAMES)]
+
+    assert pairs(PseudoLeaveOneOut("all")) == [(name, None) for name in NAMES]
+    assert pairs(PseudoLeaveOneOut("cat", "all")) == [("cat", name) for name in NAMES[1:]]
+    assert len(pairs(PseudoLeaveOneOut("all", "all"))) == 12
+    labels = torch.arange(4).repeat(6)
+    assert labels[PseudoLeaveOneOut("dog").split(labels, labels, NAMES).test].max() == NAMES.index("horse")
+
+
+def test_pseudo_class_that_is_the_abnormal_one():
+    labels = torch.arange(4).repeat(6)
+    with pytest.raises(UserError, match="pseudo_class=cat is abnormal_class too"):
+        PseudoLeaveOneOut(0, "cat").split(labels, labels, NAMES)
 
 
 @given(labels())
