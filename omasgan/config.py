@@ -43,6 +43,7 @@ class Config:
 
     dataset: Any = MISSING
     protocol: Any = MISSING
+    representation: Any = MISSING
     detector: Any = MISSING
     floors: Any = MISSING
     divergence: Any = MISSING

@@ -21,7 +21,6 @@ from omasgan.data.dataset import Dataset
 from omasgan.data.protocols import IndexSplit, Protocol
 from omasgan.data.support import boundary_report
 from omasgan.detectors.base import Detector
-from omasgan.detectors.fgan import FGAN
 from omasgan.errors import UserError
 from omasgan.evaluation import plots
 from omasgan.evaluation.scores import ScoreTable, metrics_of
@@ -162,7 +161,7 @@ def _run(job: Job, dataset: Dataset, split: IndexSplit, record: Record) -> Metri
 
 def _support(dataset: Dataset, detector: Detector) -> dict[str, Any]:
     """Where the generators' samples lie round a support that is known exactly (toy sets); else empty."""
-    if dataset.support is None or not isinstance(detector, FGAN):
+    if dataset.support is None:
         return {}
     samples = detector.samples(SUPPORT_SAMPLES)
     return {name: asdict(boundary_report(x, dataset.support)) for name, x in samples.items()}
@@ -200,13 +199,14 @@ def _draw(
     curves = history(job.folder)
     if curves:
         figures["loss_curves"] = plots.loss_curves(curves)
-    if isinstance(detector, FGAN) and dataset.spec.is_image:
-        real = detector.scaling(dataset.train.x[split.train[:GRID_SAMPLES]])
-        figures["samples"] = plots.sample_grid({"real": real, **detector.samples(GRID_SAMPLES, scaled=True)})
-    elif isinstance(detector, FGAN) and dataset.spec.shape == (2,):
+    generated = detector.samples(PLANE_SAMPLES)
+    if generated and dataset.spec.is_image:
+        shown = {"real": dataset.train.x[split.train], **generated}
+        figures["samples"] = plots.sample_grid({name: x[:GRID_SAMPLES] for name, x in shown.items()})
+    elif generated and dataset.spec.shape == (2,):
         figures["plane"] = plots.plane(
             dataset.train.x[split.train[:PLANE_SAMPLES]],
-            detector.samples(PLANE_SAMPLES),
+            generated,
             detector.score,
             split.tested(dataset).x[split.test[split.abnormal]][:PLANE_SAMPLES],
         )

@@ -23,10 +23,12 @@ Steps = Annotated[int, Range(low=0)]
 class Budget:
     """How long to train, and nothing else: a smaller budget never changes the method.
 
-    task1, task2, task3, j: steps of a stage's generator (of J in the last). critic: steps that the critic of Task 2
+    representation: steps of a learned representation. task1, task2, task3, j: of a stage's generator (of J in the
+    last). critic: steps that the critic of Task 2
     trains alone, where boundary.critic is 'halo'. batch: samples a step.
     """
 
+    representation: Steps = 1500
     task1: Steps = 2000
     critic: Steps = 300
     task2: Steps = 300
@@ -112,14 +114,21 @@ class Inference:
     """Eq. (7) and (8).
 
     delta: share of the data among what J learns as normal, the rest is G'. lambda_: weight of the divergence term.
-    divergence_term: the reading of f_D(G', delta_x): 'variational' is -T_C(x), 'conjugate' is -f*(T_C(x)).
-    j_scale: J enters the sum as the 'probability' of eq. (8), or as its 'logit', which does not saturate.
+    divergence_term: the reading of f_D(G', delta_x): 'variational' is -T_C(x), 'conjugate' is -f*(T_C(x)), 'distance'
+    is the distance of eq. (4) to a bank of normal samples. j_scale: J enters the sum as the 'probability' of eq. (8),
+    or as its 'logit', which does not saturate. j_sees: the 'sample', or its 'distances' to the bank, too (rows and
+    codes alone). bank: up to `bank_size` samples that are 'real' or 'generated' by G'. neighbours: the divergence term
+    is a mean over so many nearest of the bank.
     """
 
     delta: Fraction = 0.5
     lambda_: NonNegative = 1.0
-    divergence_term: Literal["variational", "conjugate"] = "variational"
+    divergence_term: Literal["variational", "conjugate", "distance"] = "variational"
     j_scale: Literal["probability", "logit"] = "logit"
+    j_sees: Literal["sample", "distances"] = "sample"
+    bank: Literal["real", "generated"] = "real"
+    bank_size: Count = 60_000
+    neighbours: Count = 3
 
 
 @dataclass(frozen=True)

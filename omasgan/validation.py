@@ -138,7 +138,7 @@ def check_node(key: str, node: Any) -> None:
         raise UserError(f"{key}._target_ is '{node['_target_']}': a class or function is expected")
     allowed = parameters(target)
     for name, value in node.items():
-        if name == "_target_":
+        if name in ("_target_", "_partial_"):
             continue
         if name not in allowed:
             options = f"it takes {', '.join(allowed)}" if allowed else "it takes no setting"

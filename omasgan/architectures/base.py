@@ -25,6 +25,9 @@ class Architecture(Protocol):
     def discriminator(self, shape: tuple[int, ...]) -> nn.Module:
         """A network from samples (n, *shape) to raw outputs v (n,)."""
 
+    def encoder(self, shape: tuple[int, ...], outputs: int) -> nn.Module:
+        """A network from samples (n, *shape) to (n, outputs), of which a discriminator is the case of one output."""
+
 
 class Flat(nn.Module):
     """(n, 1) or (n, 1, 1, 1) to (n,)."""

@@ -46,16 +46,20 @@ class DCGAN:
 
     def discriminator(self, shape: tuple[int, ...]) -> nn.Module:
         """Images (n, C, H, W) -> v (n,)."""
+        return nn.Sequential(self.encoder(shape, 1), Flat())
+
+    def encoder(self, shape: tuple[int, ...], outputs: int) -> nn.Module:
+        """Images (n, C, H, W) -> (n, outputs)."""
         widths = self._widths(shape)
         channels, height, width = shape
         layers: list[nn.Module] = []
-        for inputs, outputs in zip([channels, *widths], widths, strict=False):
-            conv = nn.Conv2d(inputs, outputs, 4, stride=2, padding=1).apply(initialise)
-            layers += [maybe_spectral(conv, self.spectral_norm), norm_layer(self.discriminator_norm, outputs)]
+        for inputs, level in zip([channels, *widths], widths, strict=False):
+            conv = nn.Conv2d(inputs, level, 4, stride=2, padding=1).apply(initialise)
+            layers += [maybe_spectral(conv, self.spectral_norm), norm_layer(self.discriminator_norm, level)]
             layers += [nn.LeakyReLU(0.2)]
         features = widths[-1] * (height >> len(widths)) * (width >> len(widths))
-        head = nn.Linear(features, 1).apply(initialise)
-        return nn.Sequential(*layers, FromPixels(), maybe_spectral(head, self.spectral_norm), Flat())
+        head = nn.Linear(features, outputs).apply(initialise)
+        return nn.Sequential(*layers, FromPixels(), maybe_spectral(head, self.spectral_norm))
 
     def _widths(self, shape: tuple[int, ...]) -> list[int]:
         return [self.width * min(2**level, 8) for level in range(halvings("dcgan", shape))]

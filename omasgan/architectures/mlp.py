@@ -36,7 +36,11 @@ class MLP:
 
     def discriminator(self, shape: tuple[int, ...]) -> nn.Module:
         """(n, *shape) -> v (n,)."""
+        return nn.Sequential(self.encoder(shape, 1), Flat())
+
+    def encoder(self, shape: tuple[int, ...], outputs: int) -> nn.Module:
+        """(n, *shape) -> (n, outputs)."""
         layers: list[nn.Module] = [nn.Flatten()]
-        for inputs, outputs in pairwise([torch.Size(shape).numel(), *[self.width] * self.depth]):
-            layers += [maybe_spectral(nn.Linear(inputs, outputs), self.spectral_norm), nn.LeakyReLU(0.2)]
-        return nn.Sequential(*layers, maybe_spectral(nn.Linear(self.width, 1), self.spectral_norm), Flat())
+        for inputs, hidden in pairwise([torch.Size(shape).numel(), *[self.width] * self.depth]):
+            layers += [maybe_spectral(nn.Linear(inputs, hidden), self.spectral_norm), nn.LeakyReLU(0.2)]
+        return nn.Sequential(*layers, maybe_spectral(nn.Linear(self.width, outputs), self.spectral_norm))

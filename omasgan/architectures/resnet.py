@@ -43,12 +43,14 @@ class ResNet:
 
     def discriminator(self, shape: tuple[int, ...]) -> nn.Module:
         """Images (n, C, H, W) -> v (n,)."""
+        return nn.Sequential(self.encoder(shape, 1), Flat())
+
+    def encoder(self, shape: tuple[int, ...], outputs: int) -> nn.Module:
+        """Images (n, C, H, W) -> (n, outputs)."""
         settings = (self.width, self.discriminator_norm, self.spectral_norm)
         blocks = [DownBlock(self.width, *settings) for _ in range(halvings("resnet", shape) - 1)]
-        head = maybe_spectral(nn.Linear(self.width, 1), self.spectral_norm)
-        return nn.Sequential(
-            DownBlock(shape[0], *settings, first=True), *blocks, nn.ReLU(), SumOverSpace(), head, Flat()
-        )
+        head = maybe_spectral(nn.Linear(self.width, outputs), self.spectral_norm)
+        return nn.Sequential(DownBlock(shape[0], *settings, first=True), *blocks, nn.ReLU(), SumOverSpace(), head)
 
 
 class UpBlock(nn.Module):

@@ -11,8 +11,10 @@ from typing import ClassVar, Protocol
 
 import torch
 from torch import Generator, Tensor
+from torch.nn.functional import affine_grid, grid_sample
 
 from omasgan.errors import UserError
+from omasgan.settings import Fraction, NonNegative
 
 
 class Augmentation(Protocol):
@@ -70,6 +72,36 @@ class FlipColour:
         channel = _uniform(x, x.shape[1], generator)
         x = mean + (1 + self.strength * contrast) * (x - mean) + self.strength * (brightness + channel)
         return x.clamp(-1, 1)
+
+
+@dataclass(frozen=True)
+class Affine:
+    """A turn by up to `rotation` radians, each side stretched by up to a share `scale`, leaning and moved.
+
+    shear: sideways, in pixels a pixel of height. translation: in halves of the image's side. What comes in from outside
+    repeats the image's edge.
+    """
+
+    rotation: NonNegative = 0.35
+    scale: Fraction = 0.25
+    shear: NonNegative = 0.3
+    translation: NonNegative = 0.15
+
+    images_only: ClassVar[bool] = True
+
+    def __call__(self, x: Tensor, generator: Generator) -> Tensor:
+        """See `Augmentation`."""
+        draws = 2 * torch.rand(6, len(x), generator=generator, device=generator.device).to(x.device) - 1
+        angle, lean = self.rotation * draws[0], self.shear * draws[1]
+        wide, high = 1 + self.scale * draws[2], 1 + self.scale * draws[3]
+        move = self.translation * draws[4:]
+        rows = [
+            torch.stack([angle.cos() * wide, lean - angle.sin() * high, move[0]], dim=1),
+            torch.stack([angle.sin() * wide, angle.cos() * high, move[1]], dim=1),
+        ]
+        grid = affine_grid(torch.stack(rows, dim=1), list(x.shape), align_corners=False)
+        moved = grid_sample(x.float(), grid, padding_mode="border", align_corners=False)
+        return moved.contiguous(memory_format=torch.channels_last)
 
 
 def _uniform(x: Tensor, channels: int, generator: Generator) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from omasgan.data.augmentation import Augmentation
+from omasgan.data.augmentation import Augmentation, NoAugmentation
 from omasgan.errors import UserError
 
 
@@ -53,12 +53,14 @@ class Scaling:
 class Batches:
     """The training normals on the device, as they are stored; a batch is indexed, scaled and augmented in its step."""
 
-    def __init__(self, x: Tensor, scaling: Scaling, augmentation: Augmentation, device: torch.device) -> None:
+    def __init__(
+        self, x: Tensor, scaling: Scaling, device: torch.device, augmentation: Augmentation | None = None
+    ) -> None:
         if len(x) == 0:
             raise UserError("there is no training sample: the normal class is empty")
         self.x = x.to(device)
         self.scaling = scaling.to(device)
-        self.augmentation = augmentation
+        self.augmentation = augmentation or NoAugmentation()
 
     def draw(self, n: int, random: torch.Generator) -> Tensor:
         """N samples with replacement, (n, *shape) in the networks' range."""

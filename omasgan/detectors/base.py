@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
-import torch
 from torch import Tensor
 
 from omasgan.data.dataset import Spec
@@ -19,7 +18,7 @@ class Detector(ABC):
     spec: the shape of a sample. workspace: device, seed, and where checkpoints and records go.
     """
 
-    main_term: ClassVar[str] = "score"
+    main_term: str = "score"
     """Which of `terms` is the detector's score."""
 
     def __init__(self, spec: Spec, workspace: Workspace) -> None:
@@ -41,6 +40,10 @@ class Detector(ABC):
         """The anomaly score of x (n, ...); float64 (n,)."""
         return self.terms(x)[self.main_term]
 
+    def samples(self, n: int) -> dict[str, Tensor]:
+        """Of each of its generators, by the paper's names, n samples (n, *spec.shape) in the data's units; or none."""
+        return {}
+
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
         """All that `fit` learned, as tensors and plain types."""
@@ -48,12 +51,3 @@ class Detector(ABC):
     @abstractmethod
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take what `state_dict` gave. Raises RuntimeError or KeyError where it does not fit."""
-
-
-SCORING_BATCH = 500
-
-
-@torch.inference_mode()
-def in_batches(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """`function` of x (n, ...), a few hundred samples at a time; float64 (n,) on the CPU."""
-    return torch.cat([function(part).to("cpu", torch.float64) for part in torch.split(x, SCORING_BATCH)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,19 +13,19 @@ from omasgan.architectures.base import Architecture
 from omasgan.data.augmentation import Augmentation
 from omasgan.data.batches import Batches, Scaling
 from omasgan.data.dataset import Spec
-from omasgan.detectors.base import Detector, in_batches
+from omasgan.detectors.base import Detector
 from omasgan.divergences import Divergence
 from omasgan.errors import UserError
-from omasgan.seeding import seeded, stream
+from omasgan.seeding import stream
 from omasgan.settings import Budget, Optimisation
 from omasgan.stages import task1
-from omasgan.stages.stage import Recipe, Workspace, frozen
+from omasgan.stages.stage import Recipe, Workspace, frozen, in_batches
 
 
 class FGAN(Detector):
     """G and D of eq. (1)-(2); the score is -T_D(x)."""
 
-    main_term: ClassVar[str] = "task1"
+    main_term = "task1"
 
     def __init__(
         self,
@@ -60,13 +60,16 @@ class FGAN(Detector):
         """The trained generators by the paper's names."""
         return {"G": self.G}
 
-    def samples(self, n: int, scaled: bool = False) -> dict[str, Tensor]:
-        """Of every generator n samples (n, *shape), always the same: in the data's units, or in the networks' range."""
-        random = stream(self.workspace.seed, "samples", self.workspace.device)
+    def samples(self, n: int) -> dict[str, Tensor]:
+        """See `Detector`; always the same ones."""
+        made = {name: self.drawn(generator.eval(), n, "samples").cpu() for name, generator in self.generators().items()}
+        return {name: self.scaling.invert(x) for name, x in made.items()}
+
+    def drawn(self, generator: nn.Module, n: int, name: str) -> Tensor:
+        """N samples of a generator in the networks' range, from the stream of that name; (n, *shape)."""
+        random = stream(self.workspace.seed, name, self.workspace.device)
         z = torch.randn(n, self.architecture.latent, generator=random, device=self.workspace.device)
-        with torch.inference_mode():
-            made = {name: generator.eval()(z).cpu() for name, generator in self.generators().items()}
-        return made if scaled else {name: self.scaling.invert(x) for name, x in made.items()}
+        return in_batches(generator, z)
 
     def state_dict(self) -> dict[str, Any]:
         """See `Detector`."""
@@ -88,10 +91,7 @@ class FGAN(Detector):
 
     def make(self, name: str, build: Callable[[tuple[int, ...]], nn.Module]) -> nn.Module:
         """A fresh network for the data's shape, its weights drawn from a stream of its own."""
-        with seeded(self.workspace.seed, f"weights of {name}"):
-            network = build(self.spec.shape)
-        # Convolutions run fastest on images whose channels lie next to each other; other layers do not care.
-        return network.to(device=self.workspace.device).to(memory_format=torch.channels_last)
+        return self.workspace.network(name, lambda: build(self.spec.shape))
 
     def batches(self, train: Tensor) -> Batches:
         """The training samples on the device; fixes the scaling."""
@@ -99,7 +99,7 @@ class FGAN(Detector):
         if batch > len(train):
             raise UserError(f"budget.batch is {batch}, but there are {len(train)} training normals: make it smaller")
         self.scaling = Scaling(train)
-        return Batches(train, self.scaling, self.augmentation, self.workspace.device)
+        return Batches(train, self.scaling, self.workspace.device, self.augmentation)
 
     def train_task1(self, batches: Batches) -> None:
         """Task 1: afterwards G is the averaged generator, and G and D are frozen."""
@@ -108,6 +108,7 @@ class FGAN(Detector):
         self.G = G_average
         frozen(self.D)
 
-    def outputs(self, network: nn.Module, x: Tensor) -> Tensor:
+    def outputs(self, network: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         """V(x) of samples in the data's units; float64 (n,)."""
-        return in_batches(lambda part: network(self.scaling(part.to(self.workspace.device))), x)
+        device = self.workspace.device
+        return in_batches(lambda part: network(self.scaling(part.to(device))).to("cpu", torch.float64), x)

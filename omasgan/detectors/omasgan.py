@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,8 @@ from omasgan.data.batches import Batches
 from omasgan.data.dataset import Spec
 from omasgan.detectors.fgan import FGAN
 from omasgan.divergences import Divergence
+from omasgan.errors import UserError
+from omasgan.neighbours import RANKS, Sight
 from omasgan.seeding import stream
 from omasgan.settings import Boundary, Budget, Inference, Optimisation, Retraining
 from omasgan.stages import anomaly, task2, task3
@@ -27,7 +29,7 @@ CALIBRATION_SAMPLES = 10_000
 class OMASGAN(FGAN):
     """Tasks 1 to 3 and J; terms: task1 = -T_D, task3 = -T_C, j = J, divergence = f_D(G', delta_x), full = eq. (8)."""
 
-    main_term: ClassVar[str] = "full"
+    main_term = "full"
 
     def __init__(
         self,
@@ -48,7 +50,11 @@ class OMASGAN(FGAN):
         self.inference = inference
         # What a checkpoint is loaded into; `fit` replaces all but J by copies of what Task 1 trained.
         self.B, self.G_new, self.C = (copy.deepcopy(network) for network in (self.G, self.G, self.D))
-        self.J = self.make("J", architecture.discriminator)
+        self.sight: Sight | None = None
+        if inference.j_sees == "distances" and len(spec.shape) != 1:
+            raise UserError("inference.j_sees=distances is for rows and codes: use a learned representation, or sample")
+        seen = (spec.shape[0] + len(RANKS),) if inference.j_sees == "distances" else spec.shape
+        self.J = workspace.network("J", lambda: architecture.discriminator(seen))
 
     def fit(self, train: Tensor) -> None:
         """See `Detector`."""
@@ -56,9 +62,33 @@ class OMASGAN(FGAN):
         self.train_task1(batches)
         self.train_task2(batches)
         self.train_task3(batches)
-        anomaly.train(self.J, self.G_new, self.B, batches, self.inference.delta, self.recipe, self.workspace)
+        chosen = torch.randperm(len(train), generator=stream(self.workspace.seed, "normals of J", torch.device("cpu")))
+        normals = train[chosen[: self.inference.bank_size]]
+        self.train_J(normals)
+        self.calibrate(normals[:CALIBRATION_SAMPLES])
+
+    def train_J(self, normals: Tensor) -> None:
+        """J; and before it, where it or the divergence term measures distances, the bank of normal samples."""
+        batches = Batches(normals, self.scaling, self.workspace.device, self.augmentation)
+        if self.inference.j_sees == "distances" or self.inference.divergence_term == "distance":
+            self.sight = self.look_at(batches)
+        sees = self.sight if self.inference.j_sees == "distances" else None
+        anomaly.train(self.J, sees, self.G_new, self.B, batches, self.inference.delta, self.recipe, self.workspace)
         frozen(self.J)
-        self.calibrate(train)
+
+    def look_at(self, batches: Batches) -> Sight:
+        """The bank, of the samples in `batches` or of as many of G', and the unit of distances to it."""
+        if len(batches.x) <= max(*RANKS, self.inference.neighbours):
+            raise UserError(
+                f"inference.bank_size and the training data give a bank of {len(batches.x)} samples: "
+                f"distances need more than {max(*RANKS, self.inference.neighbours)}"
+            )
+        normals = batches.scaling(batches.x)
+        real = self.inference.bank == "real"
+        bank = normals if real else self.drawn(self.G_new, len(normals), "bank")
+        sight = Sight(bank, real)
+        sight.fit(normals[:CALIBRATION_SAMPLES])
+        return sight
 
     def train_task2(self, batches: Batches) -> None:
         """Task 2: afterwards B is the averaged boundary generator, frozen."""
@@ -80,21 +110,30 @@ class OMASGAN(FGAN):
             )
         frozen(self.C)
 
-    def calibrate(self, train: Tensor) -> None:
+    def calibrate(self, normals: Tensor) -> None:
         """Fix mean and deviation of both parts of eq. (8) over training normals, so that lambda means something."""
-        chosen = torch.randperm(len(train), generator=stream(self.workspace.seed, "calibration", torch.device("cpu")))
-        parts = self.parts(train[chosen[:CALIBRATION_SAMPLES]])
+        parts = self.parts(normals, of_bank=True)
         self.scales = {name: (float(part.mean()), float(part.std())) for name, part in parts.items()}
 
-    def parts(self, x: Tensor) -> dict[str, Tensor]:
-        """The two parts of eq. (8) before they are put on one scale, each float64 (n,)."""
-        divergence, v_J, v_C = self.recipe.divergence, self.outputs(self.J, x), self.outputs(self.C, x)
+    def parts(self, x: Tensor, of_bank: bool = False) -> dict[str, Tensor]:
+        """The two parts of eq. (8) before they are put on one scale, each float64 (n,). of_bank: see `Sight`."""
+        v_J = self.outputs(lambda part: self.J(self.seen(part, of_bank)), x)
         j = v_J.sigmoid() if self.inference.j_scale == "probability" else v_J
-        variational = self.inference.divergence_term == "variational"
-        return {
-            "j": j,
-            "divergence": -(divergence.activation if variational else divergence.conjugate_of_activation)(v_C),
-        }
+        return {"j": j, "divergence": self.divergence_term(x, of_bank)}
+
+    def seen(self, x: Tensor, of_bank: bool) -> Tensor:
+        """What J is shown of scaled samples x."""
+        return self.sight(x, of_bank) if self.sight is not None and self.inference.j_sees == "distances" else x
+
+    def divergence_term(self, x: Tensor, of_bank: bool) -> Tensor:
+        """f_D(G', delta_x) in the chosen reading; float64 (n,)."""
+        divergence, neighbours, sight = self.recipe.divergence, self.inference.neighbours, self.sight
+        if self.inference.divergence_term == "distance" and sight is not None:
+            return self.outputs(lambda part: sight.distances(part, neighbours, of_bank).mean(dim=1), x)
+        v_C = self.outputs(self.C, x)
+        if self.inference.divergence_term == "conjugate":
+            return -divergence.conjugate_of_activation(v_C)
+        return -divergence.activation(v_C)
 
     def terms(self, x: Tensor) -> dict[str, Tensor]:
         """See `Detector` and this class."""
@@ -117,12 +156,17 @@ class OMASGAN(FGAN):
 
     def state_dict(self) -> dict[str, Any]:
         """See `Detector`."""
-        return {**super().state_dict(), "scales": {name: list(scale) for name, scale in self.scales.items()}}
+        scales = {name: list(scale) for name, scale in self.scales.items()}
+        sight = None if self.sight is None else self.sight.state_dict()
+        return {**super().state_dict(), "scales": scales, "sight": sight}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """See `Detector`."""
         super().load_state_dict(state)
         self.scales = {name: (mean, deviation) for name, (mean, deviation) in state["scales"].items()}
+        if state["sight"] is not None:
+            self.sight = Sight(state["sight"]["bank"], real=self.inference.bank == "real")
+            self.sight.load_state_dict(state["sight"])
 
 
 TINY = 1e-12

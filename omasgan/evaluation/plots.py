@@ -100,11 +100,11 @@ def pr_curves(table: ScoreTable) -> Figure:
 
 
 def sample_grid(images: Mapping[str, Tensor]) -> Figure:
-    """The first 36 images of each source, (n, 1 or 3, H, W) in [-1, 1], a panel a source."""
+    """The first 36 images of each source, (n, 1 or 3, H, W) in 0..255, a panel a source."""
     figure, axes = _figure(1, len(images), (3.2, 3.5))
     for ax, (name, x) in zip(axes.flat, images.items(), strict=True):
         shown = x[: _GRID_SIDE**2].float().cpu()
-        tiled = make_grid(shown, _GRID_SIDE, padding=1, normalize=True, value_range=(-1, 1), pad_value=1)
+        tiled = make_grid(shown, _GRID_SIDE, padding=1, normalize=True, value_range=(0, 255), pad_value=255)
         ax.imshow(tiled.permute(1, 2, 0).numpy(), interpolation="nearest")
         ax.set_title(name, fontsize=_TEXT + 2)
         ax.set_axis_off()

@@ -6,11 +6,13 @@ from torch import nn
 
 from omasgan.data.batches import Batches
 from omasgan.losses import anomaly_loss, gradient_penalty
+from omasgan.neighbours import Sight
 from omasgan.stages.stage import Recipe, Stage, Workspace, adam, descend, gradient_norm
 
 
 def train(
     J: nn.Module,
+    sight: Sight | None,
     G_new: nn.Module,
     B: nn.Module,
     batches: Batches,
@@ -18,7 +20,7 @@ def train(
     recipe: Recipe,
     workspace: Workspace,
 ) -> None:
-    """Train J in place; G' (`G_new`) and B are frozen.
+    """Train J in place; G' (`G_new`) and B are frozen. sight: what J is shown of a sample; None: the sample alone.
 
     Raises UserError where a loss is not finite.
     """
@@ -30,6 +32,9 @@ def train(
         x = batches.draw(n, stage.random)
         with workspace.autocast():
             b, g_new = stage.sample(B, n, recipe.latent), stage.sample(G_new, n, recipe.latent)
+        if sight is not None:
+            b, x, g_new = sight(b), sight(x, of_bank=True), sight(g_new)
+        with workspace.autocast():
             v_b, v_x, v_g = (J(side).float() for side in (b, x, g_new))
         loss_J = anomaly_loss(v_b, v_x, v_g, delta)
         descend(loss_J + gradient_penalty(J, (x, b), optimisation.r1), adam_J)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,7 @@ from torch.optim import Adam
 from omasgan import checkpoint
 from omasgan.divergences import Divergence
 from omasgan.errors import UserError
-from omasgan.seeding import stream
+from omasgan.seeding import seeded, stream
 from omasgan.settings import Budget, Optimisation
 from omasgan.terminal import progress
 from omasgan.tracking import Record, silent_record
@@ -56,6 +56,13 @@ class Workspace:
         if self.dtype is None:
             return nullcontext()
         return torch.autocast(self.device.type, dtype=self.dtype)
+
+    def network(self, name: str, build: Callable[[], nn.Module]) -> nn.Module:
+        """A fresh network on the device, its weights drawn from a stream of its own."""
+        with seeded(self.seed, f"weights of {name}"):
+            network = build()
+        # Convolutions run fastest on images whose channels lie next to each other; other layers do not care.
+        return network.to(device=self.device).to(memory_format=torch.channels_last)
 
 
 class Stage:
@@ -178,7 +185,7 @@ COLLAPSED = 1e-4
 
 
 def adam(network: nn.Module, lr: float, optimisation: Optimisation) -> Adam:
-    """The optimiser of one network."""
+    """The optimiser of one player."""
     return Adam(network.parameters(), lr=lr, betas=(optimisation.beta1, optimisation.beta2))
 
 
@@ -205,6 +212,15 @@ def average(running: nn.Module, network: nn.Module, decay: float, step: int) -> 
         mean.lerp_(weight, 1 - decay)
     for mean_buffer, buffer in zip(running.buffers(), network.buffers(), strict=True):
         mean_buffer.copy_(buffer)
+
+
+SCORING_BATCH = 500
+
+
+@torch.inference_mode()
+def in_batches(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """`function` of x (n, ...), a few hundred samples at a time."""
+    return torch.cat([function(part) for part in torch.split(x, SCORING_BATCH)])
 
 
 def frozen(network: nn.Module) -> nn.Module:

@@ -1,0 +1,1 @@
+"""What the stages see of a sample: the sample itself, or codes that a network learned from the normal class."""
