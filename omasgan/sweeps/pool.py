@@ -21,6 +21,7 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from typing import Any, cast
 
+from hydra import version
 from hydra._internal.callbacks import Callbacks
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobRuntime, JobStatus, run_job, setup_globals
@@ -135,7 +136,7 @@ def _start(
     cfg: DictConfig,
 ) -> _Running:
     results, sender = server.Pipe(duplex=False)
-    arguments = (sender, settings, slot, task_function, cfg)
+    arguments = (sender, settings, slot, str(version.getbase()), task_function, cfg)
     process = server.Process(target=_work, args=arguments, name=f"job {place}", daemon=False)
     process.start()
     sender.close()
@@ -172,11 +173,14 @@ def _cause(code: int | None) -> str:
     return f"exit code {code}"
 
 
-def _work(results: Connection, settings: Settings, slot: int, task_function: TaskFunction, cfg: DictConfig) -> None:
-    """What a job's process does."""
+def _work(
+    results: Connection, settings: Settings, slot: int, base: str, task_function: TaskFunction, cfg: DictConfig
+) -> None:
+    """What a job's process does. base: of Hydra's behaviour, which the main program chose."""
     threading.Thread(target=_die_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group, and the sweep ends its jobs itself
     setup_globals()
+    version.setbase(base)
     folder = Path(str(cfg.hydra.sweep.dir)) / str(cfg.hydra.sweep.subdir)
     _write_to(folder / "run.log")
     logging_config = cfg.hydra.job_logging

@@ -130,7 +130,7 @@ def sweep(
             results = launcher.launch(given, initial_job_idx=len(returns))
             failed += sum(_tell(study, trial, result) for trial, result in zip(trials, results, strict=True))
             returns.extend(results)
-            log.info("%d of %d trials, %d given up, %d failed%s", *_progress(study), failed, _best(study))
+            log.info("%s, %d failed%s", _progress(study, options.trials), failed, _best(study))
     finally:
         lock.release()
     print(_report(study))
@@ -215,9 +215,9 @@ def _counted(study: Any) -> list[Any]:
     return [trial for trial in study.trials if trial.state.is_finished() and trial.value is not None]
 
 
-def _progress(study: Any) -> tuple[int, int, int]:
+def _progress(study: Any, trials: int) -> str:
     counted = _counted(study)
-    return len(counted), len(study.trials), sum(GIVEN_UP in trial.user_attrs for trial in counted)
+    return f"{len(counted)} of {trials} trials, {sum(GIVEN_UP in trial.user_attrs for trial in counted)} given up"
 
 
 def _best(study: Any) -> str:
@@ -250,7 +250,7 @@ def _report(study: Any) -> str:
     rows = [
         [
             str(trial.number),
-            *(shortened(str(trial.params.get(key, "")), 12) for key in keys),
+            *(_short(trial.params.get(key, "")) for key in keys),
             "-" if trial.value is None else figures(trial.value),
             _ending(trial),
         ]
@@ -262,6 +262,10 @@ def _report(study: Any) -> str:
         best = max(whole, key=lambda trial: trial.value)
         lines.append(f"best: {figures(best.value)} with {' '.join(values(best.params))}")
     return "\n".join(lines)
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else shortened(str(value), 20)
 
 
 def _ending(trial: Any) -> str:
