@@ -113,7 +113,7 @@ def find(top: Path) -> Iterator[Path]:
     if RECORD in names:
         return  # the folders inside are the run's own
     for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
+        if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
             yield from find(Path(entry.path))
 
 
