@@ -111,15 +111,30 @@ NAME_LENGTH = 60
 """Characters of a class's name in a run's folder name, at most."""
 
 
+GRID: dict[str, Any] = {"_target_": "hydra_plugins.omasgan.Grid", "max_batch_size": None, "params": {}}
+"""The sweeper that a sweep has where its definition chooses no other."""
+
+RAY: dict[str, Any] = {
+    "_target_": "hydra_plugins.hydra_ray_launcher.ray_launcher.RayLauncher",
+    "ray": {
+        "init": {"address": None, "include_dashboard": False, "object_store_memory": None},
+        "remote": {"num_cpus": 1, "max_calls": 1},  # a process a job, as torch frees nothing of the last one
+    },
+}
+"""hydra/launcher=ray: a cluster on this machine, or the one at hydra.launcher.ray.init.address."""
+
+
 def register() -> None:
     """Make the top level and our plugins known to Hydra, before it starts; may be called again."""
     ConfigStore.instance().store(name="schema", node=Config)
     if PLUGINS.is_dir() and str(PLUGINS) not in sys.path:
         sys.path.append(str(PLUGINS))
-    Plugins.instance()  # it stores Hydra's own sweeper, which ours then takes the place of
-    # By that name, for a definition could not choose another sweeper if config.yaml had overridden the default.
-    grid: dict[str, Any] = {"_target_": "hydra_plugins.omasgan.Grid", "max_batch_size": None, "params": {}}
-    ConfigStore.instance().store(group="hydra/sweeper", name="basic", node=grid, provider="omasgan")
+    # These two replace what plugins stored under their names when they were found: Hydra's sweeper, so that a
+    # definition can choose another (it could not, had config.yaml overridden the default), and ray's settings.
+    known = Plugins.instance().class_name_to_class
+    ConfigStore.instance().store(group="hydra/sweeper", name="basic", node=GRID, provider="omasgan")
+    if RAY["_target_"] in known:
+        ConfigStore.instance().store(group="hydra/launcher", name="ray", node=RAY, provider="omasgan")
 
 
 def science(cfg: Mapping[str, Any]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def sweep(top, *arguments):
 def finish(top, *arguments):
     """Run a sweep to its end; its exit code and what it said."""
     with sweep(top, *arguments) as process:
-        output, _ = process.communicate(timeout=600)
+        output, _ = process.communicate(timeout=3600)
     return process.returncode, output
 
 
@@ -127,18 +127,21 @@ def test_a_sweep_that_is_killed_again_and_again_ends_as_if_it_had_not_been(tmp_p
     killed_jobs = 0
     for _ in range(SOAK_KILLS):
         before = len(results(disturbed))
-        aim = before + dice.randint(3, 9)
+        aim = before + dice.randint(4, 9)
+        moments = sorted(dice.sample(range(before, aim), 3))  # a job is killed at each, by the number of results
         with sweep(disturbed, seeds) as process:
             while process.poll() is None and len(results(disturbed)) < aim:
-                time.sleep(dice.uniform(0, 1))
-                with suppress(ProcessLookupError):
-                    if dice.random() < 0.4 and (found := working(disturbed)):
+                time.sleep(dice.uniform(0, 0.5))
+                found = working(disturbed)
+                if found and moments and len(results(disturbed)) >= moments[0]:
+                    with suppress(ProcessLookupError):
                         os.kill(dice.choice(sorted(found.values())), signal.SIGKILL)
-                        killed_jobs += 1
+                    moments.pop(0)
+                    killed_jobs += 1
             assert process.poll() is None, "it ended before it was killed"
             process.kill()
             process.communicate()
-    assert killed_jobs >= SOAK_KILLS
+    assert killed_jobs >= 2 * SOAK_KILLS
     code, output = finish(disturbed, seeds)
     assert code == 0, output
     resumed = int(re.search(r"(\d+) to resume", output)[1])
