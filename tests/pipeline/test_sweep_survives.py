@@ -1,5 +1,6 @@
 """Sweeps in processes of their own that are killed, whole and in parts."""
 
+import json
 import os
 import random
 import re
@@ -88,6 +89,18 @@ def test_a_job_that_is_killed_takes_no_other_with_it_and_is_resumed(tmp_path):
     assert code == 0
     assert "4 jobs: 3 finished, 1 to resume, 0 to retry, 0 new" in output
     assert "4 jobs: 1 done, 3 skipped, 0 failed, 0 interrupted" in output
+
+
+def test_two_sweeps_at_once_share_the_jobs(tmp_path):
+    arguments = ("seed=0,1,2,3,4,5", "hydra.launcher.jobs=1")
+    with sweep(tmp_path, *arguments) as one, sweep(tmp_path, *arguments) as other:
+        outputs = [process.communicate(timeout=300)[0] for process in (one, other)]
+    assert [one.returncode, other.returncode] == [0, 0], outputs
+    assert len(results(tmp_path)) == 6
+    for folder in results(tmp_path).values():
+        rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+        assert len({(row["stage"], row["step"]) for row in rows}) == len(rows), "a step was done twice"
+    assert not list(tmp_path.rglob("failed.json"))
 
 
 @pytest.mark.parametrize("how", ["Ctrl-C", "SIGKILL", "SIGTERM"])
