@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,7 +28,10 @@ from omasgan.terminal import figures, progress, shortened, table
 log = logging.getLogger("omasgan")
 
 LOOK_EVERY = 1.0
-"""Seconds between two looks at the folders."""
+"""Seconds between two looks at the folders, at least."""
+
+LOOKING = 0.05
+"""The share of the time that is spent on looking, at most: a thousand jobs on a slow disk take a while."""
 
 NOTE_LENGTH = 80
 
@@ -105,8 +109,10 @@ def watched(jobs: Sequence[SweepJob], enabled: bool | None) -> Iterator[None]:
     def watch() -> None:
         over: dict[Path, State] = {}
         with progress("sweep", len(folders), enabled=enabled, unit="job") as bar:
+            pause = LOOK_EVERY
             while True:
-                last = end.wait(LOOK_EVERY)
+                last = end.wait(pause)
+                began = time.monotonic()
                 now = {folder: over.get(folder) or runs.job_state(folder) for folder in folders}
                 over.update({folder: state for folder, state in now.items() if state == State.DONE})
                 failed_before.difference_update({f for f, state in now.items() if state == State.RUNNING})
@@ -115,6 +121,7 @@ def watched(jobs: Sequence[SweepJob], enabled: bool | None) -> Iterator[None]:
                 bar.update(len(over) + failed, {"done": len(over), "running": running, "failed": failed})
                 if last:
                     return
+                pause = max(LOOK_EVERY, (time.monotonic() - began) / LOOKING)
 
     thread = threading.Thread(target=watch, name="sweep progress", daemon=True)
     if folders:
