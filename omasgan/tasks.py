@@ -20,6 +20,7 @@ from omasgan.data.dataset import Spec
 from omasgan.errors import UserError
 from omasgan.files import write_text
 from omasgan.pipeline import Job, Metrics
+from omasgan.runs import HeldError
 from omasgan.sweeps import search
 
 log = logging.getLogger("omasgan")
@@ -42,6 +43,7 @@ def run(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> float | No
     whole = build.protocol(config)
     trial = search.open_trial(config["search"], choices["protocol"])
     runs: dict[str, Metrics] = {}
+    held: HeldError | None = None
     every = whole.classes(dataset.class_names)
     for number, protocol in enumerate(every, 1):
         node = {**config["protocol"], **(vars(protocol) if len(every) > 1 else {})}
@@ -50,10 +52,16 @@ def run(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> float | No
             log.info("%d of %d: %s %s", number, len(every), role, name)
         place = folder / configuration.class_folder(node) if len(every) > 1 else folder
         job = Job({**config, "protocol": node}, identity, choices, place)
-        runs[name or choices["dataset"]] = pipeline.run(job, dataset, protocol)
+        try:
+            runs[name or choices["dataset"]] = pipeline.run(job, dataset, protocol)
+        except HeldError as error:
+            held = error
+            continue
         if trial is not None and trial.hopeless(number, summary.mean_auroc(runs)):
             log.info("given up: other trials were better after %d of %d classes", number, len(every))
             return summary.mean_auroc(runs)
+    if held:
+        raise held  # once there is nothing left for this process to do
     if len(every) > 1:
         summary.write(folder, runs, role, config["floors"])
     if all(runs.values()):

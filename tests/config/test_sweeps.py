@@ -199,6 +199,23 @@ def test_a_single_run_that_another_process_has_ends_in_one_line(command, tmp_pat
     assert re.search(r"^omasgan: .*/run is being run by process \d+@\S+: wait for it", outcome.errors[-1])
 
 
+def test_the_classes_that_nobody_has_are_run(command, tmp_path):
+    y = np.array(["a", "b", "c"]).repeat(40)
+    x = np.random.default_rng(0).normal(size=(120, 2))
+    np.savez(tmp_path / "three.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    sweep = (*TINY, "dataset=arrays", f"dataset.path={tmp_path}/three.npz", f"runs={tmp_path}/runs", "-m")
+    assert command(*sweep, "protocol.abnormal_class=a").code == 0
+    (first,) = (tmp_path / "runs").rglob("abnormal_a")
+    with runs.claimed(first.parent / "abnormal_b"):
+        outcome = command(*sweep)
+    assert re.search("the one job +elsewhere", outcome.output)
+    assert outcome.code == 0
+    assert runs.state(first.parent / "abnormal_c") == runs.State.DONE
+    assert runs.state(first.parent / "abnormal_b") == runs.State.NEW
+    assert "1 to resume" in " ".join(command(*sweep).errors)
+    assert runs.job_state(first.parent) == runs.State.DONE
+
+
 def test_a_fault_of_one_job_is_in_its_own_log_and_stops_no_other(command, tmp_path, monkeypatch):
     from omasgan import pipeline
 
