@@ -34,8 +34,8 @@ from omasgan.runs import HeldError
 
 log = logging.getLogger("omasgan")
 
-PRELOADED = ["omasgan.tasks"]
-"""What every job imports, in seconds."""
+PRELOADED = ["omasgan.tasks", "wandb", "matplotlib.backends.backend_agg"]
+"""What every job imports, in seconds; none of it starts a thread, which a fork would lose."""
 
 MOST_JOBS = 8
 """At a time, where nobody says how many: each takes a gigabyte or so."""
