@@ -5,46 +5,71 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import traceback
+from contextlib import suppress
 from pathlib import Path
+from typing import Any, cast
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from omasgan import __version__
+from omasgan import __version__, housekeeping, runs
 from omasgan import config as configuration
+from omasgan.errors import UserError
 from omasgan.explain import explain, is_users
+from omasgan.files import write_json
 
 log = logging.getLogger("omasgan")
 
 
-def job(cfg: DictConfig) -> None:
+def job(cfg: DictConfig) -> float | None:
     """One Hydra job. An error that the user can mend ends a single run here; a sweep goes on with its other jobs."""
     hydra_config = HydraConfig.get()
     choices = {group: str(choice) for group, choice in hydra_config.runtime.choices.items()}
     folder = Path(hydra_config.runtime.output_dir)
     try:
-        configuration.check(cfg)
-        from omasgan import tasks  # torch takes seconds to import, and a wrong configuration needs none of it
-
-        tasks.perform(cfg, choices, folder)
+        return do(cfg, choices, folder)
     except Exception as error:
+        if hydra_config.mode == RunMode.MULTIRUN:
+            note_failure(cfg, folder, error)
+            raise
         if traceback_wanted() or not is_users(error):
             raise
-        if hydra_config.mode == RunMode.MULTIRUN:
-            log.error("failed: %s", explain(error))  # of several failures, Hydra tells the first one alone
-            raise
-        remove_empty(folder, Path(cfg.runs).expanduser())
+        # Hydra makes the folder before any check.
+        housekeeping.remove_empty(folder, Path(cfg.runs).expanduser())
         sys.exit(f"omasgan: {explain(error)}")
 
 
-def remove_empty(folder: Path, top: Path) -> None:
-    """Remove a run's folder, and its parents below `top`, while they are empty: Hydra makes it before any check."""
-    for place in (folder, *folder.parents):
-        if top.absolute() not in place.parents or any(place.iterdir()):
-            return
-        place.rmdir()
+def do(cfg: DictConfig, choices: dict[str, str], folder: Path) -> float | None:
+    """Do the configuration's task."""
+    configuration.check_keys(cfg)
+    if cfg.task in housekeeping.TASKS:
+        plain = OmegaConf.to_container(cfg, resolve=True)
+        housekeeping.TASKS[cfg.task](cast(dict[str, Any], plain))
+        return None
+    configuration.check(cfg)
+    from omasgan import tasks  # torch takes seconds to import, and a wrong configuration needs none of it
+
+    if cfg.task == "run":
+        (folder / runs.FAILED).unlink(missing_ok=True)  # of the last attempt, by a sweep
+    return tasks.perform(cfg, choices, folder)
+
+
+def note_failure(cfg: DictConfig, folder: Path, error: Exception) -> None:
+    """Leave a sweep's job its traceback, in its own log and in failed.json, and say on the terminal that it failed."""
+    if isinstance(error, runs.HeldError):
+        log.warning("not run: %s", explain(error))
+        return
+    log.error("failed: %s", explain(error) or type(error).__name__)
+    if cfg.task == "run":
+        text = "".join(traceback.format_exception(error))
+        with suppress(OSError, UserError):  # a full disk is what it may have failed of
+            with (folder / "run.log").open("a", encoding="utf-8") as file:
+                file.write(text)
+            if not (folder / runs.FAILED).exists():
+                write_json(folder / runs.FAILED, {"error": explain(error), "traceback": text})
 
 
 def traceback_wanted() -> bool:
@@ -76,4 +101,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    from omasgan.__main__ import main  # by its own name, under which a launcher's processes find `job`
+
     main()

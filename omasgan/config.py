@@ -6,12 +6,14 @@ import hashlib
 import json
 import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from omasgan.errors import UserError
@@ -24,7 +26,13 @@ FOLDER = next(
 )
 """The configuration groups: inside the package where it was installed from a wheel, beside it in a checkout."""
 
-Task = Literal["run", "score"]
+SWEEPS = FOLDER.parent / "multirun_sweeps"
+"""The sweep definitions, a group of their own: beside `conf` in either place."""
+
+PLUGINS = Path(__file__).parent / "plugins"
+"""The launcher and the sweepers as Hydra plugins; absent from a wheel, which installs them where Hydra looks."""
+
+Task = Literal["run", "score", "list", "clean"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
 
@@ -35,6 +43,23 @@ class Score:
     run: str | None = None
     input: str | None = None
     output: str | None = None
+
+
+@dataclass
+class Clean:
+    """What task=clean removes beside interrupted runs, and whether it does so without asking."""
+
+    failed: bool = False
+    yes: bool = False
+
+
+@dataclass
+class Search:
+    """Which trial of a Bayesian search a job is; the sweeper sets it. journal: the study's file."""
+
+    journal: str | None = None
+    study: str | None = None
+    trial: int | None = None
 
 
 @dataclass
@@ -64,9 +89,11 @@ class Config:
     data: str = MISSING
     task: str = "run"
     score: Score = field(default_factory=Score)
+    clean: Clean = field(default_factory=Clean)
+    search: Search = field(default_factory=Search)
 
 
-NOT_SCIENCE = frozenset({"floors", "logger", "device", "threads", "runs", "data", "task", "score"})
+NOT_SCIENCE = frozenset({"floors", "logger", "device", "threads", "runs", "data", "task", "score", "clean", "search"})
 """Keys that change where and how a run is done, what it is compared with or how it is shown, but no result of it."""
 
 SHOWN_APART = frozenset({"seed"})
@@ -85,11 +112,30 @@ NAME_LENGTH = 60
 """Characters of a class's name in a run's folder name, at most."""
 
 
+GRID: dict[str, Any] = {"_target_": "hydra_plugins.omasgan.Grid", "max_batch_size": None, "params": {}}
+"""The sweeper that a sweep has where its definition chooses no other."""
+
+RAY: dict[str, Any] = {
+    "_target_": "hydra_plugins.hydra_ray_launcher.ray_launcher.RayLauncher",
+    "ray": {
+        "init": {"address": None, "include_dashboard": False, "object_store_memory": None},
+        "remote": {"num_cpus": 1, "max_calls": 1},  # a process a job, as torch frees nothing of the last one
+    },
+}
+"""hydra/launcher=ray: a cluster on this machine, or the one at hydra.launcher.ray.init.address."""
+
+
 def register() -> None:
-    """Make the top level known to Hydra, and the resolvers of run folders to OmegaConf; may be called again."""
+    """Make the top level and our plugins known to Hydra, before it starts; may be called again."""
     ConfigStore.instance().store(name="schema", node=Config)
-    OmegaConf.register_new_resolver("expanduser", os.path.expanduser, replace=True)
-    OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
+    if PLUGINS.is_dir() and str(PLUGINS) not in sys.path:
+        sys.path.append(str(PLUGINS))
+    # These two replace what plugins stored under their names when they were found: Hydra's sweeper, so that a
+    # definition can choose another (it could not, had config.yaml overridden the default), and ray's settings.
+    known = Plugins.instance().class_name_to_class
+    ConfigStore.instance().store(group="hydra/sweeper", name="basic", node=GRID, provider="omasgan")
+    if RAY["_target_"] in known:
+        ConfigStore.instance().store(group="hydra/launcher", name="ray", node=RAY, provider="omasgan")
 
 
 def science(cfg: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,16 +197,30 @@ def run_folder(*, _root_: DictConfig) -> str:
     return str(Path(*[part for part in parts if part]))
 
 
-def check(cfg: DictConfig) -> dict[str, Any]:
-    """The configuration as plain containers, resolved, once every key, type and range is right.
+# At import, and not in `register`: a launcher's process imports this to find its run's folder, and registers nothing.
+OmegaConf.register_new_resolver("expanduser", os.path.expanduser, replace=True)
+OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
+OmegaConf.register_new_resolver("sweeps_folder", lambda: str(SWEEPS), replace=True)
 
-    Raises UserError naming the key, what it is and what it may be. `+typo=1` passes Hydra's own check, so the top level
-    is held against the schema again.
+
+def check_keys(cfg: DictConfig) -> None:
+    """Raise UserError for a key or a task that does not exist; all that a task without data or networks needs.
+
+    `+typo=1` passes Hydra's own check, so the top level is held against the schema again.
     """
     allowed = [f.name for f in fields(Config)]
     for key in map(str, cfg):
         if key not in allowed:
             raise UserError(f"there is no setting '{key}'{did_you_mean(key, allowed)}: choose {', '.join(allowed)}")
+    check_value("task", cfg.task, Task)
+
+
+def check(cfg: DictConfig) -> dict[str, Any]:
+    """The configuration as plain containers, resolved, once every key, type and range is right.
+
+    Raises UserError naming the key, what it is and what it may be.
+    """
+    check_keys(cfg)
     plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     assert isinstance(plain, dict)
     config = {str(key): value for key, value in plain.items()}
@@ -170,7 +230,6 @@ def check(cfg: DictConfig) -> dict[str, Any]:
             check_node(key, config[key])
     for name, node in config["floors"].items():
         check_node(f"floors.{name}", node)
-    check_value("task", config["task"], Task)
     check_value("precision", config["precision"], Precision)
     check_value("seed", config["seed"], Annotated[int, Range(low=0)])
     if config["threads"] is not None and config["threads"] < 1:

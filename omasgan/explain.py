@@ -102,7 +102,14 @@ def _expected(key: str) -> str:
     return expected(hint)
 
 
+EXTRAS = {"hydra/launcher/submitit_slurm": "slurm", "hydra/launcher/ray": "ray"}
+"""What our configuration of a launcher is built on, and the extra that installs it."""
+
+
 def _missing_option(name: str, options: Sequence[str]) -> str:
+    if name in EXTRAS:
+        extra = EXTRAS[name]
+        return f"hydra/launcher={extra} needs a plugin that is not installed: pip install 'omasgan[{extra}]'"
     group, _, option = name.rpartition("/")
     choices = f": choose one of {', '.join(options)}" if options else ""
     return f"there is no {group or 'configuration'} '{option}'{did_you_mean(option, options)}{choices}"

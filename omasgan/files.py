@@ -41,9 +41,14 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
             temporary.unlink()
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write bytes atomically."""
+    write_atomically(path, lambda file: file.write(content))
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 atomically; what UTF-8 cannot hold (the raw bytes of a file's name) is escaped."""
-    write_atomically(path, lambda file: file.write(text.encode(errors="backslashreplace")))
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def write_json(path: Path, value: object) -> None:

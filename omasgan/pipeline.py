@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from omegaconf import OmegaConf
 
-from omasgan import build, checkpoint
+from omasgan import build, checkpoint, reuse, runs
 from omasgan import config as configuration
 from omasgan.data.dataset import Dataset
 from omasgan.data.protocols import IndexSplit, Protocol
@@ -66,21 +66,29 @@ class Job:
 def run(job: Job, dataset: Dataset, protocol: Protocol) -> Metrics:
     """Train and evaluate; the metrics of every term and floor. A finished run is read back, not run again.
 
-    An interrupted one goes on from its last checkpoint. Raises UserError where the folder belongs to another
-    configuration, where training diverges, and for all that is wrong with data or disk; `failed.json` then says so.
+    An interrupted one goes on from its last checkpoint. Raises HeldError where another process has the run, UserError
+    where the folder belongs to another configuration, where training diverges, and for all that is wrong with data or
+    disk; `failed.json` then says so.
     """
     split = protocol.split(dataset.train.y, dataset.test.y, dataset.class_names)
-    done = job.folder / "metrics.json"
+    done = job.folder / runs.METRICS
+    if not done.exists():
+        with runs.claimed(job.folder):
+            if not done.exists():  # or else its last holder has finished it since
+                return _claimed_run(job, dataset, split)
     _claim(job)
-    if done.exists():
-        metrics = finished_metrics(done)
-        log.info("finished before: %s", job.folder)
-        return metrics
-    failed = job.folder / "failed.json"
+    metrics = finished_metrics(done)
+    log.info("finished before: %s", job.folder)
+    return metrics
+
+
+def _claimed_run(job: Job, dataset: Dataset, split: IndexSplit) -> Metrics:
+    _claim(job)
+    failed = job.folder / runs.FAILED
+    failed.unlink(missing_ok=True)  # of the last attempt
     try:
         with open_record(job.folder, job.wandb, dict(job.config), build.logger(job.config)) as record:
             metrics = _run(job, dataset, split, record)
-        failed.unlink(missing_ok=True)
     except Exception as error:
         with suppress(UserError):
             write_json(failed, {"error": str(error), "traceback": traceback.format_exc()})
@@ -119,7 +127,12 @@ def _claim(job: Job) -> None:
         return
     make_folder(job.folder / "checkpoints")
     write_text(job.folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(dict(job.config))))
-    write_json(record, {**which, "choices": dict(job.choices), **provenance()})
+    source = reuse.donor(job.folder, job.identity, job.config)
+    trained_in = {"trained_in": str(source)} if source else {}
+    write_json(record, {**which, **trained_in, "choices": dict(job.choices), **provenance()})
+    if source:
+        log.info("nothing to train: the checkpoints are those of %s", source)
+        reuse.take_over(source, job.folder)
 
 
 def _run(job: Job, dataset: Dataset, split: IndexSplit, record: Record) -> Metrics:

@@ -9,6 +9,7 @@ from statistics import fmean
 from omasgan.evaluation import plots
 from omasgan.files import write_json, write_text
 from omasgan.pipeline import Metrics
+from omasgan.runs import main_term
 from omasgan.terminal import figures, table
 
 NAMES = {"task1": "Task 1", "task3": "Task 3", "j": "J", "nearest_neighbour": "1-NN", "pca": "PCA"}
@@ -24,6 +25,11 @@ def means(runs: Mapping[str, Metrics], metric: str = "auroc") -> dict[str, float
     """The mean over classes of every term that all of them have: a run may have been made without the floors."""
     terms = [term for term in next(iter(runs.values())) if all(term in metrics for metrics in runs.values())]
     return {term: fmean(metrics[term][metric] for metrics in runs.values()) for term in terms}
+
+
+def mean_auroc(runs: Mapping[str, Metrics]) -> float:
+    """The mean AUROC of the detector's score over the runs, each of which has one."""
+    return fmean(metrics[main_term(metrics) or ""]["auroc"] for metrics in runs.values())
 
 
 def auroc_table(runs: Mapping[str, Metrics], row_name: str) -> str:

@@ -19,24 +19,31 @@ from omasgan.data import arrays, folders
 from omasgan.data.dataset import Spec
 from omasgan.errors import UserError
 from omasgan.files import write_text
-from omasgan.pipeline import Job
+from omasgan.pipeline import Job, Metrics
+from omasgan.runs import HeldError
+from omasgan.sweeps import search
 
 log = logging.getLogger("omasgan")
 
 
-def perform(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
-    """Do the configuration's task; `folder` is the run's."""
+def perform(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> float | None:
+    """Do the configuration's task; `folder` is the run's. What the task returns is what a search looks at."""
     tasks = {"run": run, "score": score}
-    tasks[cfg.task](cfg, choices, folder)
+    return tasks[cfg.task](cfg, choices, folder)
 
 
-def run(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
-    """Train and evaluate on the protocol's class, or on each in turn, and print the table."""
+def run(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> float | None:
+    """Train and evaluate on the protocol's class, or on each in turn, and print the table.
+
+    Returns the mean AUROC of the detector's score over the classes; None where the test data holds no known anomaly.
+    """
     config = configuration.check(cfg)
     identity = configuration.identity(cfg)
     dataset = build.dataset(config)
     whole = build.protocol(config)
-    runs = {}
+    trial = search.open_trial(config["search"], choices["protocol"])
+    runs: dict[str, Metrics] = {}
+    held: HeldError | None = None
     every = whole.classes(dataset.class_names)
     for number, protocol in enumerate(every, 1):
         node = {**config["protocol"], **(vars(protocol) if len(every) > 1 else {})}
@@ -45,7 +52,16 @@ def run(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
             log.info("%d of %d: %s %s", number, len(every), role, name)
         place = folder / configuration.class_folder(node) if len(every) > 1 else folder
         job = Job({**config, "protocol": node}, identity, choices, place)
-        runs[name or choices["dataset"]] = pipeline.run(job, dataset, protocol)
+        try:
+            runs[name or choices["dataset"]] = pipeline.run(job, dataset, protocol)
+        except HeldError as error:
+            held = error
+            continue
+        if trial is not None and trial.hopeless(number, summary.mean_auroc(runs)):
+            log.info("given up: other trials were better after %d of %d classes", number, len(every))
+            return summary.mean_auroc(runs)
+    if held:
+        raise held  # once there is nothing left for this process to do
     if len(every) > 1:
         summary.write(folder, runs, role, config["floors"])
     if all(runs.values()):
@@ -54,6 +70,7 @@ def run(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
     else:
         print("the test data holds no anomaly that is known, so there are scores and no metrics")
     print(f"scores, metrics and plots: {folder}")
+    return summary.mean_auroc(runs) if all(runs.values()) else None
 
 
 def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:

@@ -30,8 +30,10 @@ class Progress(Protocol):
 
 
 @contextmanager
-def progress(stage: str, total: int, start: int = 0, enabled: bool | None = None) -> Iterator[Progress]:
-    """The progress of a stage that goes from step `start` to `total`.
+def progress(
+    stage: str, total: int, start: int = 0, enabled: bool | None = None, unit: str = "step"
+) -> Iterator[Progress]:
+    """The progress of a stage that goes from step `start` to `total`, or of a sweep, whose unit is a job.
 
     Either a bar, with log lines written clear of it, or a log line at every tenth of the stage and after 30
     seconds without one. enabled: whether it is a bar; None makes it one where standard error is a terminal.
@@ -40,11 +42,11 @@ def progress(stage: str, total: int, start: int = 0, enabled: bool | None = None
         enabled = sys.stderr.isatty()
     if enabled:
         width, height = shutil.get_terminal_size()  # tqdm shows nothing where a terminal gives its size as 0
-        bar = tqdm(desc=stage, total=total, initial=start, unit="step", ncols=width, nrows=height)
+        bar = tqdm(desc=stage, total=total, initial=start, unit=unit, ncols=width, nrows=height)
         with logging_redirect_tqdm(), bar:
             yield _Bar(bar)
     else:
-        yield _Lines(stage, total, start)
+        yield _Lines(stage, total, start, unit)
 
 
 class _Bar:
@@ -58,8 +60,8 @@ class _Bar:
 
 
 class _Lines:
-    def __init__(self, stage: str, total: int, start: int) -> None:
-        self._stage, self._total, self._start = stage, max(total, 1), start
+    def __init__(self, stage: str, total: int, start: int, unit: str) -> None:
+        self._stage, self._total, self._start, self._unit = stage, max(total, 1), start, unit
         self._began = self._spoke = time.monotonic()
         self._tenth = 10 * start // self._total
         self._values = ""
@@ -73,7 +75,8 @@ class _Lines:
         self._spoke, self._tenth = now, tenth
         rate = (step - self._start) / max(now - self._began, 1e-9)
         left = tqdm.format_interval((self._total - step) / rate) if rate else "?"
-        line = f"{self._stage} {step}/{self._total}, {rate:.2f} steps/s, {left} left"
+        pace = f"{rate:.2f} steps/s" if self._unit == "step" else f"{60 * rate:.1f} {self._unit}s/min"
+        line = f"{self._stage} {step}/{self._total}, {pace}, {left} left"
         log.info(f"{line}, {self._values}" if self._values else line)
 
 
@@ -103,3 +106,16 @@ def table(rows: Sequence[Sequence[str]], header: Sequence[str], footer: Sequence
 def figures(value: float) -> str:
     """A share such as an AUROC to three figures: .934, 1.000, and - for none."""
     return "-" if math.isnan(value) else f"{value:.3f}".removeprefix("0")
+
+
+def duration(seconds: float) -> str:
+    """A time in its largest unit: 12 s, 3 min, 5 h, 8 d."""
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def shortened(text: str, length: int) -> str:
+    """The text, its end left out where it is longer than `length`."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"

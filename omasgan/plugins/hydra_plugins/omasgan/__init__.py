@@ -1,0 +1,76 @@
+"""Hydra plugins of omasgan: names only, for every Hydra program imports every plugin that is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+
+class Pool(Launcher):
+    """One process a job, `jobs` at a time, `threads` each; see `omasgan.sweeps.pool`."""
+
+    def __init__(self, jobs: int | None = None, threads: int | None = None) -> None:
+        self.jobs = jobs
+        self.threads = threads
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """See Hydra."""
+        self._given = hydra_context, task_function, config
+
+    def parallel(self) -> int:
+        """How many jobs it runs at a time."""
+        from omasgan.sweeps import pool
+
+        return pool.settings(self.jobs, self.threads).jobs
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """See Hydra."""
+        from omasgan.sweeps import pool
+
+        settings = pool.settings(self.jobs, self.threads)
+        return pool.launch(settings, *self._given, job_overrides, initial_job_idx)
+
+
+class Grid(Sweeper):
+    """Every combination of values, `max_batch_size` jobs at once, and the books; see `omasgan.sweeps.grid`."""
+
+    def __init__(self, max_batch_size: int | None = None, params: Mapping[str, Any] | None = None) -> None:
+        self._batch = max_batch_size
+        self._params = dict(params or {})
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """See Hydra."""
+        self._given = hydra_context, task_function, config
+
+    def sweep(self, arguments: list[str]) -> list[Sequence[JobReturn]]:
+        """See Hydra."""
+        from omasgan.sweeps import grid
+
+        return [grid.sweep(*self._given, self._params, arguments, self._batch)]
+
+
+class Search(Sweeper):
+    """Bayesian search with pruning; see `omasgan.sweeps.search`."""
+
+    def __init__(
+        self, trials: int, seed: int, parallel: int | None, startup_trials: int, params: Mapping[str, Any] | None = None
+    ) -> None:
+        self._options = trials, seed, parallel, startup_trials
+        self._params = dict(params or {})
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """See Hydra."""
+        self._given = hydra_context, task_function, config
+
+    def sweep(self, arguments: list[str]) -> list[Sequence[JobReturn]]:
+        """See Hydra."""
+        from omasgan.sweeps import search
+
+        options = search.Options(*self._options)
+        return [search.sweep(*self._given, options, self._params, arguments)]

@@ -1,0 +1,163 @@
+"""Run folders: a lock says whose a run is, files say how far it is; no torch is imported here.
+
+A run holds `lock` from its claim to its end. It is the operating system's, freed when its holder dies however it dies,
+so a run that was killed is free to be taken over. The file `owner` names the holder while it lives.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from omasgan.errors import UserError
+from omasgan.files import make_folder, write_text
+
+LOCK = "lock"
+OWNER = "owner"
+METRICS = "metrics.json"
+FAILED = "failed.json"
+RECORD = "run.json"
+SUMMARY = "summary.json"
+
+PATIENCE = 1.0
+"""Seconds that a claim waits: whoever looks at a run's state holds its lock for less than a millisecond."""
+
+
+class State(StrEnum):
+    """What a run folder holds."""
+
+    DONE = "done"
+    RUNNING = "running"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    NEW = "new"
+
+
+class HeldError(UserError):
+    """The run is another living process's."""
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Hold the run's folder. Raises HeldError, naming the holder, where another process has it."""
+    make_folder(folder)
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=PATIENCE, poll_interval=0.02)
+    except Timeout:
+        raise HeldError(f"{folder} is being run by process {owner(folder)}: wait for it, or end that process") from None
+    except OSError as error:
+        raise UserError(f"cannot lock {folder / LOCK}: {error.strerror or error}; choose another folder") from error
+    try:
+        with suppress(UserError):  # it is a courtesy: a full disk is told of by what needs it
+            write_text(folder / OWNER, f"{os.getpid()}@{socket.gethostname()}\n")
+        yield
+    finally:
+        with suppress(OSError):
+            (folder / OWNER).unlink()
+        lock.release()
+
+
+def owner(folder: Path) -> str:
+    """Who holds the run, as process@host."""
+    try:
+        return (folder / OWNER).read_text(encoding="utf-8").strip()
+    except OSError:  # it has just begun, or just ended
+        return "unknown"
+
+
+def state(folder: Path) -> State:
+    """The state of one run."""
+    if (folder / METRICS).exists():
+        return State.DONE
+    if _held(folder):
+        return State.RUNNING
+    if (folder / FAILED).exists():
+        return State.FAILED
+    return State.INTERRUPTED if (folder / RECORD).exists() else State.NEW
+
+
+def job_state(folder: Path) -> State:
+    """The state of a job, which is one run, or a run for each class in folders of their own."""
+    if (folder / RECORD).exists():
+        return state(folder)
+    parts = [state(part) for part in find(folder) if part != folder]
+    if State.RUNNING in parts:
+        return State.RUNNING
+    if (folder / FAILED).exists() or State.FAILED in parts:
+        return State.FAILED
+    if not parts:
+        return State.NEW
+    classes = read(folder / SUMMARY).get("runs", ())
+    return State.DONE if classes and parts.count(State.DONE) >= len(classes) else State.INTERRUPTED
+
+
+def find(top: Path) -> Iterator[Path]:
+    """The folders of all runs below a folder, in order of their names; also of jobs that failed before they ran."""
+    try:
+        entries = sorted(os.scandir(top), key=lambda entry: entry.name)
+    except OSError:  # it is not there, or was removed meanwhile
+        return
+    names = {entry.name for entry in entries}
+    if names & {RECORD, FAILED}:
+        yield top
+    if RECORD in names:
+        return  # the folders inside are the run's own
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
+            yield from find(Path(entry.path))
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A run's JSON file; empty where it is missing or damaged, which a list of runs can show and survive."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def main_term(terms: dict[str, Any]) -> str | None:
+    """The term that is the detector's score: `full` of OMASGAN, the first of any other."""
+    return "full" if "full" in terms else next(iter(terms), None)
+
+
+def main_auroc(folder: Path) -> float | None:
+    """AUROC of the detector's score: of the run, or the mean of a job's runs; None where there is none."""
+    run, job = read(folder / METRICS), read(folder / SUMMARY)
+    metrics = run.get("metrics") or job.get("mean") or {}
+    term = main_term(metrics)
+    if term is None:
+        return None
+    return float(metrics[term]["auroc"] if run else metrics[term])
+
+
+def age(folder: Path) -> float:
+    """Seconds since the run last wrote one of its files."""
+    times = [0.0]
+    for name in (METRICS, FAILED, "metrics.jsonl", RECORD):
+        with suppress(OSError):
+            times.append((folder / name).stat().st_mtime)
+    return max(0.0, time.time() - max(times))
+
+
+def _held(folder: Path) -> bool:
+    path = folder / LOCK
+    if not path.exists():
+        return False
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except (Timeout, OSError):
+        return True
+    lock.release()
+    return False

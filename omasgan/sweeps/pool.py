@@ -1,0 +1,254 @@
+"""The launcher `pool`: one process a job, a bounded number at a time; a job that dies takes no other with it.
+
+The processes are forked from a server that has imported torch already, so that a job starts in a moment. They write to
+their run's run.log instead of the terminal, share out cores and GPUs, and die with the sweep however it dies.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
+from typing import Any, cast
+
+from hydra import version
+from hydra._internal.callbacks import Callbacks
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobReturn, JobRuntime, JobStatus, run_job, setup_globals
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from omasgan.errors import UserError
+from omasgan.explain import explain
+from omasgan.runs import HeldError
+
+log = logging.getLogger("omasgan")
+
+PRELOADED = ["omasgan.tasks", "wandb", "matplotlib.backends.backend_agg"]
+"""What every job imports, in seconds; none of it starts a thread, which a fork would lose."""
+
+MOST_JOBS = 8
+"""At a time, where nobody says how many: each takes a gigabyte or so."""
+
+GRACE = 5.0
+"""Seconds from asking a job to end until it is made to."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """jobs: at a time. threads: of each. gpus: as many as there are, for jobs whose device is 'auto'."""
+
+    jobs: int
+    threads: int
+    gpus: int = 0
+
+
+@dataclass
+class _Running:
+    place: int
+    process: ForkServerProcess
+    results: Connection
+    slot: int
+
+
+def settings(jobs: int | None, threads: int | None) -> Settings:
+    """What the configuration says, and for null what this machine suggests. Raises UserError for less than one."""
+    for name, value in (("jobs", jobs), ("threads", threads)):
+        if value is not None and value < 1:
+            raise UserError(f"hydra.launcher.{name} is {value}: it must be at least 1, or null for what fits here")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    gpus = _count_gpus()
+    jobs = jobs or gpus or min(cores, MOST_JOBS)
+    return Settings(jobs, threads or max(1, cores // jobs), gpus)
+
+
+def launch(
+    settings: Settings,
+    context: HydraContext,
+    task_function: TaskFunction,
+    config: DictConfig,
+    job_overrides: Sequence[Sequence[str]],
+    first: int,
+) -> list[JobReturn]:
+    """Run the jobs and return how each ended, in their order. However this ends, no job of it is left behind."""
+    log.info("%d jobs, %d at a time, %d threads each", len(job_overrides), settings.jobs, settings.threads)
+    server = _server(settings.threads)
+    waiting = deque(range(len(job_overrides)))
+    free = deque(range(settings.jobs))
+    running: dict[int, _Running] = {}
+    returns: dict[int, JobReturn] = {}
+    shared = set.intersection(*map(set, job_overrides)) if len(job_overrides) > 1 else set()
+    try:
+        while waiting or running:
+            while waiting and free:
+                place, slot = waiting.popleft(), free.popleft()
+                cfg = context.config_loader.load_sweep_config(config, list(job_overrides[place]))
+                with open_dict(cfg):
+                    cfg.hydra.job.id = cfg.hydra.job.num = first + place
+                job = _start(server, settings, slot, place, task_function, cfg)
+                running[job.process.sentinel] = job
+            for sentinel in wait(list(running)):
+                job = running.pop(cast(int, sentinel))
+                returns[job.place] = _result(job, list(job_overrides[job.place]), shared)
+                free.append(job.slot)
+    finally:
+        for job in running.values():
+            job.process.terminate()
+        for job in running.values():
+            job.process.join(GRACE)
+            job.process.kill()
+    return [returns[place] for place in range(len(job_overrides))]
+
+
+def gpu_of(slot: int, gpus: int, visible: str | None) -> str | None:
+    """The one GPU that jobs in that slot see, as CUDA_VISIBLE_DEVICES; None where there are not several to share."""
+    if gpus < 2:
+        return None
+    names = visible.split(",") if visible else [str(number) for number in range(gpus)]
+    return names[slot % gpus].strip()
+
+
+def _server(threads: int) -> ForkServerContext:
+    """The server of processes, with torch imported, started when the first is asked for; later calls change nothing."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    # Libraries read it when they are imported, which the server does once for all jobs.
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    return context
+
+
+def _start(
+    server: ForkServerContext,
+    settings: Settings,
+    slot: int,
+    place: int,
+    task_function: TaskFunction,
+    cfg: DictConfig,
+) -> _Running:
+    results, sender = server.Pipe(duplex=False)
+    arguments = (sender, settings, slot, str(version.getbase()), task_function, cfg)
+    process = server.Process(target=_work, args=arguments, name=f"job {place}", daemon=False)
+    process.start()
+    sender.close()
+    return _Running(place, process, results, slot)
+
+
+def _result(job: _Running, overrides: list[str], shared: set[str]) -> JobReturn:
+    """How a job ended that has ended, told by itself or else by its exit code; `shared`: what all jobs have."""
+    job.process.join()
+    result = JobReturn()
+    result.overrides = overrides
+    result.status = JobStatus.FAILED
+    kind, value = "crash", None
+    with suppress(EOFError, OSError):
+        if job.results.poll():
+            kind, value = job.results.recv()
+    job.results.close()
+    if kind == "value":
+        result.status, result.return_value = JobStatus.COMPLETED, value
+        return result
+    if kind == "crash":
+        value = f"its process ended with {_cause(job.process.exitcode)}"
+    error = (HeldError if kind == "held" else UserError)(str(value))
+    label = " ".join(override for override in overrides if override not in shared)
+    log.error("%s: %s: %s", {"held": "not run", "crash": "died"}.get(kind, "failed"), label, error)
+    result.return_value = error
+    return result
+
+
+def _cause(code: int | None) -> str:
+    if code is not None and code < 0:
+        with suppress(ValueError):
+            return signal.Signals(-code).name
+    return f"exit code {code}"
+
+
+def _work(
+    results: Connection, settings: Settings, slot: int, base: str, task_function: TaskFunction, cfg: DictConfig
+) -> None:
+    """What a job's process does. base: of Hydra's behaviour, which the main program chose."""
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group, and the sweep ends its jobs itself
+    setup_globals()
+    version.setbase(base)
+    folder = Path(str(cfg.hydra.sweep.dir)) / str(cfg.hydra.sweep.subdir)
+    _write_to(folder / "run.log")
+    logging_config = cfg.hydra.job_logging
+    if logging_config is not None and "file" in (OmegaConf.select(logging_config, "root.handlers") or ()):
+        with open_dict(cfg):
+            logging_config.root.handlers = ["file"]  # the console is that file, too
+    _share(settings, slot)
+    Singleton.instance(JobRuntime).set("name", cfg.hydra.job.name)
+    context = HydraContext(config_loader=cast(Any, None), callbacks=Callbacks(cfg))  # the configuration is composed
+    done = run_job(
+        task_function=task_function,
+        config=cfg,
+        job_dir_key="hydra.sweep.dir",
+        job_subdir_key="hydra.sweep.subdir",
+        hydra_context=context,
+    )
+    if done.status == JobStatus.COMPLETED:
+        results.send(("value", done.return_value))
+    else:
+        error = cast(Exception, done._return_value)
+        results.send(("held" if isinstance(error, HeldError) else "error", explain(error) or type(error).__name__))
+    results.close()
+
+
+def _write_to(path: Path) -> None:
+    """Turn standard output and error, also those of libraries that write to them by number, to a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with path.open("a", encoding="utf-8") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+
+
+def _share(settings: Settings, slot: int) -> None:
+    """Take this job's share of cores and GPUs."""
+    gpu = gpu_of(slot, settings.gpus, os.environ.get("CUDA_VISIBLE_DEVICES"))
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    import torch
+
+    torch.set_num_threads(settings.threads)
+
+
+def _die_with_parent() -> None:
+    """End this process at once when the sweep's is gone: it would hold its run, with nobody to tell of its end."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _count_gpus() -> int:
+    """How many GPUs torch sees; asked in a process of its own, which spares this one torch's import."""
+    context = _server(1)
+    results, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_tell_gpus, args=(sender,))
+    process.start()
+    sender.close()
+    try:
+        return int(results.recv())
+    except EOFError:
+        return 0
+    finally:
+        process.join()
+
+
+def _tell_gpus(results: Connection) -> None:
+    import torch
+
+    results.send(torch.cuda.device_count())

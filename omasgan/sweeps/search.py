@@ -1,0 +1,274 @@
+"""Bayesian search with pruning, on optuna's ask and tell and a journal file that processes share.
+
+The objective is a pseudo-anomaly's: a second, normal class is left out of training and treated as abnormal, beside a
+held-out share of the training split. A trial is the mean AUROC of the detector's score over those classes, one after
+the other; after each of them the trial is given up where it is hopeless. None of this sees the class that is reported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from filelock import FileLock, Timeout
+from hydra.core.override_parser.types import IntervalSweep, Override, Quote, QuotedString
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+
+from omasgan import config as configuration
+from omasgan.errors import UserError
+from omasgan.files import make_folder
+from omasgan.sweeps import jobs as books
+from omasgan.terminal import figures, shortened, table
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.distributions import BaseDistribution
+
+log = logging.getLogger("omasgan")
+
+OBJECTIVE = "mean AUROC of the score over pseudo-anomalies, held out of the training split"
+GIVEN_UP = "given_up"
+
+
+@dataclass(frozen=True)
+class Options:
+    """trials: of the study in all. seed: of the sampler. parallel: trials at a time, null for as many as the pool runs.
+
+    startup_trials: drawn at random, and never given up, before the sampler and the pruner know enough.
+    """
+
+    trials: int
+    seed: int
+    parallel: int | None
+    startup_trials: int
+
+
+class Trial:
+    """One trial as its job sees it."""
+
+    def __init__(self, trial: optuna.Trial) -> None:
+        self._trial = trial
+
+    def hopeless(self, classes: int, mean: float) -> bool:
+        """Report the mean over so many classes; whether the trial is to be given up."""
+        self._trial.report(mean, step=classes)
+        if not self._trial.should_prune():
+            return False
+        self._trial.set_user_attr(GIVEN_UP, classes)
+        return True
+
+
+def open_trial(search: Mapping[str, Any], protocol: str) -> Trial | None:
+    """The trial that a job is, by the settings `search`; None where it is none."""
+    if search["trial"] is None:
+        return None
+    check_protocol(protocol)
+    optuna = _optuna()
+    storage = _storage(Path(search["journal"]))
+    study = optuna.load_study(study_name=search["study"], storage=storage)
+    study.pruner = _pruner(study.user_attrs["startup_trials"])
+    return Trial(optuna.Trial(study, study.get_trials(deepcopy=False)[int(search["trial"])]._trial_id))
+
+
+def check_protocol(choice: str) -> None:
+    """Raise UserError for a protocol whose test holds the class that is reported."""
+    if not choice.startswith("pseudo"):
+        raise UserError(
+            f"protocol is '{choice}': a search must not see the class that is reported; "
+            "choose one whose name begins with pseudo, such as protocol=pseudo_loo"
+        )
+
+
+def sweep(
+    context: HydraContext,
+    task_function: TaskFunction,
+    config: DictConfig,
+    options: Options,
+    params: Mapping[str, Any],
+    arguments: Sequence[str],
+) -> list[JobReturn]:
+    """Go on with the study until it has `options.trials` trials, then print them all and the best one's overrides.
+
+    Raises UserError where optuna is missing, the protocol is none for a search, or a trial failed.
+    """
+    _optuna()
+    check_protocol(str(config.hydra.runtime.choices.protocol))
+    overrides = books.parse(context, params, arguments)
+    space = {key: distribution(override) for key, override in overrides.items() if override.is_sweep_override()}
+    if not space:
+        raise UserError("there is nothing to search: give a range, such as 'boundary.mu=tag(log,interval(0.001,1))'")
+    fixed = [f"{key}={o.get_value_element_as_str()}" for key, o in overrides.items() if key not in space]
+
+    name = _study_name(config, space)
+    journal = Path(config.hydra.sweep.dir).absolute() / "search" / f"{name}.journal"
+    make_folder(journal.parent)
+    lock = FileLock(journal.with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(f"another process searches with {journal}: wait for it, or end that process") from None
+    try:
+        study = _study(journal, name, options)
+        launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=context, task_function=task_function, config=config
+        )
+        parallel = options.parallel or getattr(launcher, "parallel", lambda: 1)()
+        returns: list[JobReturn] = []
+        failed = 0
+        while (left := options.trials - len(_counted(study)) - failed) > 0:
+            trials = [study.ask(space) for _ in range(min(parallel, left))]
+            place = [f"search.journal={_quoted(str(journal))}", f"search.study={name}"]
+            given = [[*fixed, *values(t.params), *place, f"search.trial={t.number}"] for t in trials]
+            results = launcher.launch(given, initial_job_idx=len(returns))
+            failed += sum(_tell(study, trial, result) for trial, result in zip(trials, results, strict=True))
+            returns.extend(results)
+            log.info("%s, %d failed%s", _progress(study, options.trials), failed, _best(study))
+    finally:
+        lock.release()
+    print(_report(study))
+    if failed:
+        raise UserError(f"{failed} trials failed (run.log and failed.json of each say why): the same command goes on")
+    return returns
+
+
+def distribution(override: Override) -> BaseDistribution:
+    """Where a setting's values are drawn from: an interval, by powers where it is tagged log, or a list of choices."""
+    distributions = _optuna().distributions
+    value = override.value()
+    if not isinstance(value, IntervalSweep):
+        return cast("BaseDistribution", distributions.CategoricalDistribution(list(override.sweep_string_iterator())))
+    whole = isinstance(value.start, int) and isinstance(value.end, int)
+    kind = distributions.IntDistribution if whole else distributions.FloatDistribution
+    try:
+        return cast("BaseDistribution", kind(value.start, value.end, log="log" in value.tags))
+    except ValueError as error:
+        raise UserError(f"{override.input_line}: {error}") from error
+
+
+def values(params: Mapping[str, Any]) -> list[str]:
+    """A trial's values as overrides."""
+    return [f"{key}={value}" for key, value in params.items()]
+
+
+def _optuna() -> Any:
+    try:
+        import optuna
+    except ImportError:
+        raise UserError("a search needs optuna: pip install 'omasgan[search]'") from None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna
+
+
+def _storage(journal: Path) -> Any:
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    return JournalStorage(JournalFileBackend(str(journal)))
+
+
+def _pruner(startup_trials: int) -> Any:
+    return _optuna().pruners.MedianPruner(n_startup_trials=startup_trials)
+
+
+def _study(journal: Path, name: str, options: Options) -> Any:
+    """The study, new or continued. Trials that a killed search left behind are begun again with the same values."""
+    optuna = _optuna()
+    study = optuna.create_study(
+        storage=_storage(journal),
+        study_name=name,
+        direction="maximize",
+        load_if_exists=True,
+        pruner=_pruner(options.startup_trials),
+    )
+    study.set_user_attr("startup_trials", options.startup_trials)
+    study.set_user_attr("objective", OBJECTIVE)
+    # Of another seed each time, or else it would draw its first trials once more.
+    seed = options.seed + len(study.trials)
+    study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=options.startup_trials)
+    for trial in study.trials:
+        if trial.state == optuna.trial.TrialState.RUNNING:
+            study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+            study.enqueue_trial(trial.params)
+    log.info("%d of %d trials done before, in %s", len(_counted(study)), options.trials, journal)
+    return study
+
+
+def _study_name(config: DictConfig, space: Mapping[str, object]) -> str:
+    """A study for every experiment, with its classes and its seed, and every space that is searched."""
+    choices = config.hydra.runtime.choices
+    protocol = OmegaConf.to_container(config.protocol, resolve=False)
+    what = [configuration.identity(config), config.seed, str(protocol), sorted(map(str, space.items()))]
+    digest = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:8]
+    return f"{choices.dataset}_{choices.protocol}_{choices.detector}-{digest}"
+
+
+def _counted(study: Any) -> list[Any]:
+    """The trials that came to a value; one that was given up has the last that it reported."""
+    return [trial for trial in study.trials if trial.state.is_finished() and trial.value is not None]
+
+
+def _progress(study: Any, trials: int) -> str:
+    counted = _counted(study)
+    return f"{len(counted)} of {trials} trials, {sum(GIVEN_UP in trial.user_attrs for trial in counted)} given up"
+
+
+def _best(study: Any) -> str:
+    whole = [trial.value for trial in _counted(study) if GIVEN_UP not in trial.user_attrs]
+    return f", best {figures(max(whole))}" if whole else ""
+
+
+def _quoted(text: str) -> str:
+    """A text as a value of an override, whatever is in it."""
+    return QuotedString(text, Quote.double).with_quotes()
+
+
+def _tell(study: Any, trial: Any, result: JobReturn) -> bool:
+    """Tell the study how a trial ended; whether it failed."""
+    states = _optuna().trial.TrialState
+    value = result._return_value if result.status == JobStatus.COMPLETED else None
+    if not isinstance(value, float):
+        study.tell(trial.number, state=states.FAIL)
+        return True
+    given_up = GIVEN_UP in study.trials[trial.number].user_attrs
+    # A trial that was given up has the mean that it last reported; optuna takes no value from us.
+    study.tell(trial.number, values=None if given_up else value, state=states.PRUNED if given_up else states.COMPLETE)
+    return False
+
+
+def _report(study: Any) -> str:
+    """All trials, the best one's overrides, and what the objective is."""
+    counted = _counted(study)
+    keys = list(dict.fromkeys(key for trial in study.trials for key in trial.params))
+    rows = [
+        [
+            str(trial.number),
+            *(_short(trial.params.get(key, "")) for key in keys),
+            "-" if trial.value is None else figures(trial.value),
+            _ending(trial),
+        ]
+        for trial in study.trials
+    ]
+    lines = [table(rows, ["trial", *keys, "objective", "state"]), f"objective: {OBJECTIVE}"]
+    whole = [trial for trial in counted if GIVEN_UP not in trial.user_attrs]
+    if whole:
+        best = max(whole, key=lambda trial: trial.value)
+        lines.append(f"best: {figures(best.value)} with {' '.join(values(best.params))}")
+    return "\n".join(lines)
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else shortened(str(value), 20)
+
+
+def _ending(trial: Any) -> str:
+    if GIVEN_UP in trial.user_attrs:
+        return f"given up after class {trial.user_attrs[GIVEN_UP]}"
+    return "done" if trial.value is not None else "failed"
