@@ -26,6 +26,11 @@ def job(cfg: DictConfig) -> None:
     folder = Path(hydra_config.runtime.output_dir)
     try:
         configuration.check(cfg)
+        if cfg.task in ("report", "dashboard"):
+            from omasgan import report  # needs no torch at all
+
+            report.perform(cfg)
+            return
         from omasgan import tasks  # torch takes seconds to import, and a wrong configuration needs none of it
 
         tasks.perform(cfg, choices, folder)

@@ -24,7 +24,7 @@ FOLDER = next(
 )
 """The configuration groups: inside the package where it was installed from a wheel, beside it in a checkout."""
 
-Task = Literal["run", "score"]
+Task = Literal["run", "score", "report", "dashboard"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
 
@@ -35,6 +35,20 @@ class Score:
     run: str | None = None
     input: str | None = None
     output: str | None = None
+
+
+@dataclass
+class Report:
+    """What task=report and task=dashboard need: the folders of runs (null: `runs`), and where the report goes.
+
+    folders: one, or a list; runs are found at any depth. title: the page's. pictures: of so many runs at most the
+    sample grids and boundary pictures are embedded.
+    """
+
+    folders: Any = None
+    output: str = "report"
+    title: str = "Anomaly detection results"
+    pictures: int = 40
 
 
 @dataclass
@@ -63,9 +77,10 @@ class Config:
     data: str = MISSING
     task: str = "run"
     score: Score = field(default_factory=Score)
+    report: Report = field(default_factory=Report)
 
 
-NOT_SCIENCE = frozenset({"floors", "logger", "device", "threads", "runs", "data", "task", "score"})
+NOT_SCIENCE = frozenset({"floors", "logger", "device", "threads", "runs", "data", "task", "score", "report"})
 """Keys that change where and how a run is done, what it is compared with or how it is shown, but no result of it."""
 
 SHOWN_APART = frozenset({"seed"})

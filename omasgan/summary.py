@@ -9,16 +9,7 @@ from statistics import fmean
 from omasgan.evaluation import plots
 from omasgan.files import write_json, write_text
 from omasgan.pipeline import Metrics
-from omasgan.terminal import figures, table
-
-NAMES = {"task1": "Task 1", "task3": "Task 3", "j": "J", "nearest_neighbour": "1-NN", "pca": "PCA"}
-"""How a column is headed; any other by its own name."""
-
-
-def heading(term: str) -> str:
-    """The name of a term or floor as a person reads it."""
-    return NAMES.get(term, term.replace("_", " "))
-
+from omasgan.terminal import figures, heading, table
 
 def means(runs: Mapping[str, Metrics], metric: str = "auroc") -> dict[str, float]:
     """The mean over classes of every term that all of them have: a run may have been made without the floors."""

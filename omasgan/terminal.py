@@ -103,3 +103,12 @@ def table(rows: Sequence[Sequence[str]], header: Sequence[str], footer: Sequence
 def figures(value: float) -> str:
     """A share such as an AUROC to three figures: .934, 1.000, and - for none."""
     return "-" if math.isnan(value) else f"{value:.3f}".removeprefix("0")
+
+
+NAMES = {"task1": "Task 1", "task3": "Task 3", "j": "J", "nearest_neighbour": "1-NN", "pca": "PCA"}
+"""How a term or floor is headed; any other by its own name."""
+
+
+def heading(term: str) -> str:
+    """The name of a term or floor as a person reads it."""
+    return NAMES.get(term, term.replace("_", " "))
