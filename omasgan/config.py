@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -156,6 +156,31 @@ def run_folder(*, _root_: DictConfig) -> str:
         class_folder(_root_.protocol),
     ]
     return str(Path(*[part for part in parts if part]))
+
+
+WEIGHTS = {"mu": ("boundary", "mu"), "nu": ("boundary", "nu"), "beta": ("retraining", "beta")}
+"""The paper's three weights, which are swept more than anything else."""
+
+
+def weights(config: Mapping[str, Any]) -> list[str]:
+    """'mu=0.2' and so on, of a detector that has them: tags that W&B filters a sweep by."""
+    detector = config["detector"]
+    return [f"{name}={detector[group][key]:g}" for name, (group, key) in WEIGHTS.items() if group in detector]
+
+
+SWEEP_NAME = 110
+"""Characters of a sweep's name, at most: W&B takes 128."""
+
+
+def sweep_name(overrides: Sequence[str], choices: Mapping[str, str]) -> str:
+    """What a sweep is called: its data, protocol and what its command line sets, whatever to; each class is part of it.
+
+    Values are left out, so that a sweep that is issued again, or made wider, keeps its name.
+    """
+    keys = [override.lstrip("+~").partition("=")[0] for override in overrides]
+    shown = [key for key in keys if key.partition(".")[0] not in NOT_SCIENCE and key.split(".")[-1] not in CLASS_KEYS]
+    name = f"{choices['dataset']}_{choices['protocol']} over {', '.join(sorted(shown)) or 'nothing'}"
+    return name if len(name) <= SWEEP_NAME else f"{name[: SWEEP_NAME - 9]}-{_digest(name, 8)}"
 
 
 def check(cfg: DictConfig) -> dict[str, Any]:

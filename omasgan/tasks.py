@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
@@ -36,6 +38,7 @@ def run(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
     identity = configuration.identity(cfg)
     dataset = build.dataset(config)
     whole = build.protocol(config)
+    sweep = _sweep(choices)
     runs = {}
     every = whole.classes(dataset.class_names)
     for number, protocol in enumerate(every, 1):
@@ -44,16 +47,24 @@ def run(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
         if len(every) > 1:
             log.info("%d of %d: %s %s", number, len(every), role, name)
         place = folder / configuration.class_folder(node) if len(every) > 1 else folder
-        job = Job({**config, "protocol": node}, identity, choices, place)
+        job = Job({**config, "protocol": node}, identity, choices, place, sweep)
         runs[name or choices["dataset"]] = pipeline.run(job, dataset, protocol)
     if len(every) > 1:
-        summary.write(folder, runs, role, config["floors"])
+        whole_job = Job(config, identity, choices, folder, sweep)
+        summary.write(folder, runs, role, config["floors"], whole_job)
     if all(runs.values()):
         print(summary.auroc_table(runs, role or "data"))
         print(summary.verdict(runs, config["floors"]))
     else:
         print("the test data holds no anomaly that is known, so there are scores and no metrics")
     print(f"scores, metrics and plots: {folder}")
+
+
+def _sweep(choices: Mapping[str, str]) -> str | None:
+    """What the sweep that this job is part of is called, if it is part of one."""
+    if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
+        return None
+    return configuration.sweep_name(HydraConfig.get().overrides.task, choices)
 
 
 def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:

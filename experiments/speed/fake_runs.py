@@ -1,12 +1,11 @@
 """Writes run folders as a sweep would leave them, with made-up scores: for the report's tests and its benchmark.
 
-    python experiments/speed/fake_runs.py FOLDER 1000
+python experiments/speed/fake_runs.py FOLDER 1000
 """
 
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -117,6 +116,7 @@ def write(
     measures: Mapping[str, Mapping[str, float]] | None = None,
     choices: Mapping[str, str] | None = None,
     pictures: Sequence[str] = (),
+    curves: int | None = None,
     **weights: float,
 ) -> Path:
     """Write one run below `top`; state is 'done', 'failed' or 'interrupted'."""
@@ -129,9 +129,16 @@ def write(
     folder = top / place / f"{detector}-{identity}" / f"seed_{seed}" / f"abnormal_{cls}"
     folder.mkdir(parents=True)
     (folder / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(cfg)))
-    record = {"identity": identity, "seed": seed, "class": str(cls), "choices": chosen, "omasgan": "0.1.0", "commit": None}
+    record = {
+        "identity": identity,
+        "seed": seed,
+        "class": str(cls),
+        "choices": chosen,
+        "omasgan": "0.1.0",
+        "commit": None,
+    }
     (folder / "run.json").write_text(json.dumps(record))
-    (folder / "metrics.jsonl").write_text(curve_lines(seed))
+    (folder / "metrics.jsonl").write_text(curve_lines(seed if curves is None else curves))
     if state == "failed":
         (folder / "failed.json").write_text(json.dumps({"error": "the loss is not finite", "traceback": "..."}))
     if state == "done":
@@ -141,8 +148,8 @@ def write(
         (folder / "metrics.json").write_text(json.dumps(body))
         (folder / "plots").mkdir()
         for name in pictures:
-            noise = np.random.default_rng([seed, cls, len(name)]).integers(0, 255, (300, 900), np.uint8)
-            Image.fromarray(noise).save(folder / "plots" / f"{name}.png")
+            coarse = np.random.default_rng([seed, cls, len(name)]).integers(0, 255, (6, 24), np.uint8)
+            Image.fromarray(coarse).resize((960, 240), Image.Resampling.BICUBIC).save(folder / "plots" / f"{name}.png")
     return folder
 
 
@@ -154,23 +161,15 @@ def sweep(top: Path, runs: int, samples: int = 10_000) -> None:
         for nu in (0.05, 0.1, 0.2, 0.25, 0.5)
         for beta in (0.175, 0.35, 0.525, 0.7)
     ]
-    # Each class's scores are made and compressed once; the report reads and sorts every copy.
-    tables = [scores(cls, samples, 0) for cls in range(10)]
-    measures = [measured(table) for table in tables]
-    whole: dict[int, Path] = {}
     for number in range(runs):
         cls, cell = number % 10, number // 10
         state = {13: "failed", 31: "interrupted"}.get(number % 50, "done")
-        kept = {"table": scores(cls, 20, 0), "measures": measures[cls]}
-        pictures = ("samples",) if state == "done" and number < 100 else ()
+        chosen = weights[cell % len(weights)]
         seed = cell // len(weights)
-        folder = write(top, cls, seed, state, pictures=pictures, **kept, **weights[cell % len(weights)])
-        if state == "done":
-            if cls in whole:
-                shutil.copyfile(whole[cls] / "scores.npz", folder / "scores.npz")
-            else:
-                tables[cls].save(folder / "scores.npz")
-                whole[cls] = folder
+        lift = 2 * chosen["mu"] - abs(chosen["nu"] - 0.2)
+        table = scores(cls, samples, number, lift) if state == "done" else None
+        pictures = ("samples",) if state == "done" and number < 100 else ()
+        write(top, cls, seed, state, table, pictures=pictures, curves=number, **chosen)
 
 
 if __name__ == "__main__":

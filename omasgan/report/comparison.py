@@ -20,11 +20,11 @@ from omasgan.evaluation.scores import ScoreTable
 from omasgan.report.methods import Study
 from omasgan.report.statistics import Z95, Ranked, two_sided
 
-BINS = 32
-ROC_POINTS = 41
+BINS = 24
+ROC_POINTS = 26
 
-PAIRS = 400_000
-"""Deviations of differences that the page holds at most, over all settings: 0.8 MB."""
+PAIRS = 200_000
+"""Deviations of differences that the page holds at most, over all settings: 0.5 MB of it."""
 
 Array = NDArray[np.float32]
 
@@ -87,7 +87,11 @@ def digest(path: Path, compared: Collection[str], shown: Collection[str]) -> Dig
     table = ScoreTable.load(path)
     made, histograms, rocs = {}, {}, {}
     for term in dict.fromkeys([*compared, *shown]):
-        if term not in table.terms or not 0 < table.label.sum() < len(table) or not np.isfinite(table.terms[term]).all():
+        if (
+            term not in table.terms
+            or not 0 < table.label.sum() < len(table)
+            or not np.isfinite(table.terms[term]).all()
+        ):
             raise UserError(f"{path} has no scores of {term} to compare; delete the run and train again")
         ranked = Ranked.of(table.label, table.terms[term])
         if term in compared:
@@ -145,11 +149,13 @@ def read_scores(study: Study, workers: int) -> Scores:
     result.problems = list(dict.fromkeys(result.problems))
     for key in list(sums):
         if counts[key] == len(study.methods[key[0]].done[key[1]]):
-            sums[key] = sums[key] / counts[key]
+            sums[key] = sums[key] / np.float32(counts[key])
         else:
             del sums[key]  # a seed's scores are missing, so the mean's deviation is not known
     for setting in range(len(study.settings)):
-        _compare(study, setting, sums, {cls: index for (s, cls), (_, index, _) in samples.items() if s == setting}, result)
+        _compare(
+            study, setting, sums, {cls: index for (s, cls), (_, index, _) in samples.items() if s == setting}, result
+        )
     return result
 
 
@@ -182,7 +188,7 @@ def _compare(
 
 
 def _deviations(rows: Array, have: Array) -> Array:
-    """The deviation of every difference (M, M, C + 1), from contributions (M, C, n) of the methods that have a class."""
+    """The deviation of every difference (M, M, C + 1), from contributions (M, C, n); have (M, C): whose exist."""
     m, c, n = rows.shape
     flat = rows.reshape(m * c, n)
     products = (flat @ flat.T).reshape(m, c, m, c)
@@ -203,7 +209,12 @@ def _deviations(rows: Array, have: Array) -> Array:
 
 
 def comparisons(study: Study, pairs: Pairs, first: int, second: int) -> Iterator[Comparison]:
-    """First against second: on every class that both have, then in the mean over those classes (its class is '')."""
+    """First against second: on every class that both have, then in the mean over those classes (its class is '').
+
+    None at all where the two were not scored on the same test samples.
+    """
+    if first not in pairs.methods or second not in pairs.methods:
+        return
     classes = study.settings[study.methods[first].setting].classes
     i, j = pairs.methods.index(first), pairs.methods.index(second)
     differences = []

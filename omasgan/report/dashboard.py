@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,8 @@ LOSSES = {
 def dashboard(config: Mapping[str, Any]) -> None:
     """Save workspace and report to W&B, or write dashboard.json. UserError where wandb-workspaces is missing."""
     try:
-        import wandb_workspaces.reports.v2 as reports
-        import wandb_workspaces.workspaces as workspaces
+        reports: Any = import_module("wandb_workspaces.reports.v2")
+        workspaces: Any = import_module("wandb_workspaces.workspaces")
     except ImportError:
         raise UserError(
             "task=dashboard needs wandb-workspaces, which is not installed: pip install 'omasgan[dashboard]'"
@@ -79,7 +80,9 @@ def _default_entity() -> str:
         return str(wandb.Api().default_entity)
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(f"W&B does not say whose the key is ({reason}): give logger.entity=<your user or team>") from error
+        raise UserError(
+            f"W&B does not say whose the key is ({reason}): give logger.entity=<your user or team>"
+        ) from error
 
 
 def specification(view: Any) -> dict[str, Any]:
@@ -143,11 +146,13 @@ def sweep_panels(wr: Any) -> list[Any]:
         wr.ParallelCoordinatesPlot(
             columns=[*columns, wr.ParallelCoordinatesPlotColumn(metric=wr.SummaryMetric("full/auroc"))]
         ),
-        *(wr.ScatterPlot(title=f"AUROC over {key}", x=wr.Config(key), y=wr.SummaryMetric("full/auroc")) for key in WEIGHTS),
+        *(
+            wr.ScatterPlot(title=f"AUROC over {key}", x=wr.Config(key), y=wr.SummaryMetric("full/auroc"))
+            for key in WEIGHTS
+        ),
     ]
 
 
 def curve_panels(wr: Any, keys: tuple[str, ...]) -> list[Any]:
     """A line plot a value, over its stage's own steps."""
     return [wr.LinePlot(title=key, x=f"{key.split('/')[0]}/step", y=[key]) for key in keys]
-

@@ -42,7 +42,7 @@ class Run:
     finished: float = 0.0
 
 
-class Damaged(Exception):
+class DamagedError(Exception):
     """A file that says something else than a run writes; its message is one line that names the file."""
 
 
@@ -82,8 +82,8 @@ def read(folder: Path) -> tuple[Run, list[str]]:
         try:
             value = parse(text)
             if not isinstance(value, dict):
-                raise Damaged("it holds no mapping")
-        except (ValueError, yaml.YAMLError, Damaged, RecursionError) as error:
+                raise DamagedError("it holds no mapping")
+        except (ValueError, yaml.YAMLError, DamagedError, RecursionError) as error:
             problems.append(_one_line(f"{path} is damaged: {error or 'it is empty'}"))
             return None
         return value
@@ -95,7 +95,7 @@ def read(folder: Path) -> tuple[Run, list[str]]:
 
     try:
         seconds, metrics, support = _result(result or {})
-    except Damaged as error:
+    except DamagedError as error:
         problems.append(f"{folder / 'metrics.json'} is damaged: {error}")
         result, seconds, metrics, support = None, {}, {}, {}
     choices = record.get("choices")
@@ -134,7 +134,7 @@ def read(folder: Path) -> tuple[Run, list[str]]:
 
 
 def _result(result: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, dict[str, float]], dict[str, Any]]:
-    """Seconds, metrics and support of a metrics.json. Damaged where a metric is no number."""
+    """Seconds, metrics and support of a metrics.json. DamagedError where a metric is no number."""
     try:
         metrics = {
             str(term): {str(name): float("nan") if value is None else float(value) for name, value in values.items()}
@@ -142,16 +142,16 @@ def _result(result: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, dict
         }
         seconds = {str(name): float(value) for name, value in result.get("seconds", {}).items()}
     except (AttributeError, TypeError, ValueError) as error:
-        raise Damaged(_one_line(str(error))) from None
+        raise DamagedError(_one_line(str(error))) from None
     for term, values in metrics.items():
         if missing := {"auroc", "auprc", "auprc_balanced", "fpr95"} - values.keys():
-            raise Damaged(f"{term} has no {', '.join(sorted(missing))}")
+            raise DamagedError(f"{term} has no {', '.join(sorted(missing))}")
     support = result.get("support", {})
     return seconds, metrics, support if isinstance(support, dict) else {}
 
 
 def curves(folder: Path) -> dict[str, dict[str, tuple[list[int], list[float | None]]]]:
-    """A run's learning curves: stage -> name -> (steps, values). Damaged, naming the line, where there is a bad one.
+    """A run's learning curves: stage -> name -> (steps, values). DamagedError names a bad line.
 
     A last line without its end is one that a kill cut short, and left out.
     """
@@ -161,7 +161,7 @@ def curves(folder: Path) -> dict[str, dict[str, tuple[list[int], list[float | No
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        raise Damaged(_one_line(f"{path} cannot be read: {error}")) from None
+        raise DamagedError(_one_line(f"{path} cannot be read: {error}")) from None
     found: dict[str, dict[str, tuple[list[int], list[float | None]]]] = {}
     for number, line in enumerate(lines, 1):
         try:
@@ -172,7 +172,7 @@ def curves(folder: Path) -> dict[str, dict[str, tuple[list[int], list[float | No
                 steps.append(step)
                 values.append(None if value is None else float(value))
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise Damaged(f"{path} is damaged: remove line {number}") from None
+            raise DamagedError(f"{path} is damaged: remove line {number}") from None
     return found
 
 

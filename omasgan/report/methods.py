@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from statistics import fmean, stdev
 from typing import Any
 
-
 from omasgan.config import CLASS_KEYS, GROUPS, NOT_SCIENCE, SHOWN_APART
 from omasgan.report.folders import Run, State
 from omasgan.report.statistics import interval
@@ -173,10 +172,21 @@ def study(runs: list[Run], class_names: Mapping[int, Sequence[str]] | None = Non
         label, varied = labels[key]
         for term in own:
             name = label if len(own) == 1 else f"{label} · {heading(term)}"
-            identity = (setting, "floor", term, _node(runs[members[0]].config["detector"])) if floor_like else (key, term)
+            identity = (
+                (setting, "floor", term, _node(runs[members[0]].config["detector"])) if floor_like else (key, term)
+            )
             method = methods.setdefault(
                 identity,
-                Method(setting, heading(term) if floor_like else name, label, term, floor_like, term == main, ablation, varied),
+                Method(
+                    setting,
+                    heading(term) if floor_like else name,
+                    label,
+                    term,
+                    floor_like,
+                    term == main,
+                    ablation,
+                    varied,
+                ),
             )
             for number in members:
                 _enter(method, runs, number, term)
@@ -231,7 +241,8 @@ def _settings(runs: Sequence[Run], class_names: Mapping[int, Sequence[str]]) -> 
         key = run.choices.get("dataset", "?"), run.choices.get("protocol", "?"), _canonical(leaves)
         grouped.setdefault(key, []).append(number)
         flat[key] = leaves
-    settings, setting_of = [], {}
+    settings: list[Setting] = []
+    setting_of: dict[int, int] = {}
     for key, members in sorted(grouped.items()):
         alike = [flat[other] for other in grouped if other[:2] == key[:2]]
         varied = _differing(alike)
@@ -353,5 +364,3 @@ def _distinct(methods: list[Method]) -> list[Method]:
         if number > 1:
             method.label += f" ({number})"
     return methods
-
-

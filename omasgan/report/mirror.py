@@ -16,7 +16,7 @@ BARS = 24
 
 
 def tell(folder: Path, study: Study, scores: Scores, logger: LoggerSettings) -> None:
-    """Tell W&B, as the logger says; the record lies in `folder`, so that the next report of that place follows it up."""
+    """Tell W&B, as the logger says; the record lies in `folder`, so that a later report there goes on with it."""
     if logger.mode == "disabled" or not study.settings:
         return
     labels = [setting.label for setting in study.settings]
@@ -33,7 +33,7 @@ def tell(folder: Path, study: Study, scores: Scores, logger: LoggerSettings) -> 
 
 def write(record: Record, study: Study, scores: Scores) -> None:
     """Tables: results, comparison, ablation and sweep; a plot of each setting's means; the means as the summary."""
-    record.table("results", LONG, long_rows(study, scores))
+    record.table("results", LONG, long_rows(study, scores, printed=True))  # W&B takes 10,000 rows
     record.table("comparison", PAIRED, paired_rows(study, scores))
     record.table("ablation", *_ablation(study))
     for setting, where in enumerate(study.settings):
@@ -47,9 +47,9 @@ def write(record: Record, study: Study, scores: Scores) -> None:
     for setting, where in enumerate(study.settings):
         for number in ranked(study, setting)[:BARS]:
             method = study.methods[number]
-            means = {metric: study.mean(method, metric) for metric in METRICS}
+            row = {metric: study.mean(method, metric) for metric in METRICS}
             place = f"{where.label}/{method.label}/{MEAN}"
-            record.summary({f"{place}/{metric}": cell.mean for metric, cell in means.items() if cell.n})
+            record.summary({f"{place}/{metric}": cell.mean for metric, cell in row.items() if cell.n})
 
 
 def _ablation(study: Study) -> tuple[list[str], list[list[object]]]:

@@ -88,15 +88,16 @@ const chosen = () => members().filter((method) => state.chosen.has(method.id)).s
 
 // --- plots
 
+const narrow = () => window.innerWidth < 640;
+
 function layout(more = {}) {
   const axis = { gridcolor: style("--grid"), linecolor: style("--soft"), zeroline: false, automargin: true, ticks: "outside", tickcolor: style("--soft"), ticklen: 4, fixedrange: true };
-  const narrow = window.innerWidth < 640;
   return {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: style("--sans"), size: 12, color: style("--ink") },
     margin: { l: 52, r: 14, t: 34, b: 44 },
     hoverlabel: { font: { family: style("--sans"), size: 12 }, align: "left" },
-    legend: { orientation: "h", x: 0, xanchor: "left", y: narrow ? -0.16 : 1.02, yanchor: narrow ? "top" : "bottom", font: { size: 11 } },
+    legend: { orientation: "h", x: 0, xanchor: "left", y: narrow() ? -0.3 : 1.02, yanchor: narrow() ? "top" : "bottom", font: { size: 11 } },
     ...more,
     xaxis: { ...axis, ...more.xaxis }, yaxis: { ...axis, ...more.yaxis },
   };
@@ -139,7 +140,7 @@ function drawClasses() {
   draw("fig-classes", traces, {
     xaxis: { tickvals: ticks.map((_, place) => place), ticktext: ticks.map((name) => (name === MEAN ? "<b>mean</b>" : name)), range: [-0.6, ticks.length - 0.4], showgrid: false, title: { text: where.role ? `${where.role} class` : "" } },
     yaxis: { title: { text: data.metrics[state.metric] } }, shapes, annotations,
-    margin: { l: 52, r: 14, t: 70, b: 44 },
+    margin: { l: 52, r: 14, t: narrow() ? 14 : 60, b: 44 },
   });
   const left = chosen().length - shown.length;
   const spread = "Bars are ± one deviation over seeds, or, of a single seed, the 95 % interval over test samples.";
@@ -174,9 +175,9 @@ function drawAblation() {
   const known = state.metric === "auroc" && setting().published && setting().published.terms;
   const terms = known ? TERMS.filter((term) => term in known) : [];
   if (terms.length) {
-    traces.push({ type: "scatter", mode: "lines+markers+text", name: "OMASGAN, published", x: terms.map((term) => label[term]), y: terms.map((term) => known[term]), text: terms.map((term) => figures(known[term], 2)), textposition: "top center", textfont: { size: 11, color: style("--soft") }, line: { color: style("--soft"), width: 1.2, dash: "dash" }, marker: { color: style("--soft"), symbol: "diamond-open", size: 9 }, hovertemplate: "published, %{x}: %{y:.2f}<extra></extra>" });
+    traces.push({ type: "scatter", mode: "lines+markers+text", name: "OMASGAN, published", x: terms.map((term) => label[term]), y: terms.map((term) => known[term]), text: terms.map((term) => figures(known[term], 2)), textposition: "top center", cliponaxis: false, textfont: { size: 11, color: style("--soft") }, line: { color: style("--soft"), width: 1.2, dash: "dash" }, marker: { color: style("--soft"), symbol: "diamond-open", size: 9 }, hovertemplate: "published, %{x}: %{y:.2f}<extra></extra>" });
   }
-  draw("fig-ablation", names.length || terms.length ? traces : [], { xaxis: { categoryorder: "array", categoryarray: x, range: [-0.4, x.length - 0.6] }, yaxis: { title: { text: `mean ${data.metrics[state.metric]}` } }, showlegend: true, margin: { l: 52, r: 14, t: 60, b: 34 } });
+  draw("fig-ablation", names.length || terms.length ? traces : [], { xaxis: { categoryorder: "array", categoryarray: x, range: [-0.4, x.length - 0.6] }, yaxis: { title: { text: `mean ${data.metrics[state.metric]}` } }, showlegend: true, margin: { l: 52, r: 14, t: narrow() ? 18 : 40, b: 34 } });
   $("cap-ablation").replaceChildren(element("b", {}, "Figure 2. "), `From Task 1 alone to the full score: mean ${data.metrics[state.metric]} over classes, a line a detector (those of the chosen methods, then the best).${terms.length ? " The dashed line is the paper's ablation, as published." : ""}`);
 }
 
@@ -225,7 +226,7 @@ function drawTable() {
   if (known) body.push(element("tr", { class: "published" }, element("th", { scope: "row" }, "OMASGAN, published"), ...where.classes.map(() => element("td")), element("td", { class: "mean" }, figures(known, 2)), element("td", {}, "–")));
   $("table").replaceChildren(element("thead", {}, head), element("tbody", {}, ...body));
   const rest = found.length - shown.length;
-  $("more").replaceChildren(`${plural(found.length, "method")} of ${members().length}${rest > 0 ? `, the first ${shown.length} shown. ` : "."}`, rest > 0 ? element("button", { type: "button", onclick: () => { state.all = true; drawTable(); } }, `Show all ${found.length}`) : null);
+  $("more").replaceChildren(`${plural(found.length, "method")} of ${members().length}${rest > 0 ? `, the first ${shown.length} shown. ` : "."}`, rest > 0 ? element("button", { type: "button", onclick: () => { state.all = true; drawTable(); } }, `Show all ${found.length}`) : "");
 }
 
 function cellOf(method, cell, column, isMean, best) {
@@ -316,7 +317,7 @@ function drawPairs() {
   const mean = found.at(-1);
   const classes = found.length - 1;
   const over = setting().columns.length > 2 ? ` in the mean over ${plural(classes, "class").replace("classs", "classes")}` : "";
-  $("verdict").replaceChildren(element("b", {}, first.label), " minus ", element("b", {}, second.label), mean ? `: ${signed(mean.difference)} AUROC${over}, 95 % interval ${signed(mean.low)} to ${signed(mean.high)}, p ${mean.p < 0.001 ? "" : "= "}${probability(mean.p)}.` : ": no test samples in common.");
+  $("verdict").replaceChildren(element("b", {}, first.label), " minus ", element("b", {}, second.label), mean ? `: ${signed(mean.difference)} AUROC${over}, 95 % interval ${signed(mean.low)} to ${signed(mean.high)}, p\u00a0${mean.p < 0.001 ? "<" : "="}\u00a0${probability(mean.p).replace("< ", "")}.` : ": no test samples in common.");
   const shown = [...found].reverse();
   draw("fig-pairs", mean ? [{
     type: "scatter", mode: "markers", x: shown.map((one) => one.difference), y: shown.map((one) => one.name),
@@ -486,7 +487,7 @@ function drawSide() {
       return { type: "bar", name: kind, x: histogram[kind].map((_, i) => histogram.low + (i + 0.5) * width), y: histogram[kind].map((share) => share / 1000), width, marker: { color: kinds()[kind], line: { width: 0 } }, opacity: 0.6, hovertemplate: `${kind}, score %{x:.3g}: %{y:.1%}<extra></extra>` };
     }) : [];
     draw(`fig-hist-${side}`, traces, { barmode: "overlay", bargap: 0, xaxis: { title: { text: `${term || "no"} score` }, showgrid: false }, yaxis: { title: { text: "share of samples" }, tickformat: ".0%" } });
-    const shown = Object.entries(run.pictures).map(([name, url]) => element("figure", {}, element("img", { src: url, alt: `${data.pictures[name]} of ${runName(run)}`, loading: "lazy" }), element("figcaption", {}, `${data.pictures[name]}, ${runName(run)}`)));
+    const shown = Object.entries(run.pictures).map(([name, url]) => element("figure", {}, element("img", { src: url, alt: `${data.pictures[name]} of ${runName(run)}` }), element("figcaption", {}, `${data.pictures[name]}, ${runName(run)}`)));
     const none = run.state === "done" ? `No picture of this run is in the page${data.pictures_left_out ? ` (${plural(data.pictures_left_out, "run")} left out; report.pictures sets how many are embedded)` : ""}; its plots lie in ${run.folder}/plots.` : "";
     $(`pictures-${side}`).replaceChildren(...(shown.length ? shown : [element("p", { class: "muted small" }, none)]));
   }
@@ -527,7 +528,7 @@ function drawRuns() {
   const body = shown.map((run) => element("tr", {}, element("td", {}, element("span", { class: `state ${run.state}` }, run.state)), element("td", { class: "left" }, run.name), element("td", {}, run.class || "–"), element("td", {}, String(run.seed)), element("td", {}, run.main ? `${figures(run.main[0])} (${figures(run.main[4])}–${figures(run.main[5])})` : "–"), element("td", {}, run.seconds.fit === undefined ? "–" : String(run.seconds.fit)), element("td", { class: "path" }, run.folder), element("td", { class: "why" }, run.error)));
   $("runs-table").replaceChildren(element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...body));
   const rest = found.length - shown.length;
-  $("runs-more").replaceChildren(`${plural(found.length, "run")}${rest > 0 ? `, the first ${shown.length} shown. ` : "."}`, rest > 0 ? element("button", { type: "button", onclick: () => { state.runsAll = true; drawRuns(); } }, `Show all ${found.length}`) : null);
+  $("runs-more").replaceChildren(`${plural(found.length, "run")}${rest > 0 ? `, the first ${shown.length} shown. ` : "."}`, rest > 0 ? element("button", { type: "button", onclick: () => { state.runsAll = true; drawRuns(); } }, `Show all ${found.length}`) : "");
 }
 
 function counts() {
@@ -597,8 +598,8 @@ function listen() {
   $("run-b").addEventListener("change", (event) => { state.runB = Number(event.target.value); fillSideTerms(); drawSide(); });
   for (const id of ["side-term", "curve"]) $(id).addEventListener("change", drawSide);
   $("runs-filter").addEventListener("input", later(drawRuns));
-  let was = window.innerWidth < 640;
-  window.addEventListener("resize", later(() => { if (was !== window.innerWidth < 640) { was = !was; redraw(); } }));
+  let was = narrow();
+  window.addEventListener("resize", later(() => { if (was !== narrow()) { was = !was; redraw(); } }));
   let before = null;
   window.addEventListener("beforeprint", () => { before = document.documentElement.dataset.theme; if (before === "dark") { setTheme("light"); redraw(); } });
   window.addEventListener("afterprint", () => { if (before === "dark") { setTheme("dark"); redraw(); } });

@@ -17,14 +17,14 @@ import numpy as np
 from PIL import Image
 
 from omasgan.report.comparison import Scores
-from omasgan.report.folders import Damaged, Run, curves
+from omasgan.report.folders import DamagedError, Run, curves
 from omasgan.report.methods import METRICS, Study
 from omasgan.report.published import PUBLISHED
 from omasgan.report.tables import cells, columns
 from omasgan.terminal import heading
 
-CURVE_VALUES = 400_000
-"""Values of all learning curves in the page: about 1.2 MB of it."""
+CURVE_VALUES = 200_000
+"""Values of all learning curves in the page: about 0.6 MB of it."""
 
 FEWEST_POINTS, MOST_POINTS = 8, 200
 
@@ -48,7 +48,9 @@ class Pictures:
 def pictures(runs: Sequence[Run], limit: int) -> Pictures:
     """The pictures of at most `limit` runs, spread evenly over those that have some."""
     result = Pictures()
-    have = [n for n, run in enumerate(runs) if any((run.folder / "plots" / f"{name}.png").is_file() for name in PICTURES)]
+    have = [
+        n for n, run in enumerate(runs) if any((run.folder / "plots" / f"{name}.png").is_file() for name in PICTURES)
+    ]
     step = max(len(have) / limit, 1) if limit else math.inf
     chosen = [have[int(i * step)] for i in range(min(limit, len(have)))]
     result.left_out = len(have) - len(chosen)
@@ -70,7 +72,9 @@ def _data_url(path: Path) -> str:
     backed.alpha_composite(picture)
     shown = backed.convert("RGB")
     if shown.width > PICTURE_WIDTH:
-        shown = shown.resize((PICTURE_WIDTH, round(shown.height * PICTURE_WIDTH / shown.width)), Image.Resampling.LANCZOS)
+        shown = shown.resize(
+            (PICTURE_WIDTH, round(shown.height * PICTURE_WIDTH / shown.width)), Image.Resampling.LANCZOS
+        )
     file = io.BytesIO()
     shown.save(file, "webp", quality=82)
     return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
@@ -91,7 +95,7 @@ def data(study: Study, scores: Scores, shown: Pictures, problems: Sequence[str],
                 "pairs": {"methods": pairs.methods, "deviation": bfloat16(pairs.deviation)},
             }
         )
-    where: dict[int, tuple[int, str, dict[str, Any]]] = {}
+    where: dict[int, tuple[int | None, str, dict[str, Any]]] = {}
     methods = []
     for number, method in enumerate(study.methods):
         rows = {metric: cells(study, scores, number, metric) for metric in METRICS}
@@ -119,17 +123,17 @@ def data(study: Study, scores: Scores, shown: Pictures, problems: Sequence[str],
         )
         if not method.floor or method.name != "floors":
             for numbers in [*method.rest.values(), *(n for seeds in method.done.values() for n in seeds.values())]:
-                for run in numbers:
-                    where.setdefault(run, (method.setting, method.name, method.varied))
+                for index in numbers:
+                    where.setdefault(index, (method.setting, method.name, method.varied))
     runs = []
     for number, run in enumerate(study.runs):
-        setting_number, name, varied = where.get(number, (None, run.choices.get("detector", ""), {}))
+        setting_of, name, varied = where.get(number, (None, run.choices.get("detector", ""), {}))
         histograms, rocs = scores.digests.get(number, ({}, {}))
         runs.append(
             {
                 "folder": str(run.folder),
                 "state": run.state,
-                "setting": setting_number,
+                "setting": setting_of,
                 "name": name,
                 "class": run.cls,
                 "seed": run.seed,
@@ -167,7 +171,7 @@ def _curves(runs: Sequence[Run]) -> tuple[dict[int, Any], list[str]]:
     for number, run in enumerate(runs):
         try:
             found[number] = curves(run.folder)
-        except Damaged as error:
+        except DamagedError as error:
             problems.append(str(error))
     series = sum(len(names) for stages in found.values() for names in stages.values())
     points = max(FEWEST_POINTS, min(MOST_POINTS, CURVE_VALUES // max(series, 1)))

@@ -1,9 +1,9 @@
 """What the report says of scores: the AUROC's interval, and the paired comparison of two of them.
 
 DeLong, DeLong and Clarke-Pearson (1988): an AUROC is a mean over the abnormal and a mean over the normal samples, so
-its deviation is that of the samples' contributions. Contributions add up. Those of a mean over seeds are the mean of the
-seeds' contributions, those of a mean over classes the mean of the classes', sample by sample: a test sample that several
-classes share is then one sample, and not several.
+its deviation is that of the samples' contributions. Contributions add up: those of a mean over seeds are the mean of
+the seeds', those of a mean over classes the mean of the classes', sample by sample. So a test sample that several
+classes share counts as one sample, and not as several.
 """
 
 from __future__ import annotations
@@ -52,8 +52,9 @@ class Ranked:
 
     def roc(self, points: int) -> list[float]:
         """The true-positive rate at `points` evenly spaced false-positive rates from 0 to 1."""
-        rates = [np.append(0, np.cumsum(counts[::-1])) / max(int(counts.sum()), 1) for counts in (self.normal, self.abnormal)]
-        return [round(float(value), 3) for value in np.interp(np.linspace(0, 1, points), *rates)]
+        counts = self.normal, self.abnormal
+        fpr, tpr = (np.append(0, np.cumsum(kind[::-1])) / max(int(kind.sum()), 1) for kind in counts)
+        return [round(float(value), 3) for value in np.interp(np.linspace(0, 1, points), fpr, tpr)]
 
     def histogram(self, bins: int) -> dict[str, Any]:
         """Normal and abnormal samples in thousandths a bin; the outer half hundredths lie in the outer bins."""
@@ -70,7 +71,7 @@ class Ranked:
 
 
 def _root(n: int) -> float:
-    """What deviations from the mean of n samples are divided by, so that their squares add up to the mean's variance."""
+    """What deviations from a mean of n are divided by, so that their squares add up to the mean's variance."""
     return math.sqrt(n * max(n - 1, 1))
 
 
@@ -80,7 +81,7 @@ def interval(value: float, deviation: float) -> tuple[float, float]:
 
 
 def two_sided(difference: float, deviation: float) -> float:
-    """The p-value of a difference against none; 1 where neither it nor its deviation is anything, 0 beyond all doubt."""
+    """The p-value of a difference against none; without a deviation 1 for none, and 0 for any."""
     if deviation == 0:
         return 1.0 if difference == 0 else 0.0
     return math.erfc(abs(difference) / deviation / math.sqrt(2))

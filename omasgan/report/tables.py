@@ -46,10 +46,16 @@ LONG = [
 ]
 
 
-def long_rows(study: Study, scores: Scores) -> list[list[object]]:
-    """Every cell of every table, a row each, by the columns of `LONG`; None where there is no number."""
+def long_rows(study: Study, scores: Scores, printed: bool = False) -> list[list[object]]:
+    """Every cell of every table, or of the printed ones alone, a row each, by the columns of `LONG`.
+
+    None stands where there is no number.
+    """
     rows: list[list[object]] = []
-    for number, method in enumerate(study.methods):
+    every = range(len(study.methods))
+    chosen = [n for setting in range(len(study.settings)) for n in ranked(study, setting)] if printed else every
+    for number in chosen:
+        method = study.methods[number]
         who = [method.label, method.name, method.ablation, method.term, method.floor]
         label = study.settings[method.setting].label
         for metric in METRICS:
@@ -58,9 +64,7 @@ def long_rows(study: Study, scores: Scores) -> list[list[object]]:
                 values = [_or_none(v) for v in (cell.mean, cell.deviation)]
                 bounds = [_or_none(v) for v in (cell.low, cell.high)]
                 runs = ";".join(str(study.runs[run].folder) for run in cell.runs)
-                rows.append(
-                    [label, *who, name, metric, *values, cell.n, *bounds, cell.state, cell.complete, runs]
-                )
+                rows.append([label, *who, name, metric, *values, cell.n, *bounds, cell.state, cell.complete, runs])
     return rows
 
 
@@ -189,7 +193,10 @@ def to_latex(study: Study, scores: Scores) -> str:
                     texts = [text_of(cell, r"\,$\pm$\,", r"$^\dagger$") for cell in row]
                     lines += [_latex_line([latex(study.methods[number].label), *texts])]
             if metric == "auroc" and (known := PUBLISHED.get((where.dataset, where.protocol))):
-                lines += [r"\midrule", _latex_line(["OMASGAN, published", *[""] * len(where.classes), figures(known.full)])]
+                lines += [
+                    r"\midrule",
+                    _latex_line(["OMASGAN, published", *[""] * len(where.classes), figures(known.full)]),
+                ]
             lines += [r"\bottomrule", r"\end{tabular}", r"\end{table}", ""]
     return "\n".join(lines)
 
@@ -208,5 +215,3 @@ def latex(text: str) -> str:
         "·": r"$\cdot$",
     }
     return "".join(special.get(character, character) for character in text)
-
-
