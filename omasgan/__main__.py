@@ -25,12 +25,12 @@ def job(cfg: DictConfig) -> None:
     choices = {group: str(choice) for group, choice in hydra_config.runtime.choices.items()}
     folder = Path(hydra_config.runtime.output_dir)
     try:
-        configuration.check(cfg)
         if cfg.task in ("report", "dashboard"):
-            from omasgan import report  # needs no torch at all
+            from omasgan import report  # needs no torch, and checks what it reads itself
 
             report.perform(cfg)
             return
+        configuration.check(cfg)
         from omasgan import tasks  # torch takes seconds to import, and a wrong configuration needs none of it
 
         tasks.perform(cfg, choices, folder)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -183,11 +183,11 @@ def sweep_name(overrides: Sequence[str], choices: Mapping[str, str]) -> str:
     return name if len(name) <= SWEEP_NAME else f"{name[: SWEEP_NAME - 9]}-{_digest(name, 8)}"
 
 
-def check(cfg: DictConfig) -> dict[str, Any]:
+def check(cfg: DictConfig, groups: Collection[str] = (*GROUPS, "floors")) -> dict[str, Any]:
     """The configuration as plain containers, resolved, once every key, type and range is right.
 
     Raises UserError naming the key, what it is and what it may be. `+typo=1` passes Hydra's own check, so the top level
-    is held against the schema again.
+    is held against the schema again. groups: those whose nodes are checked, which imports what they are built from.
     """
     allowed = [f.name for f in fields(Config)]
     for key in map(str, cfg):
@@ -198,9 +198,9 @@ def check(cfg: DictConfig) -> dict[str, Any]:
     config = {str(key): value for key, value in plain.items()}
     # The detector last: it holds other groups by reference, and a fault is named where the user sets it.
     for key in sorted(GROUPS, key="detector".__eq__):
-        if key != "abnormal_dataset" or config[key] is not None:
+        if key in groups and (key != "abnormal_dataset" or config[key] is not None):
             check_node(key, config[key])
-    for name, node in config["floors"].items():
+    for name, node in config["floors"].items() if "floors" in groups else ():
         check_node(f"floors.{name}", node)
     check_value("task", config["task"], Task)
     check_value("precision", config["precision"], Precision)

@@ -96,7 +96,7 @@ def _logger(node: Mapping[str, Any]) -> LoggerSettings:
 
 def checked(config: Any) -> dict[str, Any]:
     """The configuration of task=report or task=dashboard, checked; `pictures` must not be negative."""
-    plain = configuration.check(config)
+    plain = configuration.check(config, groups=("logger",))  # the others' would import torch
     if plain["report"]["pictures"] < 0:
         raise UserError(f"report.pictures is {plain['report']['pictures']}: it must be at least 0")
     return plain
