@@ -15,6 +15,9 @@ const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "cross", "star", 
 // Cividis: even in lightness, and the same to every eye.
 const SCALE = [[0, "#00224e"], [0.2, "#35456c"], [0.4, "#666970"], [0.6, "#948e77"], [0.8, "#c8b866"], [1, "#fee838"]];
 
+// Lines: from hardly there to the accent.
+const LINES = { light: ["#d9dee3", "#0e4a78"], dark: ["#2c343c", "#a8d8ff"] };
+
 const $ = (id) => document.getElementById(id);
 let data;
 const state = { setting: 0, metric: "auroc", chosen: new Set(), sort: { column: -1, down: true }, all: false, runsSort: { column: "state", down: false }, runsAll: false, first: null, second: null, runA: null, runB: null };
@@ -175,7 +178,7 @@ function drawAblation() {
   const known = state.metric === "auroc" && setting().published && setting().published.terms;
   const terms = known ? TERMS.filter((term) => term in known) : [];
   if (terms.length) {
-    traces.push({ type: "scatter", mode: "lines+markers+text", name: "OMASGAN, published", x: terms.map((term) => label[term]), y: terms.map((term) => known[term]), text: terms.map((term) => figures(known[term], 2)), textposition: "top center", cliponaxis: false, textfont: { size: 11, color: style("--soft") }, line: { color: style("--soft"), width: 1.2, dash: "dash" }, marker: { color: style("--soft"), symbol: "diamond-open", size: 9 }, hovertemplate: "published, %{x}: %{y:.2f}<extra></extra>" });
+    traces.push({ type: "scatter", mode: "lines+markers+text", name: "OMASGAN, published", x: terms.map((term) => label[term]), y: terms.map((term) => known[term]), text: terms.map((term) => figures(known[term], 2)), textposition: "bottom center", cliponaxis: false, textfont: { size: 11, color: style("--soft") }, line: { color: style("--soft"), width: 1.2, dash: "dash" }, marker: { color: style("--soft"), symbol: "diamond-open", size: 9 }, hovertemplate: "published, %{x}: %{y:.2f}<extra></extra>" });
   }
   draw("fig-ablation", names.length || terms.length ? traces : [], { xaxis: { categoryorder: "array", categoryarray: x, range: [-0.4, x.length - 0.6] }, yaxis: { title: { text: `mean ${data.metrics[state.metric]}` } }, showlegend: true, margin: { l: 52, r: 14, t: narrow() ? 18 : 40, b: 34 } });
   $("cap-ablation").replaceChildren(element("b", {}, "Figure 2. "), `From Task 1 alone to the full score: mean ${data.metrics[state.metric]} over classes, a line a detector (those of the chosen methods, then the best).${terms.length ? " The dashed line is the paper's ablation, as published." : ""}`);
@@ -325,7 +328,7 @@ function drawPairs() {
     marker: { color: look(first).color, size: shown.map((one) => (one.isMean ? 12 : 8)), symbol: shown.map((one) => (one.isMean ? "diamond" : "circle")) },
     text: shown.map((one) => `${one.name}: ${signed(one.difference)} (${signed(one.low)} to ${signed(one.high)}), p ${probability(one.p)}`), hovertemplate: "%{text}<extra></extra>",
   }] : [], {
-    xaxis: { title: { text: "← second is better    difference of AUROC    first is better →" } },
+    xaxis: { title: { text: narrow() ? "difference of AUROC" : "← second is better    difference of AUROC    first is better →" } },
     yaxis: { type: "category", categoryorder: "array", categoryarray: shown.map((one) => one.name) },
     shapes: [{ type: "line", x0: 0, x1: 0, yref: "paper", y0: 0, y1: 1, line: { color: style("--ink"), width: 1 } }], margin: { l: 60, r: 14, t: 10, b: 50 }, showlegend: false,
   });
@@ -386,14 +389,13 @@ function drawMap(id, x, y) {
   const z = ys.map((b) => xs.map((a) => mean(of(a, b))));
   const text = ys.map((b) => xs.map((a) => `${shortKey(x)} ${plain(a)}, ${shortKey(y)} ${plain(b)}: ${figures(mean(of(a, b)))}<br>${plural(of(a, b).length, "setting")} of the others, ${plural(new Set(of(a, b).flatMap((method) => method.runs.flat())).size, "run")}`));
   const flat = z.flat().filter((value) => value !== null);
-  const middle = flat.length ? (Math.min(...flat) + Math.max(...flat)) / 2 : 0;
   const small = xs.length * ys.length <= 64;
   draw(id, flat.length ? [{
-    type: "heatmap", x: xs.map(plain), y: ys.map(plain), z, text, hovertemplate: "%{text}<extra></extra>", colorscale: SCALE, reversescale: state.metric === "fpr95", xgap: 2, ygap: 2, hoverongaps: false,
+    type: "heatmap", x: xs.map(plain), y: ys.map(plain), z, customdata: text, hovertemplate: "%{customdata}<extra></extra>",
+    text: z.map((row) => row.map((value) => (value === null ? "" : figures(value)))), texttemplate: small ? "%{text}" : "", textfont: { size: 11 }, colorscale: SCALE, reversescale: state.metric === "fpr95", xgap: 2, ygap: 2, hoverongaps: false,
     colorbar: { thickness: 10, outlinewidth: 0, tickfont: { size: 10 }, title: { text: data.metrics[state.metric], side: "right", font: { size: 11 } } },
   }] : [], {
     xaxis: { type: "category", title: { text: x }, showgrid: false }, yaxis: { type: "category", title: { text: y }, showgrid: false },
-    annotations: !small ? [] : ys.flatMap((b, j) => xs.flatMap((a, i) => (z[j][i] === null ? [] : [{ x: plain(a), y: plain(b), text: figures(z[j][i]), showarrow: false, font: { size: 11, color: (z[j][i] > middle) !== (state.metric === "fpr95") ? "#111" : "#fff" } }]))),
     margin: { l: 60, r: 10, t: 12, b: 50 },
   });
 }
@@ -410,15 +412,13 @@ function drawParallel() {
   const [low, high] = [Math.min(...means), Math.max(...means)];
   const height = (value) => (high > low ? (value - low) / (high - low) : 0.5);
   scales.push({ key: "", name: data.metrics[state.metric], at: (method) => height(meanOf(method)), ticks: [0, 0.25, 0.5, 0.75, 1].map((at) => [at, figures(low + at * (high - low))]) });
+  const lines = LINES[dark() ? "dark" : "light"];
   const shade = (at) => {
     const share = state.metric === "fpr95" ? 1 - at : at;
-    const upper = Math.max(SCALE.findIndex(([stop]) => stop >= share - 1e-9), 1);
-    const [[from, one], [to, other]] = [SCALE[upper - 1], SCALE[upper]];
-    const part = (share - from) / (to - from);
-    const mix = [1, 3, 5].map((i) => Math.round(parseInt(one.slice(i, i + 2), 16) * (1 - part) + parseInt(other.slice(i, i + 2), 16) * part));
+    const mix = [1, 3, 5].map((i) => Math.round(parseInt(lines[0].slice(i, i + 2), 16) * (1 - share) + parseInt(lines[1].slice(i, i + 2), 16) * share));
     return `rgb(${mix.join(",")})`;
   };
-  const sorted = [...found].sort((a, b) => height(meanOf(a)) - height(meanOf(b)));
+  const sorted = [...found].sort((a, b) => -byMean(a, b)); // the best are drawn over the others
   const traces = sorted.map((method) => ({
     type: "scatter", mode: "lines+markers", x: scales.map((_, i) => i), y: scales.map((scale) => scale.at(method)),
     line: { color: shade(height(meanOf(method))), width: sorted.length > 60 ? 1 : 1.6, shape: "spline", smoothing: 0.5 }, marker: { size: 4, color: shade(height(meanOf(method))) }, opacity: 0.8,
@@ -436,12 +436,12 @@ function drawSweeps() {
   drawMap("fig-map1", $("x1").value, $("y1").value);
   drawMap("fig-map2", $("x2").value, $("y2").value);
   drawParallel();
-  $("cap-sweeps").replaceChildren(element("b", {}, "Figure 3. "), `Mean ${data.metrics[state.metric]} over classes. A map's cell is the mean over all other settings that vary; below, a line is one combination, lighter where ${state.metric === "fpr95" ? "FPR95 is lower" : "it is better"}. All of it is on the test split, so it describes the sweep and must not choose a setting.`);
+  $("cap-sweeps").replaceChildren(element("b", {}, "Figure 3. "), `Mean ${data.metrics[state.metric]} over classes. A map's cell is the mean over all other settings that vary; below, a line is one combination, the stronger the better. All of it is on the test split, so it describes the sweep and must not choose a setting.`);
 }
 
 // --- two runs
 
-const runName = (run) => `${run.name || run.folder}${run.class ? ` · ${run.class}` : ""} · seed ${run.seed}${run.state === "done" ? "" : ` (${run.state})`}`;
+const runName = (run) => `${run.name || run.folder}${run.class ? ` · ${data.settings[run.setting]?.role ?? ""} ${run.class}` : ""} · seed ${run.seed}${run.state === "done" ? "" : ` (${run.state})`}`;
 const sideRuns = () => data.runs.map((run, id) => ({ ...run, id })).filter((run) => run.setting === state.setting);
 
 function fillSide() {

@@ -154,7 +154,6 @@ def test_pictures_are_limited_and_spread(small_sweep):
     assert some.left_out == len(have) - 3
     assert max(some.urls) > have[len(have) // 2]
     assert page.pictures(runs, 0).urls == {}
-    (runs[have[0]].folder / "plots" / "samples.png").read_bytes()
 
 
 def test_many_curves_are_thinned_and_keep_their_ends(monkeypatch, small_sweep):
@@ -168,13 +167,14 @@ def test_many_curves_are_thinned_and_keep_their_ends(monkeypatch, small_sweep):
 
 
 def test_the_report_needs_no_torch(small_sweep, tmp_path):
+    arguments = ["task=report", "logger=none", f"report.folders={small_sweep}", f"report.output={tmp_path}/out"]
     code = f"""
 import sys
-sys.argv = ["omasgan", "task=report", "logger=none", "report.folders={small_sweep}", "report.output={tmp_path}/out", "runs={tmp_path}/none"]
+sys.argv = {["omasgan", *arguments, f"runs={tmp_path}/none"]}
 from omasgan.__main__ import main
 main()
 assert "torch" not in sys.modules
 """
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=tmp_path)
-    assert re.search(r"25 runs \(18 done, 3 failed, 2 interrupted, 1 damaged\)", done.stdout) or done.stdout
+    assert "25 runs (19 done, 3 failed, 2 interrupted, 1 damaged)" in done.stdout
     assert (tmp_path / "out" / "report.html").is_file()

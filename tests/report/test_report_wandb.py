@@ -174,4 +174,3 @@ def test_without_wandb_workspaces_the_error_says_what_to_install(settings, tmp_p
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(UserError, match=r"pip install 'omasgan\[dashboard\]'"):
         dashboard.dashboard(settings(None, tmp_path))
-
