@@ -84,7 +84,7 @@ def class_names(path: Path) -> list[str]:
 
 def digest(path: Path, compared: Collection[str], shown: Collection[str]) -> Digest:
     """Read a run's scores: contributions of the compared terms, pictures of the shown. UserError, naming the file."""
-    table = ScoreTable.load(path)
+    table = ScoreTable.load(path, only={*compared, *shown})
     made, histograms, rocs = {}, {}, {}
     for term in dict.fromkeys([*compared, *shown]):
         if (

@@ -4,6 +4,7 @@
 const MEAN = "mean";
 const ROWS_AT_FIRST = 100;
 const MOST_TRACES = 12;
+const Z95 = 1.959963984540054;
 const TERMS = ["task1", "task3", "j", "full"];
 // Paul Tol's, less the two that stand for normal and abnormal; on a dark ground lighter kin of the same hues.
 const PALETTE = {
@@ -303,7 +304,7 @@ function compare(first, second) {
     const isMean = column === count - 1;
     const difference = isMean ? found.reduce((sum, one) => sum + one.difference, 0) / found.length : first.cells.auroc[column][0] - second.cells.auroc[column][0];
     const p = deviation === 0 ? Number(Math.abs(difference) < 1e-9) : erfc(Math.abs(difference) / deviation / Math.SQRT2);
-    found.push({ name: setting().columns[column], isMean, difference, low: difference - 1.96 * deviation, high: difference + 1.96 * deviation, p });
+    found.push({ name: setting().columns[column], isMean, difference, low: difference - Z95 * deviation, high: difference + Z95 * deviation, p });
   }
   return found;
 }
