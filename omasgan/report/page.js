@@ -109,7 +109,8 @@ function layout(more = {}) {
 
 function draw(id, traces, more) {
   const shown = traces.length ? more : { ...more, annotations: [{ text: "nothing to show", showarrow: false, xref: "paper", yref: "paper", x: 0.5, y: 0.5, font: { color: style("--soft") } }] };
-  return Plotly.react($(id), traces, layout(shown), { displayModeBar: false, responsive: true });
+  const size = document.documentElement.dataset.print ? { width: $(id).clientWidth, autosize: false } : { autosize: true };
+  return Plotly.react($(id), traces, { ...layout(shown), ...size }, { displayModeBar: false, responsive: true });
 }
 
 const hoverRuns = (runs) => (runs.length ? "<br>" + runs.slice(0, 4).map((run) => data.runs[run].folder).join("<br>") + (runs.length > 4 ? `<br>and ${runs.length - 4} more` : "") : "");
@@ -602,8 +603,17 @@ function listen() {
   let was = narrow();
   window.addEventListener("resize", later(() => { if (was !== narrow()) { was = !was; redraw(); } }));
   let before = null;
-  window.addEventListener("beforeprint", () => { before = document.documentElement.dataset.theme; if (before === "dark") { setTheme("light"); redraw(); } });
-  window.addEventListener("afterprint", () => { if (before === "dark") { setTheme("dark"); redraw(); } });
+  window.addEventListener("beforeprint", () => { // figures get the width of the paper, and its colours
+    before = document.documentElement.dataset.theme;
+    document.documentElement.dataset.print = "yes";
+    setTheme("light");
+    redraw();
+  });
+  window.addEventListener("afterprint", () => {
+    delete document.documentElement.dataset.print;
+    setTheme(before);
+    redraw();
+  });
 }
 
 function redraw() {

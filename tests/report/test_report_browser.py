@@ -233,8 +233,15 @@ def test_the_theme_turns_and_print_is_light(written, opened):
     light = tab.evaluate("getComputedStyle(document.body).backgroundColor")
     tab.click("#theme")
     assert tab.evaluate("getComputedStyle(document.body).backgroundColor") != light
+    tab.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == light
     tab.emulate_media(media="print")
     assert not tab.locator("#theme").is_visible()
+    widths = tab.evaluate("[...document.querySelectorAll('.plot svg.main-svg')].map((figure) => figure.clientWidth)")
+    assert max(widths) <= 690, "a sheet of A4 less its margins"
+    tab.emulate_media(media="screen")
+    tab.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
 
 
 def test_the_list_of_runs_filters_and_sorts(written, opened):
