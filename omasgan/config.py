@@ -178,7 +178,8 @@ def sweep_name(overrides: Sequence[str], choices: Mapping[str, str]) -> str:
     Values are left out, so that a sweep that is issued again, or made wider, keeps its name.
     """
     keys = [override.lstrip("+~").partition("=")[0] for override in overrides]
-    shown = [key for key in keys if key.partition(".")[0] not in NOT_SCIENCE and key.split(".")[-1] not in CLASS_KEYS]
+    left_out = NOT_SCIENCE | {"dataset", "protocol"}
+    shown = [key for key in keys if key.partition(".")[0] not in left_out]
     name = f"{choices['dataset']}_{choices['protocol']} over {', '.join(sorted(shown)) or 'nothing'}"
     return name if len(name) <= SWEEP_NAME else f"{name[: SWEEP_NAME - 9]}-{_digest(name, 8)}"
 

@@ -100,7 +100,8 @@ def workspace(ws: Any, wr: Any, entity: str, project: str) -> Any:
         ws.Section(name="Pictures", panels=[wr.MediaBrowser(media_keys=["samples", "plane"], num_columns=2)]),
         *(ws.Section(name=f"Learning: {name}", panels=curve_panels(wr, keys)) for name, keys in LOSSES.items()),
     ]
-    return ws.Workspace(entity=entity, project=project, name=NAME, sections=sections)
+    grouped = ws.RunsetSettings(groupby=[ws.Metric("Group"), ws.Metric("JobType")])
+    return ws.Workspace(entity=entity, project=project, name=NAME, sections=sections, runset_settings=grouped)
 
 
 def report(wr: Any, entity: str, project: str, runset: Any) -> Any:
@@ -133,9 +134,9 @@ def results_panels(wr: Any) -> list[Any]:
 
 
 def ablation_panels(wr: Any) -> list[Any]:
-    """AUROC by term, a bar a detector."""
+    """AUROC by term, a bar a group of runs."""
     terms = ("task1", "task3", "j", "full")
-    bars = [wr.BarPlot(title=f"AUROC of {term}", metrics=[f"{term}/auroc"], groupby="ablation") for term in terms]
+    bars = [wr.BarPlot(title=f"AUROC of {term}", metrics=[f"{term}/auroc"]) for term in terms]
     return [*bars, wr.WeavePanelSummaryTable(table_name="ablation")]
 
 

@@ -481,7 +481,7 @@ function drawSide() {
     if (values) facts.push(`${term}: AUROC ${figures(values[0])} (${figures(values[4])} to ${figures(values[5])}, bootstrap), AUPRC ${figures(values[1])}, at 1:1 ${figures(values[2])}, FPR95 ${figures(values[3])}`);
     if (run.error) facts.push(`failed: ${run.error}`);
     if (run.seconds.fit !== undefined) facts.push(`trained in ${run.seconds.fit} s; ${run.made}`);
-    for (const [name, measures] of Object.entries(run.support)) facts.push(`${name}: ${Object.entries(measures).map(([key, value]) => `${key.replaceAll("_", " ")} ${typeof value === "number" ? figures(value) : plain(value)}`).join(", ")}`);
+    for (const [name, measures] of Object.entries(run.support)) facts.push(`${name}: ${Object.entries(measures).map(([key, value]) => `${key.replaceAll("_", " ")} ${[value].flat().map((one) => (typeof one === "number" ? figures(one) : plain(one))).join(" / ")}`).join(", ")}`);
     meta.replaceChildren(element("b", {}, runName(run)), element("br"), element("code", {}, run.folder), ...facts.flatMap((fact) => [element("br"), fact]));
     const histogram = run.histograms[term];
     const traces = histogram ? ["normal", "abnormal"].map((kind) => {

@@ -141,6 +141,8 @@ def test_without_a_key_the_dashboard_is_json(settings, tmp_path, capsys):
         assert key in text, key
     names = [section["name"] for section in saved["workspace"]["spec"]["section"]["panelBankConfig"]["sections"]]
     assert names[:3] == ["Results", "Ablation", "Sweep"]
+    (runset,) = saved["workspace"]["spec"]["section"]["runSets"]
+    assert [key["name"] for key in runset["grouping"]] == ["group", "jobType"]
     assert saved["report"]["spec"]["blocks"]
 
 
