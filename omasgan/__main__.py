@@ -49,6 +49,11 @@ def do(cfg: DictConfig, choices: dict[str, str], folder: Path) -> float | None:
         plain = OmegaConf.to_container(cfg, resolve=True)
         housekeeping.TASKS[cfg.task](cast(dict[str, Any], plain))
         return None
+    if cfg.task in ("report", "dashboard"):
+        from omasgan import report  # needs no torch, and checks what it reads itself
+
+        report.perform(cfg)
+        return None
     configuration.check(cfg)
     from omasgan import tasks  # torch takes seconds to import, and a wrong configuration needs none of it
 

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -32,7 +32,7 @@ SWEEPS = FOLDER.parent / "multirun_sweeps"
 PLUGINS = Path(__file__).parent / "plugins"
 """The launcher and the sweepers as Hydra plugins; absent from a wheel, which installs them where Hydra looks."""
 
-Task = Literal["run", "score", "list", "clean"]
+Task = Literal["run", "score", "list", "clean", "report", "dashboard"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
 
@@ -60,6 +60,20 @@ class Search:
     journal: str | None = None
     study: str | None = None
     trial: int | None = None
+
+
+@dataclass
+class Report:
+    """What task=report and task=dashboard need: the folders of runs (null: `runs`), and where the report goes.
+
+    folders: one, or a list; runs are found at any depth. title: the page's. pictures: of so many runs at most the
+    sample grids and boundary pictures are embedded.
+    """
+
+    folders: Any = None
+    output: str = "report"
+    title: str = "Anomaly detection results"
+    pictures: int = 40
 
 
 @dataclass
@@ -91,9 +105,12 @@ class Config:
     score: Score = field(default_factory=Score)
     clean: Clean = field(default_factory=Clean)
     search: Search = field(default_factory=Search)
+    report: Report = field(default_factory=Report)
 
 
-NOT_SCIENCE = frozenset({"floors", "logger", "device", "threads", "runs", "data", "task", "score", "clean", "search"})
+NOT_SCIENCE = frozenset(
+    {"floors", "logger", "device", "threads", "runs", "data", "task", "score", "clean", "search", "report"}
+)
 """Keys that change where and how a run is done, what it is compared with or how it is shown, but no result of it."""
 
 SHOWN_APART = frozenset({"seed"})
@@ -203,6 +220,32 @@ OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
 OmegaConf.register_new_resolver("sweeps_folder", lambda: str(SWEEPS), replace=True)
 
 
+WEIGHTS = {"mu": ("boundary", "mu"), "nu": ("boundary", "nu"), "beta": ("retraining", "beta")}
+"""The paper's three weights, which are swept more than anything else."""
+
+
+def weights(config: Mapping[str, Any]) -> list[str]:
+    """'mu=0.2' and so on, of a detector that has them: tags that W&B filters a sweep by."""
+    detector = config["detector"].get("detector", config["detector"])
+    return [f"{name}={detector[group][key]:g}" for name, (group, key) in WEIGHTS.items() if group in detector]
+
+
+SWEEP_NAME = 110
+"""Characters of a sweep's name, at most: W&B takes 128."""
+
+
+def sweep_name(overrides: Sequence[str], choices: Mapping[str, str]) -> str:
+    """What a sweep is called: its data, protocol and what its command line sets, whatever to; each class is part of it.
+
+    Values are left out, so that a sweep that is issued again, or made wider, keeps its name.
+    """
+    keys = [override.lstrip("+~").partition("=")[0] for override in overrides]
+    left_out = NOT_SCIENCE | {"dataset", "protocol"}
+    shown = [key for key in keys if key.partition(".")[0] not in left_out]
+    name = f"{choices['dataset']}_{choices['protocol']} over {', '.join(sorted(shown)) or 'nothing'}"
+    return name if len(name) <= SWEEP_NAME else f"{name[: SWEEP_NAME - 9]}-{_digest(name, 8)}"
+
+
 def check_keys(cfg: DictConfig) -> None:
     """Raise UserError for a key or a task that does not exist; all that a task without data or networks needs.
 
@@ -215,10 +258,11 @@ def check_keys(cfg: DictConfig) -> None:
     check_value("task", cfg.task, Task)
 
 
-def check(cfg: DictConfig) -> dict[str, Any]:
+def check(cfg: DictConfig, groups: Collection[str] = (*GROUPS, "floors")) -> dict[str, Any]:
     """The configuration as plain containers, resolved, once every key, type and range is right.
 
-    Raises UserError naming the key, what it is and what it may be.
+    Raises UserError naming the key, what it is and what it may be. groups: those whose nodes are checked, which imports
+    what they are built from.
     """
     check_keys(cfg)
     plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
@@ -226,9 +270,9 @@ def check(cfg: DictConfig) -> dict[str, Any]:
     config = {str(key): value for key, value in plain.items()}
     # The detector last: it holds other groups by reference, and a fault is named where the user sets it.
     for key in sorted(GROUPS, key="detector".__eq__):
-        if key != "abnormal_dataset" or config[key] is not None:
+        if key in groups and (key != "abnormal_dataset" or config[key] is not None):
             check_node(key, config[key])
-    for name, node in config["floors"].items():
+    for name, node in config["floors"].items() if "floors" in groups else ():
         check_node(f"floors.{name}", node)
     check_value("precision", config["precision"], Precision)
     check_value("seed", config["seed"], Annotated[int, Range(low=0)])

@@ -120,7 +120,8 @@ def _missing_key(key: str) -> str:
     parent, _, name = key.rpartition(".")
     beside = [other for other in known if other.rpartition(".")[0] == parent]
     elsewhere = [other for other in known if other.rpartition(".")[2] == name]
-    hint = did_you_mean(key, beside) or (f" (did you mean '{elsewhere[0]}'?)" if elsewhere else "")
+    elsewhere.sort(key=lambda other: other.count("."))  # the detector repeats other groups, further down
+    hint = f" (did you mean '{elsewhere[0]}'?)" if elsewhere else did_you_mean(key, beside)
     settings = ", ".join(other.rpartition(".")[2] for other in beside)
     return f"there is no setting '{key}'{hint}: {parent or 'the top level'} has {settings or 'no setting'}"
 

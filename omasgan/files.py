@@ -53,7 +53,13 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: object) -> None:
     """Write JSON atomically; NaN and infinity, which JSON lacks, become null."""
-    write_text(path, json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_atomically(path, lambda file: file.write(json_bytes(value)))
+
+
+def json_bytes(value: object) -> bytes:
+    """What `write_json` writes."""
+    text = json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return text.encode(errors="backslashreplace")
 
 
 def _finite(value: object) -> object:

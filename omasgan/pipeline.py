@@ -40,12 +40,16 @@ SUPPORT_SAMPLES = 8192
 
 @dataclass(frozen=True)
 class Job:
-    """One run's place and configuration (checked and resolved); `choices` are the chosen group options by group."""
+    """One run's place and configuration (checked and resolved); `choices` are the chosen group options by group.
+
+    sweep: what the run's sweep is called, None where it is part of none.
+    """
 
     config: Mapping[str, Any]
     identity: str
     choices: Mapping[str, str]
     folder: Path
+    sweep: str | None = None
 
     @property
     def wandb(self) -> Identity:
@@ -55,11 +59,12 @@ class Job:
         which = configuration.class_folder(self.config["protocol"])
         seed = f"seed_{self.config['seed']}"
         dataset, protocol, detector = names[:3]
+        weights = configuration.weights(self.config)
         return Identity(
             name=" ".join(part for part in (dataset, protocol, detector, which, seed) if part),
-            group=f"{dataset}_{protocol}_{detector}-{self.identity}",
+            group=self.sweep or f"{dataset}_{protocol}_{detector}-{self.identity}",
             job_type=detector if ablation == "none" else f"{detector}_{ablation}",
-            tags=tuple(part for part in (*names, which, seed, ablation) if part and part != "none"),
+            tags=tuple(part for part in (*names, which, seed, ablation, *weights) if part and part != "none"),
         )
 
 

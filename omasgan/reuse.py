@@ -18,7 +18,7 @@ from omasgan import runs
 from omasgan.config import NOT_SCIENCE
 from omasgan.files import write_bytes
 
-SCORING = ("lambda_", "divergence_term", "j_scale")
+SCORING = ("lambda_", "divergence_term", "j_scale", "neighbours")
 """Settings of `inference` that enter after the last step of training."""
 
 
@@ -44,7 +44,8 @@ def take_over(source: Path, folder: Path) -> None:
 def training(config: Mapping[str, Any]) -> str:
     """What determines a run's training, in a form that can be compared."""
     kept = copy.deepcopy({key: value for key, value in config.items() if key not in NOT_SCIENCE})
-    for node in (kept, kept.get("detector")):
+    detector = kept.get("detector") or {}
+    for node in (kept, detector, detector.get("detector")):  # a detector holds the groups that it is built from
         if isinstance(node, dict) and isinstance(node.get("inference"), dict):
             node["inference"] = {key: value for key, value in node["inference"].items() if key not in SCORING}
     return json.dumps(json.loads(json.dumps(kept), parse_int=float), sort_keys=True)

@@ -25,7 +25,7 @@ class Budget:
 
     representation: steps of a learned representation. task1, task2, task3, j: of a stage's generator (of J in the
     last). critic: steps that the critic of Task 2
-    trains alone, where boundary.critic is 'halo'. batch: samples a step.
+    trains alone, where boundary.critic is 'halo'. batch: samples a step; representation_batch: of the representation.
     """
 
     representation: Steps = 1500
@@ -35,6 +35,7 @@ class Budget:
     task3: Steps = 600
     j: Steps = 300
     batch: Annotated[int, Range(low=2)] = 128
+    representation_batch: Annotated[int, Range(low=2)] = 256
 
 
 @dataclass(frozen=True)

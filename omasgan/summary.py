@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
+from omasgan import build
 from omasgan.evaluation import plots
-from omasgan.files import write_json, write_text
-from omasgan.pipeline import Metrics
+from omasgan.files import json_bytes, write_json, write_text
+from omasgan.pipeline import Job, Metrics
 from omasgan.runs import main_term
-from omasgan.terminal import figures, table
-
-NAMES = {"task1": "Task 1", "task3": "Task 3", "j": "J", "nearest_neighbour": "1-NN", "pca": "PCA"}
-"""How a column is headed; any other by its own name."""
-
-
-def heading(term: str) -> str:
-    """The name of a term or floor as a person reads it."""
-    return NAMES.get(term, term.replace("_", " "))
+from omasgan.terminal import figures, heading, table
+from omasgan.tracking import Record, open_record
 
 
 def means(runs: Mapping[str, Metrics], metric: str = "auroc") -> dict[str, float]:
@@ -54,9 +49,37 @@ def verdict(runs: Mapping[str, Metrics], floors: Collection[str]) -> str:
     )
 
 
-def write(folder: Path, runs: Mapping[str, Metrics], row_name: str, floors: Collection[str]) -> None:
-    """Write summary.json, table.txt and comparison.png."""
-    write_json(folder / "summary.json", {"mean": means(runs), "runs": runs})
+def write(folder: Path, runs: Mapping[str, Metrics], row_name: str, floors: Collection[str], job: Job) -> None:
+    """Write summary.json, table.txt and comparison.png, and tell W&B of them unless it has been told."""
+    values = {"mean": means(runs), "runs": runs}
+    target = folder / "summary.json"
+    news = not target.is_file() or target.read_bytes() != json_bytes(values)
+    write_json(target, values)
     write_text(folder / "table.txt", f"{auroc_table(runs, row_name)}\n{verdict(runs, floors)}\n")
     aurocs = {name: {heading(term): metrics[term]["auroc"] for term in metrics} for name, metrics in runs.items()}
     plots.save(plots.bar_comparison(aurocs, [heading(floor) for floor in floors]), folder / "comparison.png")
+    logger = build.logger(job.config)
+    if news and logger.mode != "disabled":
+        identity = replace(job.wandb, job_type="summary")
+        with open_record(folder / "record", identity, dict(job.config), logger) as record:
+            tell(record, runs, row_name)
+            record.picture("comparison", folder / "comparison.png")
+
+
+def tell(record: Record, runs: Mapping[str, Metrics], row_name: str) -> None:
+    """Tell W&B all classes' results: tables per_class and ablation, their plots, and the means as the summary."""
+    columns = ["auroc", "auroc_low", "auroc_high", "auprc", "auprc_balanced", "fpr95", "prevalence"]
+    rows = [
+        [name, term, *(values[column] for column in columns)]
+        for name, metrics in runs.items()
+        for term, values in metrics.items()
+    ]
+    record.table("per_class", [row_name or "class", "term", *columns], rows)
+    shown = ("auroc", "auprc", "auprc_balanced", "fpr95")
+    mean = {metric: means(runs, metric) for metric in shown}
+    record.table("ablation", ["term", *shown], [[term, *(mean[m][term] for m in shown)] for term in mean["auroc"]])
+    record.bars("mean AUROC", "term", "AUROC", {heading(term): value for term, value in mean["auroc"].items()})
+    main = "full" if "full" in mean["auroc"] else next(iter(mean["auroc"]))
+    by_class = {name: metrics[main]["auroc"] for name, metrics in runs.items()}
+    record.bars(f"AUROC of {heading(main)} by class", row_name or "class", "AUROC", by_class)
+    record.summary({f"{term}/{metric}": value for metric in ("auroc", "auprc") for term, value in mean[metric].items()})

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
@@ -42,6 +44,7 @@ def run(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> float | No
     dataset = build.dataset(config)
     whole = build.protocol(config)
     trial = search.open_trial(config["search"], choices["protocol"])
+    sweep = _sweep(choices)
     runs: dict[str, Metrics] = {}
     held: HeldError | None = None
     every = whole.classes(dataset.class_names)
@@ -51,7 +54,7 @@ def run(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> float | No
         if len(every) > 1:
             log.info("%d of %d: %s %s", number, len(every), role, name)
         place = folder / configuration.class_folder(node) if len(every) > 1 else folder
-        job = Job({**config, "protocol": node}, identity, choices, place)
+        job = Job({**config, "protocol": node}, identity, choices, place, sweep)
         try:
             runs[name or choices["dataset"]] = pipeline.run(job, dataset, protocol)
         except HeldError as error:
@@ -63,7 +66,8 @@ def run(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> float | No
     if held:
         raise held  # once there is nothing left for this process to do
     if len(every) > 1:
-        summary.write(folder, runs, role, config["floors"])
+        whole_job = Job(config, identity, choices, folder, sweep)
+        summary.write(folder, runs, role, config["floors"], whole_job)
     if all(runs.values()):
         print(summary.auroc_table(runs, role or "data"))
         print(summary.verdict(runs, config["floors"]))
@@ -71,6 +75,13 @@ def run(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> float | No
         print("the test data holds no anomaly that is known, so there are scores and no metrics")
     print(f"scores, metrics and plots: {folder}")
     return summary.mean_auroc(runs) if all(runs.values()) else None
+
+
+def _sweep(choices: Mapping[str, str]) -> str | None:
+    """What the sweep that this job is part of is called, if it is part of one."""
+    if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
+        return None
+    return configuration.sweep_name(HydraConfig.get().overrides.task, choices)
 
 
 def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:

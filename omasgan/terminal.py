@@ -119,3 +119,12 @@ def duration(seconds: float) -> str:
 def shortened(text: str, length: int) -> str:
     """The text, its end left out where it is longer than `length`."""
     return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+NAMES = {"task1": "Task 1", "task3": "Task 3", "j": "J", "nearest_neighbour": "1-NN", "pca": "PCA"}
+"""How a term or floor is headed; any other by its own name."""
+
+
+def heading(term: str) -> str:
+    """The name of a term or floor as a person reads it."""
+    return NAMES.get(term, term.replace("_", " "))

@@ -56,6 +56,9 @@ class Record(Protocol):
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Show a table that lies in the run's folder."""
 
+    def bars(self, name: str, label: str, value: str, values: Mapping[str, float]) -> None:
+        """Show values by name as bars; label and value are what the two axes are called."""
+
     def summary(self, values: Mapping[str, float | str]) -> None:
         """Show results of the whole run."""
 
@@ -73,6 +76,8 @@ class _Silent:
     def picture(self, name: str, path: Path) -> None: ...
 
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None: ...
+
+    def bars(self, name: str, label: str, value: str, values: Mapping[str, float]) -> None: ...
 
     def summary(self, values: Mapping[str, float | str]) -> None: ...
 
@@ -118,6 +123,16 @@ class RunRecord:
         """Show a table in W&B."""
         data = [list(row) for row in rows]
         self._mirror(lambda run, wandb: run.log({name: wandb.Table(columns=list(columns), data=data)}))
+
+    def bars(self, name: str, label: str, value: str, values: Mapping[str, float]) -> None:
+        """Show bars in W&B."""
+        rows = [[key, number] for key, number in values.items()]
+
+        def tell(run: Run, wandb: Any) -> None:
+            table = wandb.Table(columns=[label, value], data=rows)
+            run.log({name: wandb.plot.bar(table, label, value, title=name)})
+
+        self._mirror(tell)
 
     def summary(self, values: Mapping[str, float | str]) -> None:
         """Show results in W&B."""

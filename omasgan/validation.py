@@ -138,8 +138,8 @@ def check_node(key: str, node: Any) -> None:
         raise UserError(f"{key}._target_ is '{node['_target_']}': a class or function is expected")
     allowed = parameters(target)
     for name, value in node.items():
-        if name in ("_target_", "_partial_"):
-            continue
+        if name == "_target_" or (name == "_partial_" and INJECTED & inspect.signature(target).parameters.keys()):
+            continue  # a constructor that the program completes
         if name not in allowed:
             options = f"it takes {', '.join(allowed)}" if allowed else "it takes no setting"
             raise UserError(f"there is no setting '{key}.{name}'{did_you_mean(name, allowed)}: {options}")

@@ -27,7 +27,6 @@ from torch import Tensor, nn
 from omasgan import build
 from omasgan.architectures.base import FromPixels, ToPixels
 from omasgan.architectures.dcgan import DCGAN
-from omasgan.data.augmentation import NoAugmentation
 from omasgan.data.batches import Batches, Scaling
 from omasgan.divergences import GAN
 from omasgan.memory import keep_freed_memory
@@ -103,7 +102,7 @@ def main() -> None:
     G = architecture.generator(SHAPE).to(memory_format=torch.channels_last)
     D = architecture.discriminator(SHAPE).to(memory_format=torch.channels_last)
     x = torch.randint(0, 256, (arguments.images, *SHAPE), dtype=torch.uint8)
-    batches = Batches(x, Scaling(x), NoAugmentation(), torch.device("cpu"))
+    batches = Batches(x, Scaling(x), torch.device("cpu"))
     budget = Budget(task1=arguments.steps, critic=0, task2=arguments.steps, batch=arguments.batch)
     recipe = Recipe(architecture.latent, GAN(), Optimisation(), budget)
     fast = build.workspace(

@@ -104,7 +104,7 @@ def sample_grid(images: Mapping[str, Tensor]) -> Figure:
     figure, axes = _figure(1, len(images), (3.2, 3.5))
     for ax, (name, x) in zip(axes.flat, images.items(), strict=True):
         shown = x[: _GRID_SIDE**2].float().cpu()
-        tiled = make_grid(shown, _GRID_SIDE, padding=1, normalize=True, value_range=(0, 255), pad_value=255)
+        tiled = make_grid(shown, _GRID_SIDE, padding=1, normalize=True, value_range=(0, 255), pad_value=1)
         ax.imshow(tiled.permute(1, 2, 0).numpy(), interpolation="nearest")
         ax.set_title(name, fontsize=_TEXT + 2)
         ax.set_axis_off()

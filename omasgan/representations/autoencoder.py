@@ -37,9 +37,9 @@ class Autoencoder(Representation):
         architecture: Architecture,
         views: Augmentation,
         budget: Budget,
-        features: Count = 128,
-        projection: Count = 32,
-        contrast: NonNegative = 20.0,
+        features: Count = 256,
+        projection: Count = 64,
+        contrast: NonNegative = 50.0,
         temperature: Positive = 0.3,
         kl: NonNegative = 1.0,
         lr: Positive = 1e-3,
@@ -67,9 +67,11 @@ class Autoencoder(Representation):
 
     def fit(self, train: Tensor) -> None:
         """See `Representation`. Raises UserError where a loss is not finite."""
-        n = self.budget.batch
+        n = self.budget.representation_batch
         if n > len(train):
-            raise UserError(f"budget.batch is {n}, but there are {len(train)} training normals: make it smaller")
+            raise UserError(
+                f"budget.representation_batch is {n}, but there are {len(train)} training normals: make it smaller"
+            )
         self.scaling = Scaling(train)
         batches = Batches(train, self.scaling, device=self.workspace.device)
         networks = self.networks()

@@ -68,7 +68,7 @@ def runs(tmp_path):
         (["mu=1"], ["no setting 'mu'", "did you mean 'boundary.mu'"]),
         (["dataset=arrays", "dataset.pathh=x"], ["'dataset.pathh'", "did you mean 'dataset.path'", "test_path"]),
         (["divergence.tau=1"], ["no setting 'divergence.tau'", "divergence has no setting"]),
-        (["detector.boundary.mu=3"], ["'detector.boundary.mu'", "did you mean 'boundary.mu'"]),
+        (["detector.boundary.mu=3"], ["'detector.boundary'", "did you mean 'boundary'"]),
         (["dataset={a:1}"], ["no setting 'dataset.a'"]),
         (["~boundary.muu"], ["'boundary.muu' to delete"]),
         (["~boundary"], [r"boundary is not set: give it as boundary=\.\.\."]),
@@ -386,7 +386,7 @@ DAMAGES = {
     "another format": (changed(lambda content: content.update(format=0)), "has format 0, this omasgan reads"),
     "another stage": (changed(lambda content: content.update(kind="j")), "holds 'j', not 'task1'"),
     "another architecture": (
-        changed(lambda content: content["state"]["D"].update({"1.weight": torch.ones(5, 2)})),
+        changed(lambda content: content["state"]["D"].update({"0.1.weight": torch.ones(5, 2)})),
         r"does not fit 'D' of this configuration \(size mismatch",
     ),
     "without a network": (changed(lambda content: content["state"].pop("D")), "does not fit 'D'"),

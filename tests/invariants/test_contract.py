@@ -15,16 +15,18 @@ from omasgan.detectors.base import Detector
 from omasgan.stages.stage import Workspace
 
 NAMES = sorted(path.stem for path in (configuration.FOLDER / "detector").glob("*.yaml"))
-SHAPES = {"grey": (1, 8, 8), "colour": (3, 8, 8), "rows": (5,)}
+SHAPES = {"grey": (1, 8, 8), "colour": (3, 8, 8), "rows": (5,), "codes": (1, 8, 8)}
 ARCHITECTURES = {
     # Batch norm and spectral norm everywhere: what depends on the batch, or changes when it is used, would show.
     "grey": ["architecture=dcgan", "architecture.width=8", "architecture.discriminator_norm=batch"],
     "colour": ["architecture=mlp", "architecture.width=32"],
     "rows": ["architecture=mlp", "architecture.width=32", "architecture.spectral_norm=true"],
+    "codes": ["experiment=codes", "architecture.width=32"],
 }
 SHORT = [
-    *("budget=smoke", "budget.task1=60", "budget.task2=20", "budget.task3=60", "budget.j=60", "budget.batch=64"),
-    *("boundary.N=64", "boundary.Q=128", "optimisation.lr_discriminator=1e-3", "optimisation.lr_generator=1e-5"),
+    *("budget=smoke", "budget.representation=60", "budget.representation_batch=64", "budget.batch=64"),
+    *("budget.task1=60", "budget.task2=20", "budget.task3=60", "budget.j=60", "boundary.N=64", "boundary.Q=128"),
+    *("optimisation.lr_discriminator=1e-3", "optimisation.lr_generator=1e-5"),
 ]
 
 every_detector = pytest.mark.parametrize("name", NAMES)

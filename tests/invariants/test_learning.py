@@ -42,7 +42,7 @@ def untrained(*overrides, folder=None) -> OMASGAN:
     with initialize_config_dir(str(configuration.FOLDER), version_base="1.3"):
         config = configuration.check(compose("config", [*SHORT, *overrides]))
     workspace = Workspace(folder=folder, record_every=1, checkpoint_every=1)
-    return build.detector(config["detector"], Spec((1, 8, 8)), workspace)
+    return build.detector(config["detector"], Spec((1, 8, 8)), workspace).detector
 
 
 def weights(network):

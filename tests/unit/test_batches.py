@@ -24,7 +24,7 @@ def rows():
 
 
 def batches(x, augmentation=None):
-    return Batches(x, Scaling(x), augmentation or NoAugmentation(), CPU)
+    return Batches(x, Scaling(x), CPU, augmentation)
 
 
 def test_pixels_are_mapped_onto_minus_one_to_one():
@@ -142,4 +142,4 @@ def test_every_draw_is_augmented_anew(images):
 def test_no_samples_at_all(shape):
     x = torch.zeros(shape)
     with pytest.raises(UserError, match="normal class is empty"):
-        Batches(x, Scaling(torch.zeros(3, *shape[1:])), NoAugmentation(), CPU)
+        Batches(x, Scaling(torch.zeros(3, *shape[1:])), CPU)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from omasgan.data.augmentation import Flip, FlipColour, NoAugmentation
+from omasgan.data.augmentation import Affine, Flip, FlipColour, NoAugmentation
 from omasgan.errors import UserError
 
 
@@ -14,7 +14,8 @@ def x():
     return torch.rand(200, 3, 6, 5, generator=generator()) * 2 - 1
 
 
-augmentations = pytest.mark.parametrize("augment", [NoAugmentation(), Flip(), FlipColour(), FlipColour(1.0)], ids=str)
+ALL = [NoAugmentation(), Flip(), FlipColour(), FlipColour(1.0), Affine()]
+augmentations = pytest.mark.parametrize("augment", ALL, ids=str)
 
 
 @augmentations
@@ -90,3 +91,27 @@ def test_images_only():
         True,
         True,
     ]
+
+
+def test_an_affine_change_of_no_strength_is_none(x):
+    torch.testing.assert_close(Affine(0.0, 0.0, 0.0, 0.0)(x, generator()), x)
+
+
+def test_a_translation_moves_an_image_by_at_most_its_share():
+    x = -torch.ones(100, 1, 16, 16)
+    x[:, :, 7:9, 7:9] = 1
+    moved = Affine(0.0, 0.0, 0.0, 0.5)(x, generator())
+    places = (moved + 1).flatten(1).argmax(dim=1)
+    rows, columns = places // 16, places % 16
+    for along in (rows, columns):
+        assert 3 <= along.min() < 5
+        assert 10 < along.max() <= 12
+
+
+def test_a_rotation_keeps_the_centre_and_turns_the_rest():
+    x = -torch.ones(50, 1, 17, 17)
+    x[:, :, 8, 8:] = 1
+    turned = Affine(3.14, 0.0, 0.0, 0.0)(x, generator())
+    assert (turned[:, 0, 8, 8] > 0.5).all()
+    assert turned[:, 0, 8, 12:].mean() < 0.5
+    assert (turned > 0).sum(dim=(1, 2, 3)).float().std() < 3, "and its length"

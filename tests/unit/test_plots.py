@@ -118,19 +118,19 @@ def test_the_drawn_roc_curve_encloses_the_auroc(table):
 
 @pytest.mark.parametrize("shape", [(40, 1, 28, 28), (40, 3, 32, 32), (5, 3, 8, 8)])
 def test_sample_grid_has_a_panel_a_source_with_its_first_36_images(shape):
-    x = torch.rand(shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    figure = plots.sample_grid({"real": x, "G": x.bfloat16(), "B": x, "G'": x.requires_grad_()})
+    x = torch.rand(shape, generator=torch.Generator().manual_seed(0)) * 255
+    figure = plots.sample_grid({"real": x, "G": x.half(), "B": x, "G'": x.requires_grad_()})
     assert [ax.get_title() for ax in figure.axes] == ["real", "G", "B", "G'"]
     shown = figure.axes[0].images[0].get_array()
     height, width = shape[2:]
-    first = (x[0].detach().permute(1, 2, 0).expand(-1, -1, 3) + 1) / 2
+    first = (x[0].detach().permute(1, 2, 0).expand(-1, -1, 3)) / 255
     np.testing.assert_allclose(shown[1 : height + 1, 1 : width + 1], first, atol=1e-6)
     assert shown.shape[1] == min(shape[0], 6) * (width + 1) + 1
     assert all(pixels(figure, ax).std() > 0.1 for ax in figure.axes)
 
 
 def test_sample_grid_does_not_stretch_dull_images():
-    (ax,) = plots.sample_grid({"B": torch.zeros(36, 1, 8, 8)}).axes
+    (ax,) = plots.sample_grid({"B": torch.full((36, 1, 8, 8), 127.5)}).axes
     assert ax.images[0].get_array()[1, 1].tolist() == [0.5] * 3
 
 

@@ -1,0 +1,123 @@
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from torch.nn.functional import cosine_similarity
+
+from omasgan import config as configuration
+from omasgan.data.dataset import Spec
+from omasgan.errors import UserError
+from omasgan.representations.autoencoder import contrastive_loss, kl_to_standard_normal
+from omasgan.stages.stage import Workspace
+
+IMAGE, ROWS = Spec((1, 8, 8)), Spec((5,))
+
+
+def representation(name, spec=IMAGE, steps=60, folder=None, seed=0, overrides=()):
+    configuration.register()
+    short = [f"budget.representation={steps}", "budget.representation_batch=32"]
+    with initialize_config_dir(str(configuration.FOLDER), version_base="1.3"):
+        config = configuration.check(compose("config", [f"representation={name}", *short, *overrides]))
+    return instantiate(config["representation"])(spec=spec, workspace=Workspace(seed=seed, folder=folder))
+
+
+def images(n, seed=0):
+    """Bars, upright or lying: two modes that a code should tell apart."""
+    random = torch.Generator().manual_seed(seed)
+    x = torch.randint(0, 40, (n, 1, 8, 8), generator=random)
+    x[: n // 2, :, :, 3:5] += 200
+    x[n // 2 :, :, 3:5, :] += 200
+    return x.to(torch.uint8)
+
+
+def test_pixels_change_nothing():
+    pixels = representation("pixels")
+    x = images(4)
+    pixels.fit(x)
+    assert pixels.codes == IMAGE
+    assert pixels.encode(x) is x
+    assert pixels.decode(x) is x
+
+
+@pytest.mark.parametrize(("name", "length"), [("autoencoder", 24), ("contrastive_autoencoder", 88)])
+def test_codes_depend_on_the_sample_alone_and_survive_saving(name, length):
+    learned, x = representation(name), images(64)
+    learned.fit(x)
+    codes = learned.encode(x)
+    assert codes.shape == (64, length) == (64, *learned.codes.shape)
+    torch.testing.assert_close(torch.cat([learned.encode(one) for one in x.split(1)]), codes, rtol=1e-4, atol=1e-5)
+    other = representation(name, seed=1)
+    other.load_state_dict(learned.state_dict())
+    assert torch.equal(other.encode(x), codes)
+    assert not any(weight.requires_grad for network in learned.networks().values() for weight in network.parameters())
+
+
+def test_an_autoencoder_gives_back_what_it_was_given():
+    x = images(256)
+    learned, untrained = representation("autoencoder", steps=400), representation("autoencoder", steps=0)
+    for each in (learned, untrained):
+        each.fit(x)
+    decoded = learned.decode(learned.encode(x))
+    assert decoded.shape == x.shape
+    error, error_before = ((each.decode(each.encode(x)) - x).square().mean() for each in (learned, untrained))
+    assert error < 0.1 * error_before
+    assert error < x.float().var() / 10
+
+
+def test_rows_have_an_autoencoder_too():
+    learned = representation("autoencoder", ROWS, overrides=["architecture@representation.architecture=mlp"])
+    x = torch.randn(64, 5, generator=torch.Generator().manual_seed(0)) * 7 + 3
+    learned.fit(x)
+    assert learned.decode(learned.encode(x)).shape == x.shape
+
+
+def test_views_of_one_image_are_nearer_than_other_images():
+    learned, x = representation("contrastive_autoencoder", steps=200), images(256)
+    learned.fit(x)
+    code, view, other = (learned.encode(each)[:, 24:] for each in (x, x.roll(1, dims=-1), x.flip(0)))
+    assert cosine_similarity(code, view).mean() > cosine_similarity(code, other).mean() + 0.3
+    torch.testing.assert_close(code.norm(dim=1), torch.ones(256))
+
+
+def test_an_interrupted_representation_goes_on_as_if_nothing_had_been(tmp_path):
+    x = images(64)
+    for folder in ("whole", "parts"):
+        (tmp_path / folder / "checkpoints").mkdir(parents=True)
+    whole = representation("contrastive_autoencoder", steps=6, folder=tmp_path / "whole")
+    whole.fit(x)
+    again = representation("contrastive_autoencoder", steps=6, folder=tmp_path / "whole", seed=5)
+    again.fit(x)
+    assert torch.equal(again.encode(x), whole.encode(x)), "a finished one is loaded, whatever its weights were"
+
+
+@pytest.mark.parametrize(
+    ("name", "spec", "n", "message"),
+    [
+        ("contrastive_autoencoder", ROWS, 64, "views Affine is for images"),
+        ("autoencoder", ROWS, 64, "the data are rows of 5"),
+        ("autoencoder", IMAGE, 10, "budget.representation_batch is 32, but there are 10"),
+    ],
+)
+def test_what_cannot_be_represented_is_said(name, spec, n, message):
+    with pytest.raises(UserError, match=message):
+        representation(name, spec).fit(torch.zeros(n, *spec.shape, dtype=torch.uint8))
+
+
+def test_kl_is_that_of_the_normal_distributions():
+    random = torch.Generator().manual_seed(0)
+    mean, log_variance = (torch.randn(7, 3, generator=random, dtype=torch.float64) for _ in range(2))
+    own = torch.distributions.Normal(mean, (log_variance / 2).exp())
+    standard = torch.distributions.Normal(torch.zeros_like(mean), torch.ones_like(mean))
+    expected = torch.distributions.kl_divergence(own, standard).sum(dim=1).mean()
+    torch.testing.assert_close(kl_to_standard_normal(mean, log_variance), expected)
+
+
+def test_contrastive_loss_is_the_formula_of_simclr():
+    x = torch.randn(8, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    similarity = cosine_similarity(x[:, None], x[None], dim=2) / 0.3
+    losses = []
+    for i in range(8):
+        others = torch.tensor([similarity[i, j] for j in range(8) if j != i])
+        losses.append(others.logsumexp(dim=0) - similarity[i, (i + 4) % 8])
+    torch.testing.assert_close(contrastive_loss(x, 0.3), torch.stack(losses).mean())
+    torch.testing.assert_close(contrastive_loss(5 * x, 0.3), contrastive_loss(x, 0.3))
