@@ -1,4 +1,5 @@
 import os
+import signal
 
 import pytest
 import torch
@@ -8,6 +9,9 @@ settings.register_profile("omasgan", deadline=None, max_examples=50, derandomize
 settings.load_profile("omasgan")
 
 torch.set_num_threads(1)
+
+# A shell that starts the tests in the background has Ctrl-C ignored, and so would every process that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")
