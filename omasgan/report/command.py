@@ -86,7 +86,7 @@ def read(where: list[Path]) -> Reading:
 def counts(found: Study) -> str:
     """12 runs (10 done, 1 failed, 1 interrupted)."""
     states = [run.state for run in found.runs]
-    each = ", ".join(f"{states.count(s)} {s}" for s in ("done", "failed", "interrupted", "damaged") if s in states)
+    each = ", ".join(f"{states.count(s)} {s}" for s in folders.STATES if s in states)
     return f"{len(states)} run{'s' * (len(states) != 1)} ({each})"
 
 

@@ -7,14 +7,18 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import yaml
 
+from omasgan import runs
 from omasgan.config import class_of
 from omasgan.errors import UserError
 
-State = Literal["done", "failed", "interrupted", "damaged"]
+State = Literal["done", "failed", "interrupted", "damaged", "running"]
+
+STATES: tuple[State, ...] = get_args(State)
+"""In the order in which they are told: of several runs behind a cell without a figure, the first after done."""
 
 MARKS = ("run.json", "metrics.json", "failed.json")
 """A folder that holds one of these is a run's."""
@@ -109,6 +113,8 @@ def read(folder: Path) -> tuple[Run, list[str]]:
         state = "failed"
     elif problems:
         state = "damaged"
+    elif runs.state(folder) == runs.State.RUNNING:
+        state = "running"
     role, cls = class_of(config["protocol"]) if known else ("", "")
     commit = record.get("commit")
     done = folder / "metrics.json"

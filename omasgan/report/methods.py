@@ -14,7 +14,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from omasgan.config import CLASS_KEYS, GROUPS, NOT_SCIENCE, SHOWN_APART
-from omasgan.report.folders import Run, State
+from omasgan.report.folders import STATES, Run, State
 from omasgan.report.statistics import interval
 from omasgan.terminal import heading
 
@@ -115,7 +115,7 @@ class Study:
         rest = method.rest.get(cls, [])
         if not values:
             states = [self.runs[run].state for run in rest]
-            state = next((state for state in ("failed", "interrupted", "damaged") if state in states), "missing")
+            state = next((state for state in STATES[1:] if state in states), "missing")
             return Cell(state, complete=False, runs=tuple(rest))
         runs = tuple(run for seed in sorted(method.done[cls]) for run in method.done[cls][seed])
         low, high = _interval(fmean(values), deviation)
@@ -129,7 +129,7 @@ class Study:
         if not columns:
             states = {self.cell(method, cls, metric).state for cls in classes}
             runs = tuple(run for rest in method.rest.values() for run in rest)
-            state = next((state for state in ("failed", "interrupted", "damaged") if state in states), "missing")
+            state = next((state for state in STATES[1:] if state in states), "missing")
             return Cell(state, complete=False, runs=runs, classes=0)
         mean = fmean(fmean(values.values()) for values in columns.values())
         seeds = set.intersection(*(set(values) for values in columns.values()))

@@ -503,7 +503,7 @@ function drawSide() {
 
 // --- the list of runs
 
-const RANK = { failed: 0, damaged: 1, interrupted: 2, done: 3 };
+const RANK = { failed: 0, damaged: 1, interrupted: 2, running: 3, done: 4 };
 const RUN_COLUMNS = {
   state: { title: "State", value: (run) => RANK[run.state] },
   name: { title: "Detector", value: (run) => run.name },

@@ -21,7 +21,7 @@ ROWS = 40
 COMPARED = 12
 """Methods whose pairs are listed; the page compares any two."""
 
-WORDS = {"failed": "failed", "interrupted": "interrupted", "damaged": "damaged", "missing": "missing"}
+WORDS = {state: state for state in ("failed", "interrupted", "damaged", "running", "missing")}
 
 
 def cells(study: Study, scores: Scores, number: int, metric: str) -> list[Cell]:

@@ -9,6 +9,7 @@ from statistics import fmean
 
 import pytest
 
+from omasgan import runs
 from omasgan.errors import UserError
 from omasgan.report import command, folders, page, tables
 from omasgan.report.methods import METRICS
@@ -178,3 +179,14 @@ assert "torch" not in sys.modules
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=tmp_path)
     assert "25 runs (19 done, 3 failed, 2 interrupted, 1 damaged)" in done.stdout
     assert (tmp_path / "out" / "report.html").is_file()
+
+
+def test_a_run_that_is_going_on_is_not_called_interrupted(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "run.json").write_text("{}")
+    (folder / "config.yaml").write_text("protocol: {}\n")
+    (folder / "run.json").write_text('{"choices": {}}')
+    with runs.claimed(folder):
+        assert folders.read(folder)[0].state == "running"
+    assert folders.read(folder)[0].state == "interrupted"
