@@ -217,10 +217,9 @@ def _draw(
     curves = history(job.folder)
     if curves:
         figures["loss_curves"] = plots.loss_curves(curves)
-    generated = detector.samples(PLANE_SAMPLES)
+    generated = detector.samples(GRID_SAMPLES if dataset.spec.is_image else PLANE_SAMPLES)
     if generated and dataset.spec.is_image:
-        shown = {"real": dataset.train.x[split.train], **generated}
-        figures["samples"] = plots.sample_grid({name: x[:GRID_SAMPLES] for name, x in shown.items()})
+        figures["samples"] = plots.sample_grid({"real": dataset.train.x[split.train[:GRID_SAMPLES]], **generated})
     elif generated and dataset.spec.shape == (2,):
         figures["plane"] = plots.plane(
             dataset.train.x[split.train[:PLANE_SAMPLES]],

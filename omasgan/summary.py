@@ -79,7 +79,7 @@ def tell(record: Record, runs: Mapping[str, Metrics], row_name: str) -> None:
     mean = {metric: means(runs, metric) for metric in shown}
     record.table("ablation", ["term", *shown], [[term, *(mean[m][term] for m in shown)] for term in mean["auroc"]])
     record.bars("mean AUROC", "term", "AUROC", {heading(term): value for term, value in mean["auroc"].items()})
-    main = "full" if "full" in mean["auroc"] else next(iter(mean["auroc"]))
+    main = main_term(mean["auroc"]) or ""
     by_class = {name: metrics[main]["auroc"] for name, metrics in runs.items()}
     record.bars(f"AUROC of {heading(main)} by class", row_name or "class", "AUROC", by_class)
     record.summary({f"{term}/{metric}": value for metric in ("auroc", "auprc") for term, value in mean[metric].items()})
