@@ -24,8 +24,8 @@ class Budget:
     """How long to train, and nothing else: a smaller budget never changes the method.
 
     representation: steps of a learned representation. task1, task2, task3, j: of a stage's generator (of J in the
-    last). critic: steps that the critic of Task 2
-    trains alone, where boundary.critic is 'halo'. batch: samples a step; representation_batch: of the representation.
+    last). critic: steps that the critic of Task 2 trains alone, where boundary.critic is 'halo'. batch: samples a step;
+    representation_batch: of the representation.
     """
 
     representation: Steps = 1500
@@ -118,8 +118,10 @@ class Inference:
     divergence_term: the reading of f_D(G', delta_x): 'variational' is -T_C(x), 'conjugate' is -f*(T_C(x)), 'distance'
     is the distance of eq. (4) to a bank of normal samples. j_scale: J enters the sum as the 'probability' of eq. (8),
     or as its 'logit', which does not saturate. j_sees: the 'sample', or its 'distances' to the bank, too (rows and
-    codes alone). bank: up to `bank_size` samples that are 'real' or 'generated' by G'. neighbours: the divergence term
-    is a mean over so many nearest of the bank.
+    codes alone). reach_min, reach_max: J's boundary samples lie on the straight way from a training normal (0) to a
+    sample of B (1), at a share drawn from there; 1 and 1: they are B's own, as in eq. (7). bank: up to `bank_size`
+    samples that are 'real' or 'generated' by G'. neighbours: the divergence term is a mean over so many nearest of the
+    bank.
     """
 
     delta: Fraction = 0.5
@@ -127,6 +129,8 @@ class Inference:
     divergence_term: Literal["variational", "conjugate", "distance"] = "variational"
     j_scale: Literal["probability", "logit"] = "logit"
     j_sees: Literal["sample", "distances"] = "sample"
+    reach_min: Fraction = 1.0
+    reach_max: Fraction = 1.0
     bank: Literal["real", "generated"] = "real"
     bank_size: Count = 60_000
     neighbours: Count = 3

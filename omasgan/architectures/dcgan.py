@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from omasgan.architectures.base import Flat, FromPixels, Norm, ToPixels, halvings, maybe_spectral, norm_layer
-from omasgan.settings import Count
+from omasgan.settings import Count, Steps
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,8 @@ class DCGAN:
     """Strided convolutions, one a halving of the image down to at most 7 pixels.
 
     latent: l. width: channels next to the image; they double with every halving, up to eight times.
-    generator_norm, discriminator_norm: the norm layer. spectral_norm: in the discriminator.
+    generator_norm, discriminator_norm: the norm layer. spectral_norm: in the discriminator. refinements: convolutions
+    of 3 x 3 in the discriminator's smallest feature map, the first of which doubles its channels.
     """
 
     latent: Count = 128
@@ -23,6 +24,7 @@ class DCGAN:
     generator_norm: Norm = "batch"
     discriminator_norm: Norm = "none"
     spectral_norm: bool = True
+    refinements: Steps = 0
 
     def generator(self, shape: tuple[int, ...]) -> nn.Module:
         """z (n, l) -> images (n, C, H, W) in [-1, 1]."""
@@ -52,12 +54,15 @@ class DCGAN:
         """Images (n, C, H, W) -> (n, outputs)."""
         widths = self._widths(shape)
         channels, height, width = shape
+        convolutions = [(level, 4, 2) for level in widths] + [(2 * widths[-1], 3, 1)] * self.refinements
         layers: list[nn.Module] = []
-        for inputs, level in zip([channels, *widths], widths, strict=False):
-            conv = nn.Conv2d(inputs, level, 4, stride=2, padding=1).apply(initialise)
+        inputs = channels
+        for level, side, stride in convolutions:
+            conv = nn.Conv2d(inputs, level, side, stride=stride, padding=1).apply(initialise)
             layers += [maybe_spectral(conv, self.spectral_norm), norm_layer(self.discriminator_norm, level)]
             layers += [nn.LeakyReLU(0.2)]
-        features = widths[-1] * (height >> len(widths)) * (width >> len(widths))
+            inputs = level
+        features = inputs * (height >> len(widths)) * (width >> len(widths))
         head = nn.Linear(features, outputs).apply(initialise)
         return nn.Sequential(*layers, FromPixels(), maybe_spectral(head, self.spectral_norm))
 

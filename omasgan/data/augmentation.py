@@ -6,6 +6,7 @@ itself, and returns images in [-1, 1]. One with `images_only` set has no meaning
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -14,7 +15,7 @@ from torch import Generator, Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
 from omasgan.errors import UserError
-from omasgan.settings import Fraction, NonNegative
+from omasgan.settings import Fraction, NonNegative, Positive
 
 
 class Augmentation(Protocol):
@@ -99,9 +100,46 @@ class Affine:
             torch.stack([angle.cos() * wide, lean - angle.sin() * high, move[0]], dim=1),
             torch.stack([angle.sin() * wide, angle.cos() * high, move[1]], dim=1),
         ]
-        grid = affine_grid(torch.stack(rows, dim=1), list(x.shape), align_corners=False)
-        moved = grid_sample(x.float(), grid, padding_mode="border", align_corners=False)
-        return moved.contiguous(memory_format=torch.channels_last)
+        return _moved(x, torch.stack(rows, dim=1))
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A random part of the image at the image's size, then `FlipColour`, and some images lose their colours.
+
+    smallest: the least share of the image's area that a part has; its sides' ratio lies within 3:4 and 4:3. strength:
+    FlipColour's. grey: the probability that an image loses its colours.
+    """
+
+    smallest: Positive = 0.5
+    strength: Fraction = 0.4
+    grey: Fraction = 0.2
+
+    images_only: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.smallest > 1:
+            raise UserError(f"smallest={self.smallest}: the least share of an image that is cropped must lie in 0..1")
+
+    def __call__(self, x: Tensor, generator: Generator) -> Tensor:
+        """See `Augmentation`."""
+        draws = torch.rand(5, len(x), generator=generator, device=generator.device).to(x.device)
+        side = (self.smallest + (1 - self.smallest) * draws[0]).sqrt()
+        stretch = (math.log(4 / 3) / 2 * (2 * draws[1] - 1)).exp()
+        wide, high = (side * stretch).clamp(max=1), (side / stretch).clamp(max=1)
+        right, down = (2 * draws[2] - 1) * (1 - wide), (2 * draws[3] - 1) * (1 - high)
+        zero = torch.zeros_like(wide)
+        rows = [torch.stack([wide, zero, right], dim=1), torch.stack([zero, high, down], dim=1)]
+        cropped = FlipColour(self.strength)(_moved(x, torch.stack(rows, dim=1)), generator)
+        greyed = (draws[4] < self.grey)[:, None, None, None]
+        return torch.where(greyed, cropped.mean(dim=1, keepdim=True), cropped)
+
+
+def _moved(x: Tensor, maps: Tensor) -> Tensor:
+    """Images (n, C, H, W), each seen through its map (n, 2, 3) of the square [-1, 1]^2; the edge repeats outside."""
+    grid = affine_grid(maps, list(x.shape), align_corners=False)
+    moved = grid_sample(x.float(), grid, padding_mode="border", align_corners=False)
+    return moved.contiguous(memory_format=torch.channels_last)
 
 
 def _uniform(x: Tensor, channels: int, generator: Generator) -> Tensor:

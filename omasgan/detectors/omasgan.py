@@ -53,6 +53,10 @@ class OMASGAN(FGAN):
         self.sight: Sight | None = None
         if inference.j_sees == "distances" and len(spec.shape) != 1:
             raise UserError("inference.j_sees=distances is for rows and codes: use a learned representation, or sample")
+        if inference.reach_min > inference.reach_max:
+            raise UserError(
+                f"inference.reach_min={inference.reach_min:g} exceeds reach_max={inference.reach_max:g}: swap the two"
+            )
         seen = (spec.shape[0] + len(RANKS),) if inference.j_sees == "distances" else spec.shape
         self.J = workspace.network("J", lambda: architecture.discriminator(seen))
 
@@ -73,7 +77,7 @@ class OMASGAN(FGAN):
         if self.inference.j_sees == "distances" or self.inference.divergence_term == "distance":
             self.sight = self.look_at(batches)
         sees = self.sight if self.inference.j_sees == "distances" else None
-        anomaly.train(self.J, sees, self.G_new, self.B, batches, self.inference.delta, self.recipe, self.workspace)
+        anomaly.train(self.J, sees, self.G_new, self.B, batches, self.inference, self.recipe, self.workspace)
         frozen(self.J)
 
     def look_at(self, batches: Batches) -> Sight:

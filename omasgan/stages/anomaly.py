@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from omasgan.data.batches import Batches
 from omasgan.losses import anomaly_loss, gradient_penalty
 from omasgan.neighbours import Sight
+from omasgan.settings import Inference
 from omasgan.stages.stage import Recipe, Stage, Workspace, adam, descend, gradient_norm
 
 
@@ -16,7 +18,7 @@ def train(
     G_new: nn.Module,
     B: nn.Module,
     batches: Batches,
-    delta: float,
+    inference: Inference,
     recipe: Recipe,
     workspace: Workspace,
 ) -> None:
@@ -32,11 +34,13 @@ def train(
         x = batches.draw(n, stage.random)
         with workspace.autocast():
             b, g_new = stage.sample(B, n, recipe.latent), stage.sample(G_new, n, recipe.latent)
+        if inference.reach_min < 1:
+            b = toward(b, batches.draw(n, stage.random), inference, stage)
         if sight is not None:
             b, x, g_new = sight(b), sight(x, of_bank=True), sight(g_new)
         with workspace.autocast():
             v_b, v_x, v_g = (J(side).float() for side in (b, x, g_new))
-        loss_J = anomaly_loss(v_b, v_x, v_g, delta)
+        loss_J = anomaly_loss(v_b, v_x, v_g, inference.delta)
         descend(loss_J + gradient_penalty(J, (x, b), optimisation.r1), adam_J)
 
         if stage.due():
@@ -49,3 +53,14 @@ def train(
                     "gradient norm/J": gradient_norm(J),
                 }
             )
+
+
+def toward(b: Tensor, x: Tensor, inference: Inference, stage: Stage) -> Tensor:
+    """Samples x + t (b - x), t uniform in reach_min..reach_max, for samples b of B and normals x; (n, ...).
+
+    Where B lies far outside, J would learn nothing about the gap between it and the data; the way from a normal sample
+    to one of B crosses that gap, and the space between the modes.
+    """
+    share = torch.rand(len(b), *[1] * (b.dim() - 1), generator=stage.random, device=b.device)
+    share = inference.reach_min + (inference.reach_max - inference.reach_min) * share
+    return x + share * (b.float() - x)

@@ -7,7 +7,8 @@ from torch.nn.functional import cosine_similarity
 from omasgan import config as configuration
 from omasgan.data.dataset import Spec
 from omasgan.errors import UserError
-from omasgan.representations.autoencoder import contrastive_loss, kl_to_standard_normal
+from omasgan.representations.autoencoder import kl_to_standard_normal
+from omasgan.representations.contrastive import contrastive_loss, damped, turned
 from omasgan.stages.stage import Workspace
 
 IMAGE, ROWS = Spec((1, 8, 8)), Spec((5,))
@@ -39,7 +40,7 @@ def test_pixels_change_nothing():
     assert pixels.decode(x) is x
 
 
-@pytest.mark.parametrize(("name", "length"), [("autoencoder", 24), ("contrastive_autoencoder", 88)])
+@pytest.mark.parametrize(("name", "length"), [("autoencoder", 24), ("contrastive", 64)])
 def test_codes_depend_on_the_sample_alone_and_survive_saving(name, length):
     learned, x = representation(name), images(64)
     learned.fit(x)
@@ -72,20 +73,55 @@ def test_rows_have_an_autoencoder_too():
 
 
 def test_views_of_one_image_are_nearer_than_other_images():
-    learned, x = representation("contrastive_autoencoder", steps=200), images(256)
+    learned, x = representation("contrastive", steps=200), images(256)
     learned.fit(x)
-    code, view, other = (learned.encode(each)[:, 24:] for each in (x, x.roll(1, dims=-1), x.flip(0)))
+    code, view, other = (learned.encode(each) for each in (x, x.roll(1, dims=-1), x.flip(0)))
     assert cosine_similarity(code, view).mean() > cosine_similarity(code, other).mean() + 0.3
-    torch.testing.assert_close(code.norm(dim=1), torch.ones(256))
+
+
+def test_a_turned_copy_is_another_image_where_turns_are_told():
+    x = images(256)
+    x[:, :, :2, :] = 255  # every image has one upright way of being
+    similarity = {}
+    for turns in (0, 2):
+        learned = representation("contrastive", steps=200, overrides=[f"representation.turns={turns}"])
+        learned.fit(x)
+        similarity[turns] = cosine_similarity(learned.encode(x), learned.encode(x.rot90(2, (2, 3)))).mean()
+    assert similarity[2] < similarity[0] - 0.1
+
+
+def test_the_decoder_teaches_the_codes_nothing():
+    x = images(64)
+    drawing, blank = (representation("contrastive", steps=3) for _ in range(2))
+    for weight in blank.decoder.parameters():
+        weight.data.zero_()
+    for learned in (drawing, blank):
+        learned.fit(x)
+    assert torch.equal(drawing.encode(x), blank.encode(x))
+
+
+def test_each_quarter_of_a_batch_is_turned_by_its_angle():
+    x = torch.arange(8 * 9.0).view(8, 1, 3, 3)
+    out = turned(x)
+    for turn in range(4):
+        for i in (2 * turn, 2 * turn + 1):
+            assert torch.equal(out[i], torch.rot90(x[i], turn, (1, 2)))
+
+
+def test_a_damped_row_keeps_its_direction():
+    x = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(damped(x).norm(dim=1), x.norm(dim=1).sqrt())
+    torch.testing.assert_close(cosine_similarity(damped(x), x), torch.ones(5))
+    assert torch.equal(damped(torch.zeros(1, 3)), torch.zeros(1, 3))
 
 
 def test_an_interrupted_representation_goes_on_as_if_nothing_had_been(tmp_path):
     x = images(64)
     for folder in ("whole", "parts"):
         (tmp_path / folder / "checkpoints").mkdir(parents=True)
-    whole = representation("contrastive_autoencoder", steps=6, folder=tmp_path / "whole")
+    whole = representation("contrastive", steps=6, folder=tmp_path / "whole")
     whole.fit(x)
-    again = representation("contrastive_autoencoder", steps=6, folder=tmp_path / "whole", seed=5)
+    again = representation("contrastive", steps=6, folder=tmp_path / "whole", seed=5)
     again.fit(x)
     assert torch.equal(again.encode(x), whole.encode(x)), "a finished one is loaded, whatever its weights were"
 
@@ -93,7 +129,8 @@ def test_an_interrupted_representation_goes_on_as_if_nothing_had_been(tmp_path):
 @pytest.mark.parametrize(
     ("name", "spec", "n", "message"),
     [
-        ("contrastive_autoencoder", ROWS, 64, "views Affine is for images"),
+        ("contrastive", ROWS, 64, "representation=contrastive is for images"),
+        ("contrastive", Spec((1, 8, 16)), 64, "8 x 16 pixels cannot be turned"),
         ("autoencoder", ROWS, 64, "the data are rows of 5"),
         ("autoencoder", IMAGE, 10, "budget.representation_batch is 32, but there are 10"),
     ],
@@ -101,6 +138,11 @@ def test_an_interrupted_representation_goes_on_as_if_nothing_had_been(tmp_path):
 def test_what_cannot_be_represented_is_said(name, spec, n, message):
     with pytest.raises(UserError, match=message):
         representation(name, spec).fit(torch.zeros(n, *spec.shape, dtype=torch.uint8))
+
+
+def test_a_batch_that_cannot_be_quartered_is_named():
+    with pytest.raises(UserError, match="representation_batch is 30"):
+        representation("contrastive", overrides=["budget.representation_batch=30"])
 
 
 def test_kl_is_that_of_the_normal_distributions():

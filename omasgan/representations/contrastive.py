@@ -1,0 +1,130 @@
+"""Codes in which changed views of one image are near, and other images, turned copies of itself too, are far."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, normalize
+
+from omasgan.architectures.base import Architecture
+from omasgan.data.augmentation import Augmentation
+from omasgan.data.dataset import Spec
+from omasgan.errors import UserError
+from omasgan.representations.learned import Learned
+from omasgan.settings import Budget, Count, NonNegative, Positive
+from omasgan.stages.stage import Stage, Workspace
+
+TURNS = 4
+"""By 0, 90, 180 and 270 degrees."""
+
+TINY = 1e-12
+"""Stands in for a length of zero."""
+
+
+class Contrastive(Learned):
+    """A code is an image's projection, (projection,), learned by telling images from each other (Chen et al. 2020).
+
+    Its direction is what was learned; its length says how surely the network knows the image (Tack et al. 2020), but
+    would outweigh the direction in a distance, so a code is as long as the square root of it.
+
+    A turned copy counts as another image (Tack et al. 2020; Sohn et al. 2021), and a second head tells by how much an
+    image was turned (Gidaris et al. 2018): for both the network must know what the normal images show. architecture:
+    its encoder is the trunk; its generator learns to draw images from their codes, for the plots, and nothing else
+    learns from it. views: the random change that makes a view. features: what the trunk gives. turns: weight of telling
+    the turns; 0: no image is turned. temperature: of the contrastive term. budget, lr: see `Learned`.
+    """
+
+    stage = "contrastive"
+
+    def __init__(
+        self,
+        spec: Spec,
+        workspace: Workspace,
+        architecture: Architecture,
+        views: Augmentation,
+        budget: Budget,
+        features: Count = 256,
+        projection: Count = 64,
+        turns: NonNegative = 2.0,
+        temperature: Positive = 0.3,
+        lr: Positive = 2e-3,
+    ) -> None:
+        super().__init__(spec, workspace, budget, lr)
+        if not spec.is_image:
+            raise UserError("representation=contrastive is for images, the data are rows: use representation=pixels")
+        if turns > 0 and spec.shape[1] != spec.shape[2]:
+            raise UserError(
+                f"images of {spec.shape[1]} x {spec.shape[2]} pixels cannot be turned: use square ones, or "
+                "representation.turns=0"
+            )
+        if turns > 0 and budget.representation_batch % TURNS:
+            raise UserError(
+                f"budget.representation_batch is {budget.representation_batch}, but a quarter of a batch is turned by "
+                f"each angle: use a multiple of {TURNS}, or representation.turns=0"
+            )
+        self.views, self.turns, self.temperature = views, turns, temperature
+        self.codes = Spec((projection,))
+
+        def head(outputs: int, *hidden: nn.Module) -> nn.Module:
+            return nn.Sequential(nn.BatchNorm1d(features), nn.ReLU(), *hidden, nn.Linear(features, outputs))
+
+        def decoder() -> nn.Module:
+            return nn.Sequential(nn.Linear(projection, architecture.latent), architecture.generator(spec.shape))
+
+        self.trunk = workspace.network("trunk", lambda: architecture.encoder(spec.shape, features))
+        self.projector = workspace.network(
+            "projector", lambda: head(projection, nn.Linear(features, features), nn.ReLU())
+        )
+        self.teller = workspace.network("teller", lambda: head(TURNS))
+        self.decoder = workspace.network("decoder", decoder)
+
+    def losses(self, x: Tensor, stage: Stage) -> dict[str, Tensor]:
+        """See `Learned`."""
+        views = [self.views(x, stage.random), self.views(x, stage.random)]
+        if self.turns > 0:
+            x, *views = (turned(images) for images in (x, *views))
+        with self.workspace.autocast():
+            features = self.trunk(torch.cat(views))
+            projections = self.projector(features).float()
+            decoded = self.decoder(damped(projections[: len(x)].detach())).float()
+        losses = {
+            "contrast": contrastive_loss(projections, self.temperature),
+            "decoder": (decoded - x).square().mean(),
+        }
+        loss = losses["contrast"] + losses["decoder"]
+        if self.turns > 0:
+            with self.workspace.autocast():
+                told = self.teller(features).float()
+            angles = torch.arange(TURNS, device=x.device).repeat_interleave(len(x) // TURNS).repeat(2)
+            losses["turns"] = cross_entropy(told, angles)
+            loss = loss + self.turns * losses["turns"]
+        return {"loss": loss, **losses}
+
+    def networks(self) -> dict[str, nn.Module]:
+        """See `Learned`."""
+        networks = {"trunk": self.trunk, "projector": self.projector, "decoder": self.decoder}
+        return {**networks, "teller": self.teller} if self.turns > 0 else networks
+
+    def code(self, x: Tensor) -> Tensor:
+        """See `Learned`."""
+        return damped(self.projector(self.trunk(x)))
+
+
+def damped(projections: Tensor) -> Tensor:
+    """Rows (n, k) of the same directions, each as long as the square root of its length."""
+    lengths: Tensor = torch.linalg.vector_norm(projections, dim=1, keepdim=True)
+    return projections / lengths.clamp_min(TINY).sqrt()
+
+
+def turned(x: Tensor) -> Tensor:
+    """The first quarter of images (n, C, H, H) as it is, the second turned by 90 degrees, the third by 180, ..."""
+    parts = [part.rot90(turn, (2, 3)) for turn, part in enumerate(x.chunk(TURNS))]
+    return torch.cat(parts).contiguous(memory_format=torch.channels_last)
+
+
+def contrastive_loss(projections: Tensor, temperature: float) -> Tensor:
+    """The normalised, temperature-scaled cross entropy of SimCLR for (2n, k); row i's partner is row i + n; scalar."""
+    codes = normalize(projections)
+    similarity = codes @ codes.T / temperature
+    similarity = similarity.masked_fill(torch.eye(len(codes), dtype=torch.bool, device=codes.device), -torch.inf)
+    return cross_entropy(similarity, torch.arange(len(codes), device=codes.device).roll(len(codes) // 2))

@@ -1,0 +1,84 @@
+"""What the representations that train networks share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+from torch.optim import Adam
+
+from omasgan.data.batches import Batches, Scaling
+from omasgan.data.dataset import Spec
+from omasgan.errors import UserError
+from omasgan.representations.base import Representation
+from omasgan.settings import Budget
+from omasgan.stages.stage import Stage, Workspace, descend, frozen, in_batches
+
+
+class Learned(Representation):
+    """Trains `networks` together by `losses`, `budget.representation` steps long, with Adam's lr falling to zero.
+
+    stage: the name of the stage, and of its checkpoint: two detectors of one run that use the same representation
+    train it once.
+    """
+
+    stage: ClassVar[str]
+    decoder: nn.Module
+
+    def __init__(self, spec: Spec, workspace: Workspace, budget: Budget, lr: float) -> None:
+        super().__init__(spec, workspace)
+        self.budget, self.lr = budget, lr
+
+    def fit(self, train: Tensor) -> None:
+        """See `Representation`. Raises UserError where a loss is not finite, and where a batch exceeds the data."""
+        n, networks = self.budget.representation_batch, self.networks()
+        if n > len(train):
+            raise UserError(
+                f"budget.representation_batch is {n}, but there are {len(train)} training normals: make it smaller"
+            )
+        self.scaling = Scaling(train)
+        batches = Batches(train, self.scaling, device=self.workspace.device)
+        adam = Adam(nn.ModuleDict(networks).parameters(), self.lr)
+        stage = Stage(self.stage, self.budget.representation, self.workspace, networks, {"adam": adam}, decay=1.0)
+        for _ in stage:
+            losses = self.losses(batches.draw(n, stage.random), stage)
+            descend(losses["loss"], adam)
+            if stage.due():
+                stage.record({f"{self.stage}/{name}": value for name, value in losses.items()})
+        for network in networks.values():
+            frozen(network)
+
+    @abstractmethod
+    def networks(self) -> dict[str, nn.Module]:
+        """All networks, by name."""
+
+    @abstractmethod
+    def losses(self, x: Tensor, stage: Stage) -> dict[str, Tensor]:
+        """For a batch of scaled samples (n, ...): 'loss', the scalar to be minimised, and what else is recorded."""
+
+    @abstractmethod
+    def code(self, x: Tensor) -> Tensor:
+        """The codes (n, k), float32, of scaled samples (n, ...)."""
+
+    def encode(self, x: Tensor) -> Tensor:
+        """See `Representation`."""
+        return in_batches(lambda part: self.code(self.scaling(part.to(self.workspace.device))).cpu(), x)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """See `Representation`."""
+        device = self.workspace.device
+        return in_batches(lambda part: self.scaling.invert(self.decoder(part.to(device))).cpu(), codes)
+
+    def state_dict(self) -> dict[str, Any]:
+        """See `Representation`."""
+        networks = {name: network.state_dict() for name, network in self.networks().items()}
+        return {"scaling": self.scaling.state_dict(), "networks": networks}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """See `Representation`."""
+        self.scaling = Scaling.from_state_dict(state["scaling"]).to(self.workspace.device)
+        for name, network in self.networks().items():
+            network.load_state_dict(state["networks"][name])
+            frozen(network)
