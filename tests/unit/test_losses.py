@@ -149,7 +149,7 @@ def test_distance_scales_with_the_data(scale, p):
 # Eq. (5)
 
 
-def brute_dispersion(z, b, neighbours=None):
+def brute_dispersion(z, b, neighbours=None, epsilon=0.0):
     """1/(N-1) sum_{j != i} || z_i - z_j || / || b_i - b_j ||, or the mean over the nearest b_j, one pair at a time."""
     rows = []
     for i in range(len(b)):
@@ -157,7 +157,8 @@ def brute_dispersion(z, b, neighbours=None):
         for j in range(len(b)):
             if j != i:
                 far = (b[i].double() - b[j].double()).norm()
-                pairs.append((far.item(), (z[i].double() - z[j].double()).norm() / far))
+                softened = (far.square() + epsilon**2).sqrt()
+                pairs.append((far.item(), (z[i].double() - z[j].double()).norm() / softened))
         kept = sorted(pairs, key=lambda pair: pair[0])[:neighbours]
         rows.append(sum(ratio for _, ratio in kept) / len(kept))
     return torch.stack(rows)
@@ -176,11 +177,14 @@ def test_dispersion_over_the_nearest_alone(n, neighbours, seed):
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("epsilon", [0.0, 0.7])
 @pytest.mark.parametrize("neighbours", [None, 3])
-def test_the_gradient_of_dispersion(neighbours):
+def test_softened_dispersion_and_its_gradient(neighbours, epsilon):
     z, b = normal(10, 3), normal(10, 5, seed=1).requires_grad_(True)
-    (found,) = gradients(dispersion(z, b, neighbours).sum(), b)
-    (expected,) = gradients(brute_dispersion(z, b, neighbours).sum(), b)
+    found_s, expected_s = dispersion(z, b, neighbours, epsilon), brute_dispersion(z, b, neighbours, epsilon)
+    torch.testing.assert_close(found_s.double(), expected_s, rtol=1e-4, atol=1e-4)
+    (found,) = gradients(found_s.sum(), b)
+    (expected,) = gradients(expected_s.sum(), b)
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
 
 
