@@ -37,6 +37,12 @@ TOLERANCE = 1e-9
 """Two runs' figures of one floor differ by no more, or the report says so."""
 
 
+PSEUDO = "pseudo"
+"""What the names of protocols begin with whose figures are there to choose settings by."""
+
+OBJECTIVE_OF_A_CHOICE = ": AUROC of pseudo-anomalies, held out of the training split"
+
+
 @dataclass
 class Setting:
     """A data set under a protocol; role says what a class is to it: 'abnormal', 'normal', or '' without classes."""
@@ -248,6 +254,8 @@ def _settings(runs: Sequence[Run], class_names: Mapping[int, Sequence[str]]) -> 
         varied = _differing(alike)
         suffix = ", ".join(f"{_short(k, varied)}={flat[key].get(k, '-')}" for k in varied)
         label = f"{key[0]} {key[1]}" + (f" ({suffix})" if suffix else "")
+        if key[1].startswith(PSEUDO):
+            label += OBJECTIVE_OF_A_CHOICE
         role = next((runs[m].role for m in members if runs[m].role), "")
         have = {runs[m].cls for m in members if runs[m].cls}
         names = next((list(class_names[m]) for m in members if m in class_names), [])

@@ -23,6 +23,7 @@ ARCHITECTURES = {
     "rows": ["architecture=mlp", "architecture.width=32", "architecture.spectral_norm=true"],
     "codes": ["experiment=codes", "architecture.width=32"],
 }
+ROWS_NEED = {"nearest_autoencoder": ["architecture@detector.representation.architecture=mlp"]}
 SHORT = [
     *("budget=smoke", "budget.representation=60", "budget.representation_batch=64", "budget.batch=64"),
     *("budget.task1=60", "budget.task2=20", "budget.task3=60", "budget.j=60", "boundary.N=64", "boundary.Q=128"),
@@ -49,6 +50,7 @@ def noise(kind, n, seed):
 def untrained(name, kind, seed=0) -> Detector:
     configuration.register()
     overrides = [f"detector={name}", "dataset=digits", *ARCHITECTURES[kind], *SHORT]
+    overrides += ROWS_NEED.get(name, []) if kind == "rows" else []
     with initialize_config_dir(str(configuration.FOLDER), version_base="1.3"):
         config = configuration.check(compose("config", overrides))
     return build.detector(config["detector"], Spec(SHAPES[kind]), Workspace(seed=seed))

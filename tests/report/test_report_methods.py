@@ -5,6 +5,7 @@ from statistics import fmean, stdev
 import numpy as np
 import pytest
 
+from omasgan.report import command
 from omasgan.report.comparison import comparisons
 from omasgan.report.methods import METRICS
 from omasgan.report.statistics import Ranked
@@ -190,3 +191,13 @@ def test_a_missing_scores_file_costs_the_interval_alone(tmp_path, fake, read):
     assert (method, "0") in reading.scores.deviation
     assert (method, "1") not in reading.scores.deviation
     assert (method, "") not in reading.scores.deviation
+
+
+def test_figures_of_pseudo_anomalies_are_called_so_in_every_table(tmp_path, fake, settings):
+    fake.write(tmp_path / "runs", choices={"protocol": "pseudo_loo"})
+    fake.write(tmp_path / "runs", cls=1)
+    command.report(settings(str(tmp_path / "runs"), tmp_path / "out"))
+    for name in ("tables.csv", "tables.md", "tables.tex"):
+        text = (tmp_path / "out" / name).read_text().replace(r"\_", "_")
+        assert "pseudo_loo: AUROC of pseudo-anomalies, held out of the training split" in text, name
+        assert "digits loo: AUROC of pseudo" not in text
