@@ -81,15 +81,16 @@ class Contrastive(Learned):
     def losses(self, x: Tensor, stage: Stage) -> dict[str, Tensor]:
         """See `Learned`."""
         views = [self.views(x, stage.random), self.views(x, stage.random)]
+        upright = x[: max(2, len(x) // TURNS)]  # as `turned` leaves them; as many are enough for the decoder
         if self.turns > 0:
-            x, *views = (turned(images) for images in (x, *views))
+            views = [turned(view) for view in views]
         with self.workspace.autocast():
             features = self.trunk(torch.cat(views))
             projections = self.projector(features).float()
-            decoded = self.decoder(damped(projections[: len(x)].detach())).float()
+            decoded = self.decoder(damped(projections[: len(upright)].detach())).float()
         losses = {
             "contrast": contrastive_loss(projections, self.temperature),
-            "decoder": (decoded - x).square().mean(),
+            "decoder": (decoded - upright).square().mean(),
         }
         loss = losses["contrast"] + losses["decoder"]
         if self.turns > 0:
