@@ -276,6 +276,9 @@ def check(cfg: DictConfig, groups: Collection[str] = (*GROUPS, "floors")) -> dic
         check_node(f"floors.{name}", node)
     check_value("precision", config["precision"], Precision)
     check_value("seed", config["seed"], Annotated[int, Range(low=0)])
+    low, high = config["inference"]["reach_min"], config["inference"]["reach_max"]
+    if low > high:
+        raise UserError(f"inference.reach_min is {low} and inference.reach_max {high}: the first must be the smaller")
     if config["threads"] is not None and config["threads"] < 1:
         raise UserError(f"threads is {config['threads']}: it must be at least 1, or null for all cores")
     return config

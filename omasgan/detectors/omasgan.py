@@ -53,10 +53,6 @@ class OMASGAN(FGAN):
         self.sight: Sight | None = None
         if inference.j_sees == "distances" and len(spec.shape) != 1:
             raise UserError("inference.j_sees=distances is for rows and codes: use a learned representation, or sample")
-        if inference.reach_min > inference.reach_max:
-            raise UserError(
-                f"inference.reach_min={inference.reach_min:g} exceeds reach_max={inference.reach_max:g}: swap the two"
-            )
         seen = (spec.shape[0] + len(RANKS),) if inference.j_sees == "distances" else spec.shape
         self.J = workspace.network("J", lambda: architecture.discriminator(seen))
 

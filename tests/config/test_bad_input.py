@@ -88,6 +88,7 @@ def runs(tmp_path):
         (["score.run=[1]"], [r"score.run is \[1\]", "a word or null is expected"]),
         (["boundary.mu=-1"], ["boundary.mu is -1", "at least 0"]),
         (["inference.delta=1.5"], ["inference.delta is 1.5", "at least 0 and at most 1"]),
+        (["inference.reach_min=0.5", "inference.reach_max=0.2"], ["reach_min is 0.5", "reach_max 0.2", "smaller"]),
         (["boundary.Q=0"], ["boundary.Q is 0", "at least 1"]),
         (["floors=all", "floors.pca.variance=7"], ["floors.pca.variance is 7", "above 0 and at most 1"]),
         (["seed=-1"], ["seed is -1", "at least 0"]),

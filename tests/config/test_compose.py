@@ -10,6 +10,7 @@ import pytest
 import yaml
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
+from PIL import Image
 
 from omasgan import build, tasks
 from omasgan import config as configuration
@@ -32,6 +33,14 @@ def filled(cfg):
     for key in OmegaConf.missing_keys(cfg):
         OmegaConf.update(cfg, key, "somewhere")
     return cfg
+
+
+def photographs(folder):
+    """A folder with a few images."""
+    folder.mkdir()
+    for number in range(60):
+        Image.new("RGB", (40, 40), (number, 2 * number, 100)).save(folder / f"{number}.png")
+    return folder
 
 
 def nodes(node, key=""):
@@ -92,7 +101,7 @@ def test_an_ablation_changes_the_method_and_nothing_in_vain(composed, name):
 def test_an_experiment_gets_what_it_asks_for(composed, name):
     content = yaml.safe_load((CONF / "experiment" / f"{name}.yaml").read_text())
     cfg = composed(f"experiment={name}", hydra=True)
-    configuration.check(composed(f"experiment={name}"))
+    configuration.check(filled(composed(f"experiment={name}")))
     for key, value in leaves(content):
         asked = float(value) if str(value)[:1].isdigit() else value  # PyYAML takes 1e-3 for a text
         assert OmegaConf.select(cfg, key) == asked
@@ -178,6 +187,8 @@ def test_every_experiment_runs(composed, monkeypatch, tmp_path, name):
     cfg = composed(*cfg.hydra.overrides.task)
     assert cfg.budget == composed("budget=smoke").budget, "it must choose a budget, or none can be chosen in its place"
     cfg.architecture.width, cfg.boundary.N, cfg.boundary.Q = 8, 32, 64
+    if name == "image_folder":
+        cfg.dataset.root = str(photographs(tmp_path / "photographs"))
     if "abnormal_class" in cfg.protocol:
         cfg.protocol.abnormal_class = 0
     tasks.perform(cfg, choices, folder)
