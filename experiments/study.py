@@ -9,8 +9,8 @@ are anomalies: an AUROC depends on nothing else, so anyone can compute each figu
 from __future__ import annotations
 
 import csv
-import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from omasgan.evaluation.scores import ScoreTable
+from omasgan.report import folders
 
 TERMS = {
     "task1": "Task 1",
@@ -37,7 +38,7 @@ STORED = list(TERMS)[:8]
 
 COLUMNS = ["class", "seed", "term", "auroc", "auroc_low", "auroc_high", "auprc", "auprc_balanced", "fpr95"]
 
-Results = dict[tuple[str, int, str], dict[str, float]]
+Results = dict[tuple[str, int, str], Mapping[str, float]]
 
 
 def collect(study: Path) -> tuple[Results, dict[str, NDArray[np.generic]]]:
@@ -47,13 +48,14 @@ def collect(study: Path) -> tuple[Results, dict[str, NDArray[np.generic]]]:
     identities = set()
     for path in sorted(study.glob("omasgan-*/seed_*/*/metrics.json")):
         folder = path.parent
-        identities.add(folder.parents[1].name)
-        cls, seed = folder.name.split("_", 1)[1], int(folder.parent.name.removeprefix("seed_"))
+        run, _ = folders.read(folder)
+        identities.add(run.identity)
+        cls, seed = run.cls, run.seed
         table = ScoreTable.load(folder / "scores.npz", only=STORED)
         ranks[f"{cls}|{seed}|label"] = np.packbits(table.label)
         for term, values in table.terms.items():
             ranks[f"{cls}|{seed}|{term}"] = np.unique(values, return_inverse=True)[1].astype(np.uint16)
-        for term, metrics in json.loads(path.read_text())["metrics"].items():
+        for term, metrics in run.metrics.items():
             results[cls, seed, term] = metrics
     if len(identities) != 1:
         sys.exit(f"{study} holds runs of {len(identities)} configurations, and a study is of one: {sorted(identities)}")

@@ -17,6 +17,7 @@ from hydra.core.plugins import Plugins
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from omasgan.errors import UserError
+from omasgan.settings import Inference
 from omasgan.validation import Range, check_node, check_value, did_you_mean
 
 FOLDER = next(
@@ -124,6 +125,12 @@ CLASS_KEYS = {"abnormal_class": "abnormal", "normal_class": "normal"}
 
 PSEUDO_KEY = "pseudo_class"
 """A protocol's second class, which stands in for the anomalies; null where the protocol knows it by itself."""
+
+
+def is_pseudo(protocol: str) -> bool:
+    """Whether a protocol, by its option's name, is there to choose settings by: its test holds no reported class."""
+    return protocol.startswith("pseudo")
+
 
 NAME_LENGTH = 60
 """Characters of a class's name in a run's folder name, at most."""
@@ -276,9 +283,13 @@ def check(cfg: DictConfig, groups: Collection[str] = (*GROUPS, "floors")) -> dic
         check_node(f"floors.{name}", node)
     check_value("precision", config["precision"], Precision)
     check_value("seed", config["seed"], Annotated[int, Range(low=0)])
-    low, high = config["inference"]["reach_min"], config["inference"]["reach_max"]
-    if low > high:
-        raise UserError(f"inference.reach_min is {low} and inference.reach_max {high}: the first must be the smaller")
+    if "inference" in groups:
+        inference = config["inference"]
+        low, high = (inference.get(key, getattr(Inference, key)) for key in ("reach_min", "reach_max"))
+        if low > high:
+            raise UserError(
+                f"inference.reach_min is {low} and inference.reach_max {high}: the first must be the smaller"
+            )
     if config["threads"] is not None and config["threads"] < 1:
         raise UserError(f"threads is {config['threads']}: it must be at least 1, or null for all cores")
     return config

@@ -15,7 +15,7 @@ from torch import Generator, Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
 from omasgan.errors import UserError
-from omasgan.settings import Fraction, NonNegative, Positive
+from omasgan.settings import Fraction, NonNegative, Share
 
 
 class Augmentation(Protocol):
@@ -111,15 +111,11 @@ class Crop:
     FlipColour's. grey: the probability that an image loses its colours.
     """
 
-    smallest: Positive = 0.5
+    smallest: Share = 0.5
     strength: Fraction = 0.4
     grey: Fraction = 0.2
 
     images_only: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        if self.smallest > 1:
-            raise UserError(f"smallest={self.smallest}: the least share of an image that is cropped must lie in 0..1")
 
     def __call__(self, x: Tensor, generator: Generator) -> Tensor:
         """See `Augmentation`."""

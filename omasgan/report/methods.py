@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from statistics import fmean, stdev
 from typing import Any
 
-from omasgan.config import CLASS_KEYS, GROUPS, NOT_SCIENCE, SHOWN_APART
+from omasgan.config import CLASS_KEYS, GROUPS, NOT_SCIENCE, SHOWN_APART, is_pseudo
 from omasgan.report.folders import STATES, Run, State
 from omasgan.report.statistics import interval
 from omasgan.terminal import heading
@@ -36,9 +36,6 @@ PLACES = frozenset({"root"})
 TOLERANCE = 1e-9
 """Two runs' figures of one floor differ by no more, or the report says so."""
 
-
-PSEUDO = "pseudo"
-"""What the names of protocols begin with whose figures are there to choose settings by."""
 
 OBJECTIVE_OF_A_CHOICE = ": AUROC of pseudo-anomalies, held out of the training split"
 
@@ -254,7 +251,7 @@ def _settings(runs: Sequence[Run], class_names: Mapping[int, Sequence[str]]) -> 
         varied = _differing(alike)
         suffix = ", ".join(f"{_short(k, varied)}={flat[key].get(k, '-')}" for k in varied)
         label = f"{key[0]} {key[1]}" + (f" ({suffix})" if suffix else "")
-        if key[1].startswith(PSEUDO):
+        if is_pseudo(key[1]):
             label += OBJECTIVE_OF_A_CHOICE
         role = next((runs[m].role for m in members if runs[m].role), "")
         have = {runs[m].cls for m in members if runs[m].cls}

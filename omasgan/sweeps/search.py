@@ -80,7 +80,7 @@ def open_trial(search: Mapping[str, Any], protocol: str) -> Trial | None:
 
 def check_protocol(choice: str) -> None:
     """Raise UserError for a protocol whose test holds the class that is reported."""
-    if not choice.startswith("pseudo"):
+    if not configuration.is_pseudo(choice):
         raise UserError(
             f"protocol is '{choice}': a search must not see the class that is reported; "
             "choose one whose name begins with pseudo, such as protocol=pseudo_loo"
