@@ -28,12 +28,12 @@ class Budget:
     representation_batch: of the representation.
     """
 
-    representation: Steps = 1500
-    task1: Steps = 2000
-    critic: Steps = 300
-    task2: Steps = 300
-    task3: Steps = 600
-    j: Steps = 300
+    representation: Steps = 1200
+    task1: Steps = 3000
+    critic: Steps = 500
+    task2: Steps = 600
+    task3: Steps = 1500
+    j: Steps = 600
     batch: Annotated[int, Range(low=2)] = 128
     representation_batch: Annotated[int, Range(low=2)] = 256
 
@@ -49,13 +49,13 @@ class Optimisation:
     of a generator's weights, which is the generator that a stage hands on.
     """
 
-    lr_generator: Positive = 2e-4
-    lr_discriminator: Positive = 2e-4
+    lr_generator: Positive = 2e-3
+    lr_discriminator: Positive = 2e-3
     beta1: Decay = 0.0
     beta2: Decay = 0.99
     decay: Fraction = 0.5
     critic_steps: Count = 1
-    r1: NonNegative = 0.0
+    r1: NonNegative = 3.0
     ema: Decay = 0.995
 
 
@@ -126,11 +126,11 @@ class Inference:
 
     delta: Fraction = 0.5
     lambda_: NonNegative = 1.0
-    divergence_term: Literal["variational", "conjugate", "distance"] = "variational"
+    divergence_term: Literal["variational", "conjugate", "distance"] = "distance"
     j_scale: Literal["probability", "logit"] = "logit"
-    j_sees: Literal["sample", "distances"] = "sample"
-    reach_min: Fraction = 1.0
-    reach_max: Fraction = 1.0
+    j_sees: Literal["sample", "distances"] = "distances"
+    reach_min: Fraction = 0.3
+    reach_max: Fraction = 0.7
     bank: Literal["real", "generated"] = "real"
     bank_size: Count = 60_000
     neighbours: Count = 3

@@ -104,7 +104,7 @@ def main() -> None:
     x = torch.randint(0, 256, (arguments.images, *SHAPE), dtype=torch.uint8)
     batches = Batches(x, Scaling(x), torch.device("cpu"))
     budget = Budget(task1=arguments.steps, critic=0, task2=arguments.steps, batch=arguments.batch)
-    recipe = Recipe(architecture.latent, GAN(), Optimisation(), budget)
+    recipe = Recipe(architecture.latent, GAN(), Optimisation(r1=0.0), budget)
     fast = build.workspace(
         {"threads": None, "device": "cpu", "seed": 0, "precision": "auto", "logger": {"log_every": 20}}
     )

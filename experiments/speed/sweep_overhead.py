@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 TOY = (
-    *("dataset=toy_blobs", "protocol=novelty", "dataset.train_size=200", "dataset.test_size=100", "architecture=mlp"),
+    *("experiment=rows", "dataset=toy_blobs", "dataset.train_size=200", "dataset.test_size=100"),
     *("architecture.width=8", "budget=smoke", "floors=none", "device=cpu", "threads=1"),
 )
 

@@ -88,7 +88,8 @@ def halvings(architecture: str, shape: tuple[int, ...]) -> int:
     """
     if len(shape) != 3:
         raise UserError(
-            f"architecture={architecture} makes images, the data are rows of {shape[0]}: use architecture=mlp"
+            f"architecture={architecture} makes images, but is given rows of {shape[0]} (data, or the codes of a "
+            "representation): use architecture=mlp, or for images experiment=pixels"
         )
     level, height, width = 0, *shape[1:]
     while max(height, width) > 7 and height % 2 == 0 and width % 2 == 0:

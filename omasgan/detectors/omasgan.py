@@ -52,7 +52,7 @@ class OMASGAN(FGAN):
         self.B, self.G_new, self.C = (copy.deepcopy(network) for network in (self.G, self.G, self.D))
         self.sight: Sight | None = None
         if inference.j_sees == "distances" and len(spec.shape) != 1:
-            raise UserError("inference.j_sees=distances is for rows and codes: use a learned representation, or sample")
+            raise UserError("inference.j_sees=distances is for rows and codes: for images in pixels use sample")
         seen = (spec.shape[0] + len(RANKS),) if inference.j_sees == "distances" else spec.shape
         self.J = workspace.network("J", lambda: architecture.discriminator(seen))
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
@@ -49,6 +49,7 @@ _TEXT = 9
 _SMALL = 8
 _GRID_SIDE = 6
 _FIELD_SIDE = 150
+_FIELD_SHARES = np.linspace(0, 0.7, 13) ** 2
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -142,6 +143,8 @@ def plane(
 ) -> Figure:
     """The method on data of the plane: where G, B and G' put samples (left), how every place scores (right).
 
+    The shades are finest where the score is low: the edge of the data shows though the score rises far beyond it.
+
     data (n, 2), samples (m, 2) of each generator, anomalies (k, 2), on the CPU; score_field: (p, 2) -> (p,).
     """
     generators = {"normal": data, **samples}
@@ -151,9 +154,12 @@ def plane(
     scores = np.asarray(score_field(torch.cartesian_prod(xs, ys)), dtype=float).reshape(len(xs), len(ys)).T
 
     figure, ((left, right),) = _figure(1, 2, (4.6, 4.2))
-    levels = MaxNLocator(12).tick_values(*_inner_range(scores))
-    field = right.contourf(xs, ys, scores, levels, cmap=_SCORE_MAP, extend="both")
-    figure.colorbar(field, ax=right, shrink=0.75).ax.tick_params(labelsize=_SMALL)
+    levels = np.unique(np.quantile(scores, _FIELD_SHARES))
+    if len(levels) < len(_FIELD_SHARES):  # a field that is flat somewhere
+        levels = MaxNLocator(len(_FIELD_SHARES)).tick_values(*_inner_range(scores))
+    shades = BoundaryNorm(levels, _SCORE_MAP.N, extend="both")
+    field = right.contourf(xs, ys, scores, levels, cmap=_SCORE_MAP, norm=shades, extend="both")
+    figure.colorbar(field, ax=right, shrink=0.75, format="%.3g").ax.tick_params(labelsize=_SMALL)
     for ax, shown, title in (
         (left, generators, "normal data and generators"),
         (right, known, "anomaly score"),

@@ -51,7 +51,7 @@ class Contrastive(Learned):
     ) -> None:
         super().__init__(spec, workspace, budget, lr)
         if not spec.is_image:
-            raise UserError("representation=contrastive is for images, the data are rows: use representation=pixels")
+            raise UserError("representation=contrastive is for images, the data are rows: use experiment=rows")
         if turns > 0 and spec.shape[1] != spec.shape[2]:
             raise UserError(
                 f"images of {spec.shape[1]} x {spec.shape[2]} pixels cannot be turned: use square ones, or "

@@ -18,7 +18,7 @@ from PIL import Image
 from omasgan.errors import UserError
 from omasgan.evaluation.scores import ScoreTable
 
-TINY = ("budget=smoke", "floors=none", "logger=none", "architecture=mlp", "architecture.width=8", "device=cpu")
+TINY = ("representation=pixels", "inference=pixels", "budget=smoke", "floors=none", "logger=none", "device=cpu")
 ONE_CLASS = "protocol.abnormal_class=3"
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from hydra.errors import HydraException
@@ -138,19 +139,19 @@ def layered(tmp_path):
     special = {"boundary": {"mu": 11.0, "nu": 11.0, "Q": 11}, "retraining": {"trained": True}}
     (folder / "dataset_architecture" / "mnist_dcgan.yaml").write_text(f"# @package _global_\n{yaml.safe_dump(special)}")
     (folder / "experiment" / "layers.yaml").write_text(
-        "# @package _global_\ndefaults:\n  - override /dataset: mnist\nboundary:\n  Q: 22\n"
+        "# @package _global_\ndefaults:\n  - pixels\n  - override /dataset: mnist\nboundary:\n  Q: 22\n"
     )
     return folder
 
 
 def test_a_specialisation_wins_over_the_groups(composed, layered):
-    assert composed("dataset=mnist", folder=layered).boundary.mu == 11
-    assert composed("dataset=mnist", "architecture=mlp", folder=layered).boundary.mu != 11
+    assert composed("dataset=mnist", "architecture=dcgan", folder=layered).boundary.mu == 11
+    assert composed("dataset=mnist", folder=layered).boundary.mu != 11
 
 
 @pytest.mark.parametrize(("ablation", "key"), [("no_distance", "mu"), ("no_dispersion", "nu")])
 def test_an_ablation_wins_over_a_specialisation(composed, layered, ablation, key):
-    boundary = composed("dataset=mnist", f"ablation={ablation}", folder=layered).boundary
+    boundary = composed("dataset=mnist", "architecture=dcgan", f"ablation={ablation}", folder=layered).boundary
     assert boundary[key] == 0
     assert boundary["nu" if key == "mu" else "mu"] == 11
 
@@ -189,6 +190,9 @@ def test_every_experiment_runs(composed, monkeypatch, tmp_path, name):
     cfg.architecture.width, cfg.boundary.N, cfg.boundary.Q = 8, 32, 64
     if name == "image_folder":
         cfg.dataset.root = str(photographs(tmp_path / "photographs"))
+    if name == "rows":
+        cfg.dataset.path = cfg.dataset.test_path = str(tmp_path / "rows.npy")
+        np.save(cfg.dataset.path, np.random.default_rng(0).normal(size=(200, 5)))
     if "abnormal_class" in cfg.protocol:
         cfg.protocol.abnormal_class = 0
     tasks.perform(cfg, choices, folder)

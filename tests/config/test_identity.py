@@ -62,7 +62,7 @@ def test_what_is_science_gives_every_run_a_folder_of_its_own(folder):
         ("budget=smoke",),
         ("budget.task1=7",),
         ("precision=float32",),
-        ("architecture=mlp",),
+        ("architecture=dcgan",),
         ("architecture.width=16",),
         ("augmentation=flip",),
         ("optimisation.ema=0.9",),

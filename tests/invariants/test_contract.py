@@ -18,10 +18,10 @@ NAMES = sorted(path.stem for path in (configuration.FOLDER / "detector").glob("*
 SHAPES = {"grey": (1, 8, 8), "colour": (3, 8, 8), "rows": (5,), "codes": (1, 8, 8)}
 ARCHITECTURES = {
     # Batch norm and spectral norm everywhere: what depends on the batch, or changes when it is used, would show.
-    "grey": ["architecture=dcgan", "architecture.width=8", "architecture.discriminator_norm=batch"],
-    "colour": ["architecture=mlp", "architecture.width=32"],
-    "rows": ["architecture=mlp", "architecture.width=32", "architecture.spectral_norm=true"],
-    "codes": ["experiment=codes", "architecture.width=32"],
+    "grey": ["experiment=pixels", "architecture.width=8", "architecture.discriminator_norm=batch"],
+    "colour": ["experiment=pixels", "architecture=mlp", "architecture.width=32"],
+    "rows": ["experiment=rows", "architecture.width=32", "architecture.spectral_norm=true"],
+    "codes": ["architecture.width=32"],
 }
 ROWS_NEED = {"nearest_autoencoder": ["architecture@detector.representation.architecture=mlp"]}
 SHORT = [

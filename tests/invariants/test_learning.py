@@ -17,7 +17,7 @@ from omasgan.stages.stage import Workspace, frozen
 
 STEPS = 4
 SHORT = [
-    *("dataset=digits", "architecture=dcgan", "architecture.width=8", "budget=smoke", "budget.batch=16"),
+    *("experiment=pixels", "dataset=digits", "architecture.width=8", "budget=smoke", "budget.batch=16"),
     *("boundary=default", "boundary.critic=cotrained", "boundary.N=16", "boundary.Q=32"),
 ]
 HANDED_ON = {

@@ -6,7 +6,10 @@ from hydra import compose, initialize_config_dir
 from omasgan import config as configuration
 from omasgan import tasks
 
-TINY = ("budget=smoke", "architecture.width=8", "logger=none", "floors=none", "precision=float32", "device=cpu")
+TINY = (
+    *("experiment=pixels", "budget=smoke", "architecture.width=8", "logger=none", "floors=none"),
+    *("precision=float32", "device=cpu"),
+)
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ exec "$@"
 NO_ACCOUNTS = "#!/bin/sh\necho 'Slurm accounting storage is disabled' >&2\nexit 1\n"
 
 TOY = (
-    *("dataset=toy_blobs", "protocol=novelty", "dataset.train_size=200", "dataset.test_size=100", "architecture=mlp"),
+    *("experiment=rows", "dataset=toy_blobs", "dataset.train_size=200", "dataset.test_size=100"),
     *("architecture.width=8", "budget=smoke", "logger=none", "floors=none", "device=cpu", "threads=1"),
 )
 

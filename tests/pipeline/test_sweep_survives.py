@@ -19,7 +19,7 @@ from omasgan.evaluation.scores import ScoreTable
 from omasgan.runs import State
 
 TOY = (
-    *("dataset=toy_blobs", "protocol=novelty", "dataset.train_size=200", "dataset.test_size=100", "architecture=mlp"),
+    *("experiment=rows", "dataset=toy_blobs", "dataset.train_size=200", "dataset.test_size=100"),
     *("architecture.width=8", "budget=smoke", "logger=none", "floors=none", "precision=float32", "device=cpu"),
     *("threads=1", "hydra/launcher=pool", "hydra.launcher.jobs=2"),
 )

@@ -131,7 +131,7 @@ def test_an_interrupted_representation_goes_on_as_if_nothing_had_been(tmp_path):
     [
         ("contrastive", ROWS, 64, "representation=contrastive is for images"),
         ("contrastive", Spec((1, 8, 16)), 64, "8 x 16 pixels cannot be turned"),
-        ("autoencoder", ROWS, 64, "the data are rows of 5"),
+        ("autoencoder", ROWS, 64, "is given rows of 5"),
         ("autoencoder", IMAGE, 10, "budget.representation_batch is 32, but there are 10"),
     ],
 )
