@@ -154,9 +154,9 @@ def plane(
     scores = np.asarray(score_field(torch.cartesian_prod(xs, ys)), dtype=float).reshape(len(xs), len(ys)).T
 
     figure, ((left, right),) = _figure(1, 2, (4.6, 4.2))
-    levels = np.unique(np.quantile(scores, _FIELD_SHARES))
+    levels = sorted({float(level) for level in np.quantile(scores, _FIELD_SHARES)})
     if len(levels) < len(_FIELD_SHARES):  # a field that is flat somewhere
-        levels = MaxNLocator(len(_FIELD_SHARES)).tick_values(*_inner_range(scores))
+        levels = list(MaxNLocator(len(_FIELD_SHARES)).tick_values(*_inner_range(scores)))
     shades = BoundaryNorm(levels, _SCORE_MAP.N, extend="both")
     field = right.contourf(xs, ys, scores, levels, cmap=_SCORE_MAP, norm=shades, extend="both")
     figure.colorbar(field, ax=right, shrink=0.75, format="%.3g").ax.tick_params(labelsize=_SMALL)
