@@ -10,11 +10,23 @@ RANKS = (1, 3, 10)
 
 CHUNK = 256
 
+TINY = 1e-6
+"""Stands in for a distance of zero."""
+
 
 def nearest_distances(x: Tensor, bank: Tensor, n: int) -> Tensor:
-    """The Euclidean distances of each of x (m, ...) to its n nearest of bank (Q, ...), rising; (m, n)."""
-    bank = bank.flatten(1).float()
-    parts = [torch.cdist(part, bank).topk(n, largest=False).values for part in torch.split(x.flatten(1).float(), CHUNK)]
+    """The Euclidean distances of each of x (m, ...) to its n nearest of bank (Q, ...), rising; (m, n).
+
+    The nearest are found by matrix products of centred samples, and measured by their differences: a product's rounding
+    grows with the distance from the origin.
+    """
+    x, bank = x.flatten(1).float(), bank.flatten(1).float()
+    centre = bank.mean(dim=0)
+    centred, parts = bank - centre, []
+    for part in torch.split(x, CHUNK):
+        distances = torch.cdist(part - centre, centred, compute_mode="use_mm_for_euclid_dist")
+        nearest = distances.topk(n, largest=False).indices
+        parts.append(torch.linalg.vector_norm(part.unsqueeze(1) - bank[nearest], dim=2).sort(dim=1).values)
     return torch.cat(parts)
 
 
@@ -23,9 +35,12 @@ class Sight(nn.Module):
 
     bank: scaled normal samples (Q, k), Q > max(RANKS). real: they are training samples, not generated ones. of_bank in
     the call: the rows are training samples, and those in a bank of real ones don't count as their own neighbours.
+    Distances below a tenth of the training samples' median count as that: the logarithm of a copy's distance, zero,
+    would outweigh all others.
     """
 
     bank: Tensor
+    smallest: Tensor
     shift: Tensor
     scale: Tensor
 
@@ -33,11 +48,13 @@ class Sight(nn.Module):
         super().__init__()
         self.real = real
         self.register_buffer("bank", bank)
+        self.register_buffer("smallest", torch.tensor(TINY, device=bank.device))
         self.register_buffer("shift", torch.zeros(len(RANKS), device=bank.device))
         self.register_buffer("scale", torch.ones(len(RANKS), device=bank.device))
 
     def fit(self, x: Tensor) -> None:
         """Give the distances of training samples zero mean and unit deviation."""
+        self.smallest = (self.distances(x, 1, of_bank=True).median() / 10).clamp_min(TINY)
         logarithms = self._logarithms(x, of_bank=True)
         self.shift, self.scale = logarithms.mean(dim=0), logarithms.std(dim=0).clamp_min(1e-6)
 
@@ -52,4 +69,4 @@ class Sight(nn.Module):
 
     def _logarithms(self, x: Tensor, of_bank: bool) -> Tensor:
         distances = self.distances(x, max(RANKS), of_bank)
-        return torch.stack([distances[:, :rank].mean(dim=1) for rank in RANKS], dim=1).clamp_min(1e-6).log()
+        return torch.stack([distances[:, :rank].mean(dim=1) for rank in RANKS], dim=1).maximum(self.smallest).log()

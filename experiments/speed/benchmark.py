@@ -1,10 +1,10 @@
-"""Time of a Task 1 step, of a Task 2 step and of scoring, against the same steps in plain code, in one run.
+"""Training and scoring against this machine's own bfloat16 matrix product, and against plain code, in one run.
 
 Plain: float32, contiguous memory, the C library's allocator as it is, d and s written as loops over the samples of B.
 The steps are the product's own; only these parts are exchanged. Repetitions alternate, so that what else the machine
-does hits both; the ratio of medians counts.
+does hits all alike; medians count.
 
-    python experiments/speed/benchmark.py [--width 64] [--batch 128] [--steps 10] [--repeats 5]
+    python experiments/speed/benchmark.py [--width 32] [--batch 256] [--steps 5] [--repeats 5] [--csv FILE]
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import copy
 import csv
 import logging
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -22,19 +21,31 @@ from pathlib import Path
 from unittest.mock import patch
 
 import torch
+from hydra import compose, initialize_config_dir
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from omasgan import build
+from omasgan import config as configuration
 from omasgan.architectures.base import FromPixels, ToPixels
 from omasgan.architectures.dcgan import DCGAN
+from omasgan.data.augmentation import Affine
 from omasgan.data.batches import Batches, Scaling
+from omasgan.data.dataset import Spec
+from omasgan.detectors.base import Detector
 from omasgan.divergences import GAN
 from omasgan.memory import keep_freed_memory
-from omasgan.settings import Boundary, Budget, Optimisation
-from omasgan.stages import task1, task2
+from omasgan.representations.contrastive import Contrastive
+from omasgan.settings import Boundary, Budget, Inference, Optimisation, Retraining
+from omasgan.stages import anomaly, task1, task2, task3
 from omasgan.stages.stage import Recipe, Workspace, frozen
 
 SHAPE = (1, 28, 28)
+IMAGES = 5000
+PRODUCT = 2048
+"""Rows and columns of the matrices whose product is the peak."""
+
+Loop = Callable[[], None]
 
 
 def loop_distance(b: Tensor, g: Tensor, p: float = 2.0) -> Tensor:
@@ -56,6 +67,11 @@ def loop_dispersion(z: Tensor, b: Tensor, neighbours: int | None = None, epsilon
     return torch.stack(rows)
 
 
+def nothing(*tensors: Tensor | float | None) -> Tensor:
+    """In place of d or s: no work."""
+    return torch.zeros(1)
+
+
 def plain(network: nn.Module) -> nn.Module:
     """The same network in contiguous memory."""
     network = copy.deepcopy(network)
@@ -67,85 +83,180 @@ def plain(network: nn.Module) -> nn.Module:
     return network.to(memory_format=torch.contiguous_format)
 
 
-Steps = Callable[[], None]
-
-
-def task1_steps(G: nn.Module, D: nn.Module, batches: Batches, recipe: Recipe, workspace: Workspace) -> Steps:
-    """Task 1's loop, without its checkpoints."""
-    return lambda: task1.train(G, D, copy.deepcopy(G), batches, recipe, workspace)
-
-
-def task2_steps(G: nn.Module, D: nn.Module, batches: Batches, recipe: Recipe, workspace: Workspace) -> Steps:
-    """Task 2's loop, without its checkpoints."""
-    B = copy.deepcopy(G).train().requires_grad_(True)
-    fixed = frozen(copy.deepcopy(G))
-    return lambda: task2.train(B, D, copy.deepcopy(B), fixed, batches, Boundary(), recipe, workspace)
-
-
-def milliseconds(run: Callable[[], None], count: int) -> float:
-    """Time of one of `count` units of work that `run` does."""
-    start = time.perf_counter()
-    run()
-    return 1000 * (time.perf_counter() - start) / count
-
-
-def main() -> None:
-    """Measure, print a table, and write it as CSV to standard output's neighbour when asked."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (("width", 64), ("batch", 128), ("steps", 10), ("repeats", 5), ("images", 5000)):
-        parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--csv", help="also write the table to this file")
-    arguments = parser.parse_args()
-    logging.disable()
-
-    architecture = DCGAN(width=arguments.width)
-    G = architecture.generator(SHAPE).to(memory_format=torch.channels_last)
-    D = architecture.discriminator(SHAPE).to(memory_format=torch.channels_last)
-    x = torch.randint(0, 256, (arguments.images, *SHAPE), dtype=torch.uint8)
-    batches = Batches(x, Scaling(x), torch.device("cpu"))
-    budget = Budget(task1=arguments.steps, critic=0, task2=arguments.steps, batch=arguments.batch)
-    recipe = Recipe(architecture.latent, GAN(), Optimisation(r1=0.0), budget)
-    fast = build.workspace(
+def fast_workspace() -> Workspace:
+    """As a run on this machine has it."""
+    return build.workspace(
         {"threads": None, "device": "cpu", "seed": 0, "precision": "auto", "logger": {"log_every": 20}}
     )
 
-    rows = []
-    for name, steps in (("Task 1 step", task1_steps), ("Task 2 step", task2_steps)):
-        ours = steps(copy.deepcopy(G), copy.deepcopy(D), batches, recipe, fast)
-        theirs = steps(plain(G), plain(D), batches, recipe, Workspace())
-        times: dict[str, list[float]] = {"ours": [], "plain": []}
-        for repeat in range(arguments.repeats + 1):
+
+def images(shape: tuple[int, ...], n: int = IMAGES) -> Tensor:
+    """Noise; no time depends on what an image shows."""
+    return torch.randint(0, 256, (n, *shape), dtype=torch.uint8)
+
+
+def loops(
+    architecture: DCGAN,
+    batch: int,
+    steps: int,
+    workspace: Workspace,
+    of: Callable[[nn.Module], nn.Module] = copy.deepcopy,
+    boundary: Boundary | None = None,
+    shape: tuple[int, ...] = SHAPE,
+) -> dict[str, Loop]:
+    """Every stage's loop, `steps` long, without checkpoints. of: makes a network's copy, as it is or plain."""
+    boundary = boundary or Boundary(N=batch)
+    G, D = (
+        network.to(memory_format=torch.channels_last)
+        for network in (architecture.generator(shape), architecture.discriminator(shape))
+    )
+    x = images(shape)
+    batches = Batches(x, Scaling(x), torch.device("cpu"))
+
+    def recipe(**budget: int) -> Recipe:
+        short = Budget(**{"critic": 0, "task2": 0, "batch": batch, **budget})
+        return Recipe(architecture.latent, GAN(), Optimisation(r1=0.0), short)
+
+    def fresh(network: nn.Module, trained: bool = True) -> nn.Module:
+        return of(network).train().requires_grad_(True) if trained else frozen(of(network))
+
+    def of_task2(**budget: int) -> Loop:
+        B, C, average, fixed = fresh(G), fresh(D), fresh(G), fresh(G, False)
+        return lambda: task2.train(B, C, average, fixed, batches, boundary, recipe(**budget), workspace)
+
+    nets = [fresh(network) for network in (G, D, G, G, D, G, D)]
+    G_fixed, B_fixed = fresh(G, False), fresh(G, False)
+    of_j = Inference(divergence_term="variational", j_sees="sample", reach_min=1.0, reach_max=1.0)
+    representation = Contrastive(
+        Spec(shape),
+        workspace,
+        DCGAN(32, architecture.width, discriminator_norm="batch", spectral_norm=False, refinements=1),
+        Affine(),
+        Budget(representation=steps, representation_batch=batch),
+    )
+    return {
+        "Task 1": lambda: task1.train(nets[0], nets[1], nets[2], batches, recipe(task1=steps), workspace),
+        "critic of Task 2": of_task2(critic=steps),
+        "Task 2": of_task2(task2=steps),
+        "Task 3": lambda: task3.train(
+            nets[3], nets[4], nets[5], G_fixed, B_fixed, batches, Retraining(), recipe(task3=steps), workspace
+        ),
+        "J": lambda: anomaly.train(nets[6], None, G_fixed, B_fixed, batches, of_j, recipe(j=steps), workspace),
+        "representation": lambda: fit_again(representation, x),
+    }
+
+
+def fit_again(representation: Contrastive, x: Tensor) -> None:
+    """Train it, once more if need be: `fit` leaves its networks frozen."""
+    for network in representation.networks().values():
+        network.train().requires_grad_(True)
+    representation.fit(x)
+
+
+def seconds(run: Loop, count: int) -> float:
+    """Time of one of `count` units of work that `run` does."""
+    start = time.perf_counter()
+    run()
+    return (time.perf_counter() - start) / count
+
+
+def median_seconds(run: Loop, count: int, repeats: int) -> float:
+    """The median of some repetitions, after one that warms up."""
+    return statistics.median([seconds(run, count) for _ in range(repeats + 1)][1:])
+
+
+def operations(run: Loop, count: int) -> int:
+    """Floating-point operations of the matrix products and convolutions of one unit of work, forwards and backwards."""
+    with FlopCounterMode(display=False) as counter:
+        run()
+    return int(counter.get_total_flops() / count)
+
+
+def peak_rate() -> float:
+    """Operations a second of a product of two square bfloat16 matrices."""
+    one, other = (torch.randn(PRODUCT, PRODUCT, dtype=torch.bfloat16) for _ in range(2))
+    return 2 * PRODUCT**3 / seconds(lambda: [one @ other for _ in range(10)] and None, 10)
+
+
+def training(width: int, batch: int, steps: int, repeats: int) -> list[list[object]]:
+    """A row a stage: operations a step, time a step, rate, share of the peak, plain time, ratio."""
+    architecture, fast = DCGAN(width=width), fast_workspace()
+    ours = loops(architecture, batch, steps, fast)
+    theirs = loops(architecture, batch, steps, Workspace(), of=plain)
+    rows: list[list[object]] = []
+    for stage, loop in ours.items():
+        work = operations(loop, steps)
+        times: list[tuple[float, float, float]] = []
+        for _ in range(repeats + 1):
             with ExitStack() as stack:
                 keep_freed_memory()
-                ours_ms = milliseconds(ours, arguments.steps)
+                peak, own = peak_rate(), seconds(loop, steps)
                 keep_freed_memory(False)
                 stack.enter_context(patch("omasgan.stages.task2.distance", loop_distance))
                 stack.enter_context(patch("omasgan.stages.task2.dispersion", loop_dispersion))
-                plain_ms = milliseconds(theirs, arguments.steps)
-            if repeat:  # the first warms up
-                times["ours"].append(ours_ms)
-                times["plain"].append(plain_ms)
-        medians = {which: statistics.median(values) for which, values in times.items()}
-        rows.append(
-            [name, f"{medians['ours']:.1f} ms", f"{medians['plain']:.1f} ms", medians["plain"] / medians["ours"]]
-        )
+                times.append((peak, own, seconds(theirs[stage], steps)))
+        peak, own, other = (statistics.median(column) for column in zip(*times[1:], strict=True))
+        rows.append([stage, work / 1e9, 1e3 * own, work / own / 1e9, work / own / peak, 1e3 * other, other / own])
+    keep_freed_memory()
+    return rows
 
-    scaling, J = Scaling(x), frozen(D)
-    with torch.inference_mode():
-        score = [
-            milliseconds(lambda: [J(scaling(part)) for part in x.split(500)], len(x)) for _ in range(arguments.repeats)
-        ]
-    rows.append(["scoring, a network and image", f"{1000 * statistics.median(score):.1f} us", "", float("nan")])
 
-    print(f"dcgan, width {arguments.width}, batch {arguments.batch}, {torch.get_num_threads()} threads, {fast.dtype}")
-    for name, ours_text, plain_text, ratio in rows:
-        print(
-            f"{name:30} {ours_text:>10} {plain_text:>12}" + (f"   {ratio:5.1f} times faster" if ratio == ratio else "")
-        )
+def share_of_d_and_s(width: int, steps: int, repeats: int) -> float:
+    """What d and s take of a Task 2 step at N = 256 and Q = 1024, as the paper has them."""
+    loop = loops(DCGAN(width=width), 256, steps, fast_workspace(), boundary=Boundary(N=256, Q=1024))["Task 2"]
+    shares = []
+    for _ in range(repeats + 1):
+        whole = seconds(loop, steps)
+        with (
+            patch("omasgan.stages.task2.distance", lambda b, *_: b.flatten(1)[:, 0] * 0 + nothing()),
+            patch("omasgan.stages.task2.dispersion", lambda _, b, *__: b.flatten(1)[:, 0] * 0 + nothing()),
+        ):
+            shares.append(1 - seconds(loop, steps) / whole)
+    return statistics.median(shares[1:])
+
+
+def trained(*overrides: str, n: int = 54_000) -> Detector:
+    """A detector that had a few steps a stage: scoring takes as long whatever it learned."""
+    configuration.register()
+    with initialize_config_dir(str(configuration.FOLDER), version_base="1.3"):
+        config = configuration.check(compose("config", ["dataset=mnist", *overrides, "budget=smoke"]))
+    detector = build.detector(config["detector"], Spec(SHAPE), fast_workspace())
+    detector.fit(images(SHAPE, n))
+    return detector
+
+
+def scoring(repeats: int) -> list[list[object]]:
+    """Images a second of the whole score, in codes (with a bank of 54,000) and in pixels, and of one network."""
+    x = images(SHAPE)
+    rows: list[list[object]] = []
+    for name, overrides in (("in codes", []), ("in pixels", ["experiment=pixels"])):
+        detector = trained(*overrides)
+        rows.append([f"score {name}", 1 / median_seconds(lambda detector=detector: detector.score(x), len(x), repeats)])
+    return rows
+
+
+def main() -> None:
+    """Measure, print the tables, and write the stages' as CSV when asked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, default in (("width", 32), ("batch", 256), ("steps", 5), ("repeats", 5)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--csv", type=Path, help="also write the stages' table to this file")
+    arguments = parser.parse_args()
+    logging.disable()
+
+    columns = ["stage", "GFLOP a step", "ms", "GFLOP/s", "share of peak", "plain ms", "times faster"]
+    rows = training(arguments.width, arguments.batch, arguments.steps, arguments.repeats)
+    print(f"dcgan, width {arguments.width}, batch {arguments.batch}, {torch.get_num_threads()} threads")
+    for cells in (columns, ["---"] * len(columns), *rows):
+        print(f"| {' | '.join(f'{cell:.4g}' if isinstance(cell, float) else str(cell) for cell in cells)} |")
+    print(f"peak: {peak_rate() / 1e9:.0f} GFLOP/s")
+    print(f"d and s: {share_of_d_and_s(arguments.width, arguments.steps, arguments.repeats):.1%} of a Task 2 step")
+    for name, rate in scoring(arguments.repeats):
+        print(f"{name}: {rate:,.0f} images a second")
     if arguments.csv:
-        with Path(arguments.csv).open("w", newline="") as file:
-            csv.writer(file).writerows([["what", "ours", "plain", "ratio"], *rows])
+        with arguments.csv.open("w", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows([columns, *rows])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -8,7 +8,7 @@ from omasgan.architectures.base import Architecture
 from omasgan.data.dataset import Spec
 from omasgan.representations.learned import Learned
 from omasgan.settings import Budget, Count, NonNegative, Positive
-from omasgan.stages.stage import Stage, Workspace
+from omasgan.stages.stage import Stage, Workspace, in_batches
 
 
 class Autoencoder(Learned):
@@ -58,6 +58,11 @@ class Autoencoder(Learned):
         """See `Learned`."""
         mean: Tensor = self.posterior(self.trunk(x))[:, : self.latent]
         return mean
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """See `Representation`."""
+        device = self.workspace.device
+        return in_batches(lambda part: self.scaling.invert(self.decoder(part.to(device))).cpu(), codes)
 
 
 def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:

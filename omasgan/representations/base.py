@@ -32,9 +32,9 @@ class Representation(ABC):
     def encode(self, x: Tensor) -> Tensor:
         """The codes (n, *codes.shape) of samples (n, *spec.shape), on the CPU."""
 
-    @abstractmethod
     def decode(self, codes: Tensor) -> Tensor | None:
         """Samples (n, *spec.shape) in the data's units, float32, of codes; None where there is no way back."""
+        return None
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:

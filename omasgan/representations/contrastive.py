@@ -29,9 +29,10 @@ class Contrastive(Learned):
 
     A turned copy counts as another image (Tack et al. 2020; Sohn et al. 2021), and a second head tells by how much an
     image was turned (Gidaris et al. 2018): for both the network must know what the normal images show. architecture:
-    its encoder is the trunk; its generator learns to draw images from their codes, for the plots, and nothing else
-    learns from it. views: the random change that makes a view. features: what the trunk gives. turns: weight of telling
-    the turns; 0: no image is turned. temperature: of the contrastive term. budget, lr: see `Learned`.
+    its encoder is the trunk. views: the random change that makes a view. features: what the trunk gives. turns: weight
+    of telling the turns; 0: no image is turned. temperature: of the contrastive term. budget, lr: see `Learned`.
+
+    There is no way back from a code to an image.
     """
 
     stage = "contrastive"
@@ -51,16 +52,16 @@ class Contrastive(Learned):
     ) -> None:
         super().__init__(spec, workspace, budget, lr)
         if not spec.is_image:
-            raise UserError("representation=contrastive is for images, the data are rows: use experiment=rows")
+            raise UserError("contrastive codes are for images, the data are rows: use experiment=rows")
         if turns > 0 and spec.shape[1] != spec.shape[2]:
             raise UserError(
                 f"images of {spec.shape[1]} x {spec.shape[2]} pixels cannot be turned: use square ones, or "
-                "representation.turns=0"
+                "set the representation's turns to 0"
             )
         if turns > 0 and budget.representation_batch % TURNS:
             raise UserError(
                 f"budget.representation_batch is {budget.representation_batch}, but a quarter of a batch is turned by "
-                f"each angle: use a multiple of {TURNS}, or representation.turns=0"
+                f"each angle: use a multiple of {TURNS}, or set the representation's turns to 0"
             )
         self.views, self.turns, self.temperature = views, turns, temperature
         self.codes = Spec((projection,))
@@ -68,31 +69,22 @@ class Contrastive(Learned):
         def head(outputs: int, *hidden: nn.Module) -> nn.Module:
             return nn.Sequential(nn.BatchNorm1d(features), nn.ReLU(), *hidden, nn.Linear(features, outputs))
 
-        def decoder() -> nn.Module:
-            return nn.Sequential(nn.Linear(projection, architecture.latent), architecture.generator(spec.shape))
-
         self.trunk = workspace.network("trunk", lambda: architecture.encoder(spec.shape, features))
         self.projector = workspace.network(
             "projector", lambda: head(projection, nn.Linear(features, features), nn.ReLU())
         )
         self.teller = workspace.network("teller", lambda: head(TURNS))
-        self.decoder = workspace.network("decoder", decoder)
 
     def losses(self, x: Tensor, stage: Stage) -> dict[str, Tensor]:
         """See `Learned`."""
         views = [self.views(x, stage.random), self.views(x, stage.random)]
-        upright = x[: max(2, len(x) // TURNS)]  # as `turned` leaves them; as many are enough for the decoder
         if self.turns > 0:
             views = [turned(view) for view in views]
         with self.workspace.autocast():
             features = self.trunk(torch.cat(views))
             projections = self.projector(features).float()
-            decoded = self.decoder(damped(projections[: len(upright)].detach())).float()
-        losses = {
-            "contrast": contrastive_loss(projections, self.temperature),
-            "decoder": (decoded - upright).square().mean(),
-        }
-        loss = losses["contrast"] + losses["decoder"]
+        losses = {"contrast": contrastive_loss(projections, self.temperature)}
+        loss = losses["contrast"]
         if self.turns > 0:
             with self.workspace.autocast():
                 told = self.teller(features).float()
@@ -103,7 +95,7 @@ class Contrastive(Learned):
 
     def networks(self) -> dict[str, nn.Module]:
         """See `Learned`."""
-        networks = {"trunk": self.trunk, "projector": self.projector, "decoder": self.decoder}
+        networks = {"trunk": self.trunk, "projector": self.projector}
         return {**networks, "teller": self.teller} if self.turns > 0 else networks
 
     def code(self, x: Tensor) -> Tensor:

@@ -25,7 +25,6 @@ class Learned(Representation):
     """
 
     stage: ClassVar[str]
-    decoder: nn.Module
 
     def __init__(self, spec: Spec, workspace: Workspace, budget: Budget, lr: float) -> None:
         super().__init__(spec, workspace)
@@ -65,11 +64,6 @@ class Learned(Representation):
     def encode(self, x: Tensor) -> Tensor:
         """See `Representation`."""
         return in_batches(lambda part: self.code(self.scaling(part.to(self.workspace.device))).cpu(), x)
-
-    def decode(self, codes: Tensor) -> Tensor:
-        """See `Representation`."""
-        device = self.workspace.device
-        return in_batches(lambda part: self.scaling.invert(self.decoder(part.to(device))).cpu(), codes)
 
     def state_dict(self) -> dict[str, Any]:
         """See `Representation`."""

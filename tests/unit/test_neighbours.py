@@ -40,6 +40,15 @@ def test_j_sees_the_sample_and_its_distances_in_units_of_the_normals_own():
     )
 
 
+def test_copies_among_the_training_samples_do_not_set_the_scale():
+    bank = draws(200, 0)
+    with_copies = torch.cat([bank, bank[:10]])
+    plain, copied = Sight(bank, real=True), Sight(with_copies, real=True)
+    plain.fit(bank)
+    copied.fit(with_copies)
+    assert copied.scale[0] < 2 * plain.scale[0]
+
+
 def test_a_sight_is_saved_with_its_bank():
     sight = Sight(draws(60, 0), real=True)
     sight.fit(draws(60, 0))

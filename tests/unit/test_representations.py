@@ -40,7 +40,7 @@ def test_pixels_change_nothing():
     assert pixels.decode(x) is x
 
 
-@pytest.mark.parametrize(("name", "length"), [("autoencoder", 24), ("contrastive", 64)])
+@pytest.mark.parametrize(("name", "length"), [("autoencoder", 24), ("contrastive", 64), ("joint", 88)])
 def test_codes_depend_on_the_sample_alone_and_survive_saving(name, length):
     learned, x = representation(name), images(64)
     learned.fit(x)
@@ -50,7 +50,9 @@ def test_codes_depend_on_the_sample_alone_and_survive_saving(name, length):
     other = representation(name, seed=1)
     other.load_state_dict(learned.state_dict())
     assert torch.equal(other.encode(x), codes)
-    assert not any(weight.requires_grad for network in learned.networks().values() for weight in network.parameters())
+    parts = [learned.contrastive, learned.autoencoder] if name == "joint" else [learned]
+    for network in (network for part in parts for network in part.networks().values()):
+        assert not any(weight.requires_grad for weight in network.parameters())
 
 
 def test_an_autoencoder_gives_back_what_it_was_given():
@@ -90,14 +92,15 @@ def test_a_turned_copy_is_another_image_where_turns_are_told():
     assert similarity[2] < similarity[0] - 0.1
 
 
-def test_the_decoder_teaches_the_codes_nothing():
+def test_joint_codes_are_those_of_its_parts_and_the_autoencoder_draws_them():
     x = images(64)
-    drawing, blank = (representation("contrastive", steps=3) for _ in range(2))
-    for weight in blank.decoder.parameters():
-        weight.data.zero_()
-    for learned in (drawing, blank):
+    joint, *parts = (representation(name) for name in ("joint", "contrastive", "autoencoder"))
+    for learned in (joint, *parts):
         learned.fit(x)
-    assert torch.equal(drawing.encode(x), blank.encode(x))
+    codes = joint.encode(x)
+    assert torch.equal(codes, torch.cat([part.encode(x) for part in parts], dim=1))
+    assert torch.equal(joint.decode(codes), parts[1].decode(parts[1].encode(x)))
+    assert parts[0].decode(parts[0].encode(x)) is None
 
 
 def test_each_quarter_of_a_batch_is_turned_by_its_angle():
@@ -129,7 +132,7 @@ def test_an_interrupted_representation_goes_on_as_if_nothing_had_been(tmp_path):
 @pytest.mark.parametrize(
     ("name", "spec", "n", "message"),
     [
-        ("contrastive", ROWS, 64, "representation=contrastive is for images"),
+        ("contrastive", ROWS, 64, "contrastive codes are for images"),
         ("contrastive", Spec((1, 8, 16)), 64, "8 x 16 pixels cannot be turned"),
         ("autoencoder", ROWS, 64, "is given rows of 5"),
         ("autoencoder", IMAGE, 10, "budget.representation_batch is 32, but there are 10"),
