@@ -133,10 +133,10 @@ def _claim(job: Job) -> None:
     make_folder(job.folder / "checkpoints")
     write_text(job.folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(dict(job.config))))
     source = reuse.donor(job.folder, job.identity, job.config)
-    trained_in = {"trained_in": str(source)} if source else {}
-    write_json(record, {**which, **trained_in, "choices": dict(job.choices), **provenance()})
+    taken = {"trained_in": str(source.folder), "stages_taken": source.stages} if source else {}
+    write_json(record, {**which, **taken, "choices": dict(job.choices), **provenance()})
     if source:
-        log.info("nothing to train: the checkpoints are those of %s", source)
+        log.info("trained before, in %s: %s", source.folder, ", ".join(source.stages))
         reuse.take_over(source, job.folder)
 
 

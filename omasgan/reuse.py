@@ -1,14 +1,16 @@
-"""A run that differs from a finished one in how it scores alone takes over that one's training: a sweep over lambda.
+"""A run takes over the stages that a finished one has trained alike.
 
-It takes the checkpoints and goes on from them as an interrupted run does, which finds nothing left to train. Its scores
-are those that its own training would have led to, bit for bit, and no other code makes them.
+A sweep over lambda trains once, one over mu learns its representation and Task 1 once. The run takes the checkpoints
+and goes on from them as an interrupted one does, which finds nothing left to train there: its scores are those that its
+own training would have led to, bit for bit, and no other code makes them.
 """
 
 from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,40 +20,92 @@ from omasgan import runs
 from omasgan.config import NOT_SCIENCE
 from omasgan.files import write_bytes
 
+FIRST = "representation"
+"""Determined by all settings that the later stages don't name."""
+
+STAGES = {
+    "task1": (("divergence", "architecture", "augmentation", "optimisation"), ("task1", "batch"), ("task1",)),
+    "task2": (("boundary",), ("critic", "task2"), ("critic", "task2")),
+    "task3": (("retraining",), ("task3",), ("task3",)),
+    "j": (("inference",), ("j",), ("j",)),
+}
+"""What determines a stage beside what determines those before it: groups and keys of `budget`; and its checkpoints."""
+
 SCORING = ("lambda_", "divergence_term", "j_scale", "neighbours")
 """Settings of `inference` that enter after the last step of training."""
 
 
-def donor(folder: Path, identity: str, config: Mapping[str, Any]) -> Path | None:
-    """The folder of a finished run, beside that in `folder`, whose training is the same; None where there is none."""
+@dataclass(frozen=True)
+class Donor:
+    """A finished run, and which of its stages, from the first on, are trained as they would be here."""
+
+    folder: Path
+    stages: tuple[str, ...]
+
+    def checkpoints(self) -> list[Path]:
+        """The files of these stages."""
+        left = {name for stage, (_, _, names) in STAGES.items() if stage not in self.stages for name in names}
+        return [path for path in sorted((self.folder / "checkpoints").glob("*.pt")) if path.stem not in left]
+
+
+def donor(folder: Path, identity: str, config: Mapping[str, Any]) -> Donor | None:
+    """The finished run, beside that in `folder`, that spares it most stages; None where there is none."""
     top = next((parent for parent in folder.parents if parent.name.endswith(f"-{identity}")), None)
     if top is None:  # the user chose a folder
         return None
-    wanted = training(config)
+    wanted, found = training(config), []
     for other in sorted(top.parent.glob("*-????????")):
         place = other / folder.relative_to(top)
-        if other != top and (place / runs.METRICS).exists() and training(_config_of(place)) == wanted:
-            return place
-    return None
+        if other != top and (place / runs.METRICS).exists() and (config_there := _config_of(place)):
+            given = training(config_there)
+            found.append(Donor(place, tuple(stage for stage in wanted if given[stage] == wanted[stage])))
+    useful = [each for each in found if each.checkpoints()]
+    return max(useful, key=lambda each: len(each.stages), default=None)
 
 
-def take_over(source: Path, folder: Path) -> None:
-    """Copy a finished run's checkpoints, and its record of training. Stopped halfway, what lacks is trained."""
-    for path in [*sorted((source / "checkpoints").glob("*.pt")), source / "metrics.jsonl"]:
-        write_bytes(folder / path.relative_to(source), path.read_bytes())
+def take_over(source: Donor, folder: Path) -> None:
+    """Copy the stages' checkpoints, and their record. Stopped halfway, what lacks is trained."""
+    taken = source.checkpoints()
+    for path in taken:
+        write_bytes(folder / path.relative_to(source.folder), path.read_bytes())
+    names = {path.stem for path in taken}
+    lines = (source.folder / "metrics.jsonl").read_bytes().splitlines(keepends=True)
+    write_bytes(folder / "metrics.jsonl", b"".join(line for line in lines if json.loads(line)["stage"] in names))
 
 
-def training(config: Mapping[str, Any]) -> str:
-    """What determines a run's training, in a form that can be compared."""
+def training(config: Mapping[str, Any]) -> dict[str, str]:
+    """What determines each stage and all before it, in a form that can be compared."""
     kept = copy.deepcopy({key: value for key, value in config.items() if key not in NOT_SCIENCE})
     detector = kept.get("detector") or {}
-    for node in (kept, detector, detector.get("detector")):  # a detector holds the groups that it is built from
-        if isinstance(node, dict) and isinstance(node.get("inference"), dict):
-            node["inference"] = {key: value for key, value in node["inference"].items() if key not in SCORING}
-    return json.dumps(json.loads(json.dumps(kept), parse_int=float), sort_keys=True)
+    # A detector holds the groups that it is built from, and they may have been set there.
+    places = [place for place in (kept, detector, detector.get("detector")) if isinstance(place, dict)]
+    budgets = list(_budgets(kept))
+    parts: dict[str, Any] = {}
+    for stage, (groups, keys, _) in STAGES.items():
+        nodes = [place.pop(group) for place in places for group in groups if group in place]
+        parts[stage] = [nodes, [budget.pop(key, None) for budget in budgets for key in keys]]
+    for node in parts["j"][0]:
+        for key in SCORING:
+            node.pop(key, None)
+
+    so_far = {FIRST: json.dumps(json.loads(json.dumps(kept), parse_int=float), sort_keys=True)}
+    for stage, before in zip(STAGES, [FIRST, *STAGES], strict=False):
+        own = json.dumps(json.loads(json.dumps(parts[stage]), parse_int=float), sort_keys=True)
+        so_far[stage] = so_far[before] + own
+    return so_far
+
+
+def _budgets(node: object) -> Iterator[dict[str, Any]]:
+    """Every budget in a configuration: each part that trains holds it."""
+    for key, child in node.items() if isinstance(node, dict) else ():
+        if key == "budget" and isinstance(child, dict):
+            yield child
+        else:
+            yield from _budgets(child)
 
 
 def _config_of(folder: Path) -> dict[str, Any]:
+    """The configuration of a run; empty where its file is damaged."""
     try:
         content = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
     except Exception:  # a damaged file may raise anything, and is no donor

@@ -238,7 +238,7 @@ def test_a_fault_of_one_job_is_in_its_own_log_and_stops_no_other(command, tmp_pa
     assert not any("Traceback" in line for line in outcome.errors)
 
 
-# A run that differs in its scoring alone
+# A run that shares stages with a finished one
 
 
 def test_lambda_needs_no_training_and_scores_as_if_it_had_been_trained(command, tmp_path, monkeypatch):
@@ -260,13 +260,45 @@ def test_lambda_needs_no_training_and_scores_as_if_it_had_been_trained(command, 
     assert steps == [json.loads(line)["step"] for line in (alone / "metrics.jsonl").read_text().splitlines()]
 
 
-def test_training_that_differs_is_not_taken_over(command, tmp_path):
-    for arguments in ((), ("inference.delta=0.4",), ("boundary.mu=0.3",), ("seed=1",), ("precision=float32",)):
-        assert command(*TOY, f"runs={tmp_path}", *arguments).code == 0
-    for path in tmp_path.rglob("run.json"):
-        assert "trained_in" not in json.loads(path.read_text()), path
-    assert command(*TOY, f"runs={tmp_path}", "inference.j_scale=probability").code == 0
-    assert sum("trained_in" in json.loads(path.read_text()) for path in tmp_path.rglob("run.json")) == 1
+def stages_taken(folder):
+    return json.loads((folder / "run.json").read_text()).get("stages_taken", [])
+
+
+CHANGES = {
+    "seed=1": [],
+    "precision=float32": [],
+    "architecture.depth=2": [],
+    "boundary.mu=0.3": ["task1"],
+    "ablation=no_retraining": ["task1", "task2"],
+    "inference.delta=0.4": ["task1", "task2", "task3"],
+    "inference.j_scale=probability": ["task1", "task2", "task3", "j"],
+}
+
+
+def test_stages_are_taken_over_as_far_as_they_are_alike(command, tmp_path):
+    assert command(*TOY, f"runs={tmp_path}").code == 0
+    for change, stages in CHANGES.items():
+        before = set(tmp_path.rglob("metrics.json"))
+        assert command(*TOY, f"runs={tmp_path}", change).code == 0
+        (new,) = set(tmp_path.rglob("metrics.json")) - before
+        assert [stage for stage in stages_taken(new.parent) if stage != "representation"] == stages, change
+
+
+@pytest.mark.parametrize("change", ["boundary.mu=0.3", "inference.delta=0.4"])
+def test_a_run_that_took_over_stages_scores_as_one_that_trained_all(command, tmp_path, change):
+    def run(top, *arguments):
+        assert command(*TOY, f"runs={tmp_path / top}", *arguments).code == 0
+        return {path.parent.parent.name: path.parent for path in (tmp_path / top).rglob("metrics.json")}
+
+    ((name, alone),) = run("alone", change).items()
+    run("both")
+    taken = run("both", change)[name]
+    assert stages_taken(taken)
+    assert not stages_taken(alone)
+    one, other = (ScoreTable.load(folder / "scores.npz") for folder in (alone, taken))
+    assert all(np.array_equal(one.terms[name], other.terms[name]) for name in one.terms)
+    lines = [[json.loads(line) for line in (f / "metrics.jsonl").read_text().splitlines()] for f in (alone, taken)]
+    assert [(row["stage"], row["step"]) for row in lines[0]] == [(row["stage"], row["step"]) for row in lines[1]]
 
 
 def test_a_damaged_run_is_no_donor(tmp_path):
@@ -275,9 +307,11 @@ def test_a_damaged_run_is_no_donor(tmp_path):
     for folder in (place, other):
         folder.mkdir(parents=True)
     (other / "metrics.json").write_text("{}")
+    (other / "checkpoints").mkdir()
+    (other / "checkpoints" / "task1.pt").write_bytes(b"")
     config = {"boundary": {"mu": 1}, "inference": {"lambda_": 1.0, "delta": 0.5}}
     (other / "config.yaml").write_text(yaml.safe_dump(config))
-    assert reuse.donor(place, "00000000", config) == other
+    assert reuse.donor(place, "00000000", config).folder == other
     (other / "config.yaml").write_text("boundary: [")
     assert reuse.donor(place, "00000000", config) is None
     shutil.rmtree(other)
