@@ -124,7 +124,7 @@ class Inference:
     bank.
     """
 
-    delta: Fraction = 0.5
+    delta: Fraction = 0.8
     lambda_: NonNegative = 1.0
     divergence_term: Literal["variational", "conjugate", "distance"] = "distance"
     j_scale: Literal["probability", "logit"] = "logit"
