@@ -44,6 +44,8 @@ class Donor:
 
     def checkpoints(self) -> list[Path]:
         """The files of these stages."""
+        if not self.stages:
+            return []
         left = {name for stage, (_, _, names) in STAGES.items() if stage not in self.stages for name in names}
         return [path for path in sorted((self.folder / "checkpoints").glob("*.pt")) if path.stem not in left]
 

@@ -312,6 +312,8 @@ def test_a_damaged_run_is_no_donor(tmp_path):
     config = {"boundary": {"mu": 1}, "inference": {"lambda_": 1.0, "delta": 0.5}}
     (other / "config.yaml").write_text(yaml.safe_dump(config))
     assert reuse.donor(place, "00000000", config).folder == other
+    (other / "checkpoints" / "contrastive.pt").write_bytes(b"")
+    assert reuse.donor(place, "00000000", {**config, "representation": {"features": 3}}) is None, "nothing is alike"
     (other / "config.yaml").write_text("boundary: [")
     assert reuse.donor(place, "00000000", config) is None
     shutil.rmtree(other)
