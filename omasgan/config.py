@@ -177,8 +177,12 @@ def science(cfg: Mapping[str, Any]) -> dict[str, Any]:
 
 def identity(cfg: Mapping[str, Any]) -> str:
     """Eight hexadecimal digits that are equal for equal science keys; 1 and 1.0 are equal."""
-    canonical = json.dumps(json.loads(json.dumps(science(cfg)), parse_int=float), sort_keys=True)
-    return _digest(canonical, 8)
+    return _digest(canonical(science(cfg)), 8)
+
+
+def canonical(settings: object) -> str:
+    """A text that is equal for equal settings; 1 and 1.0 are equal."""
+    return json.dumps(json.loads(json.dumps(settings), parse_int=float), sort_keys=True)
 
 
 def _digest(text: str, digits: int) -> str:

@@ -11,7 +11,7 @@ RANKS = (1, 3, 10)
 CHUNK = 256
 
 TINY = 1e-6
-"""Stands in for a distance of zero."""
+"""Stands in for a distance, or a deviation, of zero."""
 
 
 def nearest_distances(x: Tensor, bank: Tensor, n: int) -> Tensor:
@@ -54,19 +54,20 @@ class Sight(nn.Module):
 
     def fit(self, x: Tensor) -> None:
         """Give the distances of training samples zero mean and unit deviation."""
-        self.smallest = (self.distances(x, 1, of_bank=True).median() / 10).clamp_min(TINY)
-        logarithms = self._logarithms(x, of_bank=True)
-        self.shift, self.scale = logarithms.mean(dim=0), logarithms.std(dim=0).clamp_min(1e-6)
+        distances = self.distances(x, max(RANKS), of_bank=True)
+        self.smallest = (distances[:, 0].median() / 10).clamp_min(TINY)
+        logarithms = self._logarithms(distances)
+        self.shift, self.scale = logarithms.mean(dim=0), logarithms.std(dim=0).clamp_min(TINY)
 
     def forward(self, x: Tensor, of_bank: bool = False) -> Tensor:
         """See the class."""
-        return torch.cat([x.float(), (self._logarithms(x, of_bank) - self.shift) / self.scale], dim=1)
+        logarithms = self._logarithms(self.distances(x, max(RANKS), of_bank))
+        return torch.cat([x.float(), (logarithms - self.shift) / self.scale], dim=1)
 
     def distances(self, x: Tensor, n: int, of_bank: bool = False) -> Tensor:
         """The distances to the n nearest of the bank, rising; (m, n)."""
         itself = int(of_bank and self.real)
         return nearest_distances(x, self.bank, n + itself)[:, itself:]
 
-    def _logarithms(self, x: Tensor, of_bank: bool) -> Tensor:
-        distances = self.distances(x, max(RANKS), of_bank)
+    def _logarithms(self, distances: Tensor) -> Tensor:
         return torch.stack([distances[:, :rank].mean(dim=1) for rank in RANKS], dim=1).maximum(self.smallest).log()

@@ -17,7 +17,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from omasgan import runs
-from omasgan.config import NOT_SCIENCE
+from omasgan.config import NOT_SCIENCE, canonical
 from omasgan.files import write_bytes
 
 FIRST = "representation"
@@ -90,11 +90,12 @@ def training(config: Mapping[str, Any]) -> dict[str, str]:
         for key in SCORING:
             node.pop(key, None)
 
-    so_far = {FIRST: json.dumps(json.loads(json.dumps(kept), parse_int=float), sort_keys=True)}
-    for stage, before in zip(STAGES, [FIRST, *STAGES], strict=False):
-        own = json.dumps(json.loads(json.dumps(parts[stage]), parse_int=float), sort_keys=True)
-        so_far[stage] = so_far[before] + own
-    return so_far
+    so_far = canonical(kept)
+    determined_by = {FIRST: so_far}
+    for stage, part in parts.items():
+        so_far += canonical(part)
+        determined_by[stage] = so_far
+    return determined_by
 
 
 def _budgets(node: object) -> Iterator[dict[str, Any]]:

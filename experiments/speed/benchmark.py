@@ -221,7 +221,7 @@ def trained(*overrides: str, n: int = 54_000) -> Detector:
 
 
 def scoring(repeats: int) -> list[list[object]]:
-    """Images a second of the whole score, in codes (with a bank of 54,000) and in pixels, and of one network."""
+    """Images a second of the whole score, in codes and in pixels, each with a bank of 54,000."""
     x = images(SHAPE)
     rows: list[list[object]] = []
     for name, overrides in (("in codes", []), ("in pixels", ["experiment=pixels"])):

@@ -241,25 +241,6 @@ def test_a_fault_of_one_job_is_in_its_own_log_and_stops_no_other(command, tmp_pa
 # A run that shares stages with a finished one
 
 
-def test_lambda_needs_no_training_and_scores_as_if_it_had_been_trained(command, tmp_path, monkeypatch):
-    def run(top, *arguments):
-        assert command(*TOY, f"runs={tmp_path / top}", *arguments).code == 0
-        return [path.parent for path in (tmp_path / top).rglob("metrics.json")]
-
-    (alone,) = run("alone", "inference.lambda_=3.5")
-    run("both")
-    both = run("both", "inference.lambda_=3.5")
-    assert len(both) == 2
-    taken = next(folder for folder in both if folder.parent.name == alone.parent.name)
-    (source,) = (folder for folder in both if folder != taken)
-    assert json.loads((taken / "run.json").read_text())["trained_in"] == str(source)
-    one, other = (ScoreTable.load(folder / "scores.npz") for folder in (alone, taken))
-    assert one.terms.keys() == other.terms.keys()
-    assert all(np.array_equal(one.terms[name], other.terms[name]) for name in one.terms)
-    steps = [json.loads(line)["step"] for line in (taken / "metrics.jsonl").read_text().splitlines()]
-    assert steps == [json.loads(line)["step"] for line in (alone / "metrics.jsonl").read_text().splitlines()]
-
-
 def stages_taken(folder):
     return json.loads((folder / "run.json").read_text()).get("stages_taken", [])
 
@@ -284,18 +265,22 @@ def test_stages_are_taken_over_as_far_as_they_are_alike(command, tmp_path):
         assert [stage for stage in stages_taken(new.parent) if stage != "representation"] == stages, change
 
 
-@pytest.mark.parametrize("change", ["boundary.mu=0.3", "inference.delta=0.4"])
+@pytest.mark.parametrize("change", ["boundary.mu=0.3", "inference.delta=0.4", "inference.lambda_=3.5"])
 def test_a_run_that_took_over_stages_scores_as_one_that_trained_all(command, tmp_path, change):
     def run(top, *arguments):
         assert command(*TOY, f"runs={tmp_path / top}", *arguments).code == 0
         return {path.parent.parent.name: path.parent for path in (tmp_path / top).rglob("metrics.json")}
 
     ((name, alone),) = run("alone", change).items()
-    run("both")
-    taken = run("both", change)[name]
+    (source,) = run("both").values()
+    both = run("both", change)
+    assert len(both) == 2
+    taken = both[name]
+    assert json.loads((taken / "run.json").read_text())["trained_in"] == str(source)
     assert stages_taken(taken)
     assert not stages_taken(alone)
     one, other = (ScoreTable.load(folder / "scores.npz") for folder in (alone, taken))
+    assert one.terms.keys() == other.terms.keys()
     assert all(np.array_equal(one.terms[name], other.terms[name]) for name in one.terms)
     lines = [[json.loads(line) for line in (f / "metrics.jsonl").read_text().splitlines()] for f in (alone, taken)]
     assert [(row["stage"], row["step"]) for row in lines[0]] == [(row["stage"], row["step"]) for row in lines[1]]
