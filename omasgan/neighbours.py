@@ -2,55 +2,126 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 RANKS = (1, 3, 10)
 """J is shown the mean distance to so many nearest samples of the bank."""
 
-CHUNK = 256
+CHUNK = 512
+"""Samples that are looked up at a time, at most."""
+
+TILE = 2048
+"""Samples of the bank that they are compared to at a time: what both give stays in a core's cache."""
+
+BLOCK = 4
+"""Samples of a bank that lie together; only the nearest of them takes part in the search."""
+
+SLACK = 8
+"""Blocks that are measured beyond the n which hold the n nearest, for the product's rounding."""
+
+MEASURED = 2**24
+"""Numbers that may be fetched from the bank at a time, to be measured."""
+
+PROBES = 256
+"""Samples on which the search in a short type must find what float32 finds."""
 
 TINY = 1e-6
 """Stands in for a distance, or a deviation, of zero."""
 
 
-def nearest_distances(x: Tensor, bank: Tensor, n: int) -> Tensor:
-    """The Euclidean distances of each of x (m, ...) to its n nearest of bank (Q, ...), rising; (m, n).
+class Bank:
+    """Samples (Q, ...) among which others find their nearest.
 
-    The nearest are found by matrix products of centred samples, and measured by their differences: a product's rounding
-    grows with the distance from the origin.
+    Squared distances are matrix products of the centred samples, of which the smallest of every block are looked at.
+    The n blocks with the smallest ones hold the n nearest; what is in them is measured by differences, because a
+    product's rounding grows with the distance from the centre.
+
+    dtype: what the products are computed in where that finds the same neighbours (tried at the start); None: float32.
     """
-    x, bank = x.flatten(1).float(), bank.flatten(1).float()
-    centre = bank.mean(dim=0)
-    centred, parts = bank - centre, []
-    for part in torch.split(x, CHUNK):
-        distances = torch.cdist(part - centre, centred, compute_mode="use_mm_for_euclid_dist")
-        nearest = distances.topk(n, largest=False).indices
-        parts.append(torch.linalg.vector_norm(part.unsqueeze(1) - bank[nearest], dim=2).sort(dim=1).values)
-    return torch.cat(parts)
+
+    def __init__(self, samples: Tensor, dtype: torch.dtype | None = None) -> None:
+        rows = samples.flatten(1).float()
+        self.centre = rows.mean(dim=0)
+        missing = rows.new_full((-len(rows) % BLOCK, rows.shape[1]), torch.inf)
+        self.blocks = torch.cat([rows, missing]).view(-1, BLOCK, rows.shape[1])
+        self._prepare(torch.float32 if dtype is None else dtype)
+        if dtype not in (None, torch.float32) and not self._finds(rows):
+            self._prepare(torch.float32)
+
+    def nearest(self, x: Tensor, n: int) -> Tensor:
+        """The Euclidean distances of each of x (m, ...) to its n nearest, n <= Q, rising; float32 (m, n)."""
+        x = x.flatten(1).float()
+        blocks = min(n + SLACK, len(self.blocks))
+        chunk = max(1, min(CHUNK, MEASURED // (blocks * self.blocks[0].numel())))
+        return torch.cat([self._nearest(part, n, blocks) for part in torch.split(x, chunk)])
+
+    def _nearest(self, x: Tensor, n: int, blocks: int) -> Tensor:
+        factors = _of_x(x - self.centre, self.tiles[0].dtype)
+        smallest = [(factors @ tile.T).view(len(x), BLOCK, -1).amin(dim=1) for tile in self.tiles]
+        chosen = torch.cat(smallest, dim=1).topk(blocks, largest=False, sorted=False).indices
+        candidates = self.blocks[chosen].flatten(1, 2)
+        distances = torch.linalg.vector_norm(candidates - x.unsqueeze(1), dim=2)
+        return torch.topk(distances, n, largest=False).values
+
+    def _prepare(self, dtype: torch.dtype) -> None:
+        # In a tile's product the first samples of all blocks come first, then the second ones, ...: so the smallest of
+        # a block is a minimum of whole rows, which is fast.
+        self.tiles = [
+            _of_bank(tile.transpose(0, 1).flatten(0, 1) - self.centre, dtype)
+            for tile in torch.split(self.blocks, TILE // BLOCK)
+        ]
+
+    def _finds(self, rows: Tensor) -> bool:
+        """Whether probes find their nearest as a search in float32 does."""
+        probes, n = rows[:: max(1, len(rows) // PROBES)], min(max(RANKS), len(rows))
+        expected = torch.cdist(probes - self.centre, rows - self.centre).topk(n, largest=False).indices
+        distances = torch.linalg.vector_norm(probes.unsqueeze(1) - rows[expected], dim=2).sort(dim=1).values
+        return torch.allclose(self.nearest(probes, n), distances, rtol=1e-3, atol=TINY)
 
 
-class Sight(nn.Module):
+def _of_x(centred: Tensor, dtype: torch.dtype) -> Tensor:
+    """Rows (m, k + 4) whose products with those of `_of_bank` are |x - b|^2 / 2 = |x|^2 / 2 + |b|^2 / 2 - x b."""
+    high, low = _half_squares(centred, dtype)
+    one = torch.ones_like(high)
+    return torch.cat([-centred.to(dtype), high, low, one, one], dim=1)
+
+
+def _of_bank(centred: Tensor, dtype: torch.dtype) -> Tensor:
+    """See `_of_x`; infinite rows are infinitely far away."""
+    missing = centred.isinf().any(dim=1, keepdim=True)
+    high, low = _half_squares(centred.masked_fill(missing, 0), dtype)
+    one = torch.ones_like(high)
+    return torch.cat(
+        [centred.masked_fill(missing, 0).to(dtype), one, one, high.masked_fill(missing, torch.inf), low], 1
+    )
+
+
+def _half_squares(rows: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Half the squared lengths, (m, 1), as the sum of two numbers: one of a short type has too few digits."""
+    half = rows.square().sum(dim=1, keepdim=True) / 2
+    high = half.to(dtype)
+    return high, (half - high.float()).to(dtype)
+
+
+class Sight:
     """What J is shown of rows x (n, k): x, and the logarithms of its distances to the bank; (n, k + len(RANKS)).
 
-    bank: scaled normal samples (Q, k), Q > max(RANKS). real: they are training samples, not generated ones. of_bank in
-    the call: the rows are training samples, and those in a bank of real ones don't count as their own neighbours.
-    Distances below a tenth of the training samples' median count as that: the logarithm of a copy's distance, zero,
-    would outweigh all others.
+    samples: scaled normal ones (Q, k), Q > max(RANKS). real: they are training samples, not generated ones. of_bank in
+    the calls: the rows are training samples, and those in a bank of real ones don't count as their own neighbours.
+    dtype: as a `Bank`'s. Distances below a tenth of the training samples' median count as that: the logarithm of a
+    copy's distance, zero, would outweigh all others.
     """
 
-    bank: Tensor
-    smallest: Tensor
-    shift: Tensor
-    scale: Tensor
-
-    def __init__(self, bank: Tensor, real: bool) -> None:
-        super().__init__()
-        self.real = real
-        self.register_buffer("bank", bank)
-        self.register_buffer("smallest", torch.tensor(TINY, device=bank.device))
-        self.register_buffer("shift", torch.zeros(len(RANKS), device=bank.device))
-        self.register_buffer("scale", torch.ones(len(RANKS), device=bank.device))
+    def __init__(self, samples: Tensor, real: bool, dtype: torch.dtype | None = None) -> None:
+        self.samples, self.real = samples, real
+        self.bank = Bank(samples, dtype)
+        self.smallest = torch.tensor(TINY, device=samples.device)
+        self.shift = torch.zeros(len(RANKS), device=samples.device)
+        self.scale = torch.ones(len(RANKS), device=samples.device)
 
     def fit(self, x: Tensor) -> None:
         """Give the distances of training samples zero mean and unit deviation."""
@@ -59,15 +130,29 @@ class Sight(nn.Module):
         logarithms = self._logarithms(distances)
         self.shift, self.scale = logarithms.mean(dim=0), logarithms.std(dim=0).clamp_min(TINY)
 
-    def forward(self, x: Tensor, of_bank: bool = False) -> Tensor:
+    def __call__(self, x: Tensor, of_bank: bool = False) -> Tensor:
         """See the class."""
-        logarithms = self._logarithms(self.distances(x, max(RANKS), of_bank))
-        return torch.cat([x.float(), (logarithms - self.shift) / self.scale], dim=1)
+        return self.beside(x, self.distances(x, max(RANKS), of_bank))
+
+    def beside(self, x: Tensor, distances: Tensor) -> Tensor:
+        """See the class; the distances to max(RANKS) or more nearest are known."""
+        return torch.cat([x.float(), (self._logarithms(distances) - self.shift) / self.scale], dim=1)
 
     def distances(self, x: Tensor, n: int, of_bank: bool = False) -> Tensor:
         """The distances to the n nearest of the bank, rising; (m, n)."""
         itself = int(of_bank and self.real)
-        return nearest_distances(x, self.bank, n + itself)[:, itself:]
+        return self.bank.nearest(x, n + itself)[:, itself:]
 
     def _logarithms(self, distances: Tensor) -> Tensor:
         return torch.stack([distances[:, :rank].mean(dim=1) for rank in RANKS], dim=1).maximum(self.smallest).log()
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Of tensors alone."""
+        return {"bank": self.samples, "smallest": self.smallest, "shift": self.shift, "scale": self.scale}
+
+    @classmethod
+    def from_state_dict(cls, state: Mapping[str, Any], real: bool, dtype: torch.dtype | None = None) -> Sight:
+        """As it was saved."""
+        sight = cls(state["bank"], real, dtype)
+        sight.smallest, sight.shift, sight.scale = state["smallest"], state["shift"], state["scale"]
+        return sight

@@ -51,9 +51,11 @@ class OMASGAN(FGAN):
         # What a checkpoint is loaded into; `fit` replaces all but J by copies of what Task 1 trained.
         self.B, self.G_new, self.C = (copy.deepcopy(network) for network in (self.G, self.G, self.D))
         self.sight: Sight | None = None
-        if inference.j_sees == "distances" and len(spec.shape) != 1:
+        self.sighted = inference.j_sees == "distances"
+        self.looked_up = max(inference.neighbours, *RANKS) if self.sighted else inference.neighbours
+        if self.sighted and len(spec.shape) != 1:
             raise UserError("inference.j_sees=distances is for rows and codes: for images in pixels use sample")
-        seen = (spec.shape[0] + len(RANKS),) if inference.j_sees == "distances" else spec.shape
+        seen = (spec.shape[0] + len(RANKS),) if self.sighted else spec.shape
         self.J = workspace.network("J", lambda: architecture.discriminator(seen))
 
     def fit(self, train: Tensor) -> None:
@@ -70,9 +72,9 @@ class OMASGAN(FGAN):
     def train_J(self, normals: Tensor) -> None:
         """J; and before it, where it or the divergence term measures distances, the bank of normal samples."""
         batches = Batches(normals, self.scaling, self.workspace.device, self.augmentation)
-        if self.inference.j_sees == "distances" or self.inference.divergence_term == "distance":
+        if self.sighted or self.inference.divergence_term == "distance":
             self.sight = self.look_at(batches)
-        sees = self.sight if self.inference.j_sees == "distances" else None
+        sees = self.sight if self.sighted else None
         anomaly.train(self.J, sees, self.G_new, self.B, batches, self.inference, self.recipe, self.workspace)
         frozen(self.J)
 
@@ -86,7 +88,7 @@ class OMASGAN(FGAN):
         normals = batches.scaling(batches.x)
         real = self.inference.bank == "real"
         bank = normals if real else self.drawn(self.G_new, len(normals), "bank")
-        sight = Sight(bank, real)
+        sight = Sight(bank, real, self.workspace.dtype)
         sight.fit(normals[:CALIBRATION_SAMPLES])
         return sight
 
@@ -117,23 +119,24 @@ class OMASGAN(FGAN):
 
     def parts(self, x: Tensor, of_bank: bool = False) -> dict[str, Tensor]:
         """The two parts of eq. (8) before they are put on one scale, each float64 (n,). of_bank: see `Sight`."""
-        v_J = self.outputs(lambda part: self.J(self.seen(part, of_bank)), x)
-        j = v_J.sigmoid() if self.inference.j_scale == "probability" else v_J
-        return {"j": j, "divergence": self.divergence_term(x, of_bank)}
+        both = self.outputs(lambda part: self.both_parts(part, of_bank), x)
+        return {"j": both[:, 0], "divergence": both[:, 1]}
 
-    def seen(self, x: Tensor, of_bank: bool) -> Tensor:
-        """What J is shown of scaled samples x."""
-        return self.sight(x, of_bank) if self.sight is not None and self.inference.j_sees == "distances" else x
-
-    def divergence_term(self, x: Tensor, of_bank: bool) -> Tensor:
-        """f_D(G', delta_x) in the chosen reading; float64 (n,)."""
-        divergence, neighbours, sight = self.recipe.divergence, self.inference.neighbours, self.sight
-        if self.inference.divergence_term == "distance" and sight is not None:
-            return self.outputs(lambda part: sight.distances(part, neighbours, of_bank).mean(dim=1), x)
-        v_C = self.outputs(self.C, x)
-        if self.inference.divergence_term == "conjugate":
-            return -divergence.conjugate_of_activation(v_C)
-        return -divergence.activation(v_C)
+    def both_parts(self, x: Tensor, of_bank: bool) -> Tensor:
+        """J's output for scaled samples x (n, ...), and f_D(G', delta_x) in the chosen reading; (n, 2)."""
+        inference, divergence = self.inference, self.recipe.divergence
+        distances, seen = torch.empty(0), x
+        if self.sight is not None:
+            distances = self.sight.distances(x, self.looked_up, of_bank)
+            seen = self.sight.beside(x, distances) if self.sighted else x
+        v_J = self.J(seen).double()
+        if inference.divergence_term == "distance":
+            term = distances[:, : inference.neighbours].mean(dim=1)
+        elif inference.divergence_term == "conjugate":
+            term = -divergence.conjugate_of_activation(self.C(x).double())
+        else:
+            term = -divergence.activation(self.C(x).double())
+        return torch.stack([v_J.sigmoid() if inference.j_scale == "probability" else v_J, term], dim=1)
 
     def terms(self, x: Tensor) -> dict[str, Tensor]:
         """See `Detector` and this class."""
@@ -165,8 +168,7 @@ class OMASGAN(FGAN):
         super().load_state_dict(state)
         self.scales = {name: (mean, deviation) for name, (mean, deviation) in state["scales"].items()}
         if state["sight"] is not None:
-            self.sight = Sight(state["sight"]["bank"], real=self.inference.bank == "real")
-            self.sight.load_state_dict(state["sight"])
+            self.sight = Sight.from_state_dict(state["sight"], self.inference.bank == "real", self.workspace.dtype)
 
 
 TINY = 1e-12

@@ -100,7 +100,7 @@ class Contrastive(Learned):
 
     def code(self, x: Tensor) -> Tensor:
         """See `Learned`."""
-        return damped(self.projector(self.trunk(x)))
+        return damped(self.projector(self.trunk(x)).float())
 
 
 def damped(projections: Tensor) -> Tensor:

@@ -59,11 +59,17 @@ class Learned(Representation):
 
     @abstractmethod
     def code(self, x: Tensor) -> Tensor:
-        """The codes (n, k), float32, of scaled samples (n, ...)."""
+        """The codes (n, k) of scaled samples (n, ...)."""
 
     def encode(self, x: Tensor) -> Tensor:
         """See `Representation`."""
-        return in_batches(lambda part: self.code(self.scaling(part.to(self.workspace.device))).cpu(), x)
+        device = self.workspace.device
+
+        def encode(part: Tensor) -> Tensor:
+            with self.workspace.autocast():
+                return self.code(self.scaling(part.to(device))).float().cpu()
+
+        return in_batches(encode, x)
 
     def state_dict(self) -> dict[str, Any]:
         """See `Representation`."""

@@ -1,23 +1,48 @@
+import pytest
 import torch
 
-from omasgan.neighbours import CHUNK, RANKS, Sight, nearest_distances
+from omasgan.neighbours import BLOCK, CHUNK, RANKS, TILE, Bank, Sight
 
 
 def draws(n, seed, k=3):
     return torch.randn(n, k, generator=torch.Generator().manual_seed(seed))
 
 
-def test_nearest_distances_are_those_of_the_definition():
-    x, bank = draws(CHUNK + 5, 0), draws(40, 1)
-    expected = torch.linalg.vector_norm(x[:, None] - bank[None], dim=2).sort(dim=1).values[:, :7]
-    torch.testing.assert_close(nearest_distances(x, bank, 7), expected)
+def nearest_by_definition(x, bank, n):
+    return torch.linalg.vector_norm(x.double()[:, None] - bank.double()[None], dim=2).sort(dim=1).values[:, :n].float()
+
+
+@pytest.mark.parametrize("size", [11, 8 * BLOCK, TILE + BLOCK + 3, 2 * TILE])
+@pytest.mark.parametrize("dtype", [None, torch.bfloat16])
+def test_nearest_distances_are_those_of_the_definition(size, dtype):
+    x, bank = draws(CHUNK + 5, 0, 20), draws(size, 1, 20) + 3
+    torch.testing.assert_close(Bank(bank, dtype).nearest(x, 11), nearest_by_definition(x, bank, 11))
+
+
+def test_a_short_type_that_cannot_tell_neighbours_is_not_used():
+    centres = 10 * draws(20, 0, 2)
+    bank = (centres[:, None] + 0.1 * draws(2000, 1, 2).unflatten(0, (20, -1))).flatten(0, 1)
+    search = Bank(bank, torch.bfloat16)
+    torch.testing.assert_close(
+        search.nearest(bank[:50], 5), nearest_by_definition(bank[:50], bank, 5), rtol=1e-3, atol=1e-4
+    )
+    assert Bank(draws(3000, 0, 64), torch.bfloat16).tiles[0].dtype == torch.bfloat16, "where it can, it is"
+
+
+def test_images_are_rows_to_a_bank_and_the_nearest_are_found_one_by_one_too():
+    bank, x = draws(300, 0, 48).unflatten(1, (3, 4, 4)), draws(6, 1, 48).unflatten(1, (3, 4, 4))
+    search = Bank(bank)
+    expected = nearest_by_definition(x.flatten(1), bank.flatten(1), 2)
+    torch.testing.assert_close(torch.cat([search.nearest(one, 2) for one in x.split(1)]), expected)
 
 
 def test_a_sample_of_the_bank_is_not_its_own_neighbour():
     bank = draws(50, 0)
     sight = Sight(bank, real=True)
     assert sight.distances(bank, 1).max() < 1e-2
-    without_itself = [nearest_distances(bank[i : i + 1], torch.cat([bank[:i], bank[i + 1 :]]), 4) for i in range(50)]
+    without_itself = [
+        nearest_by_definition(bank[i : i + 1], torch.cat([bank[:i], bank[i + 1 :]]), 4) for i in range(50)
+    ]
     torch.testing.assert_close(sight.distances(bank, 4, of_bank=True), torch.cat(without_itself))
 
 
@@ -52,6 +77,5 @@ def test_copies_among_the_training_samples_do_not_set_the_scale():
 def test_a_sight_is_saved_with_its_bank():
     sight = Sight(draws(60, 0), real=True)
     sight.fit(draws(60, 0))
-    other = Sight(torch.zeros(60, 3), real=True)
-    other.load_state_dict(sight.state_dict())
+    other = Sight.from_state_dict(sight.state_dict(), real=True)
     assert torch.equal(other(draws(5, 1)), sight(draws(5, 1)))
