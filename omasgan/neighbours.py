@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,6 +11,12 @@ from torch import Tensor
 
 RANKS = (1, 3, 10)
 """J is shown the mean distance to so many nearest samples of the bank."""
+
+SPACED = 10
+"""The bank's spacing at a place: the mean distance of its nearest so many samples to their own nearest so many."""
+
+FITTED = ("smallest", "spacings", "shift", "scale")
+"""What a sight learns."""
 
 CHUNK = 512
 """Samples that are looked up at a time, at most."""
@@ -52,20 +59,22 @@ class Bank:
         if dtype not in (None, torch.float32) and not self._finds(rows):
             self._prepare(torch.float32)
 
-    def nearest(self, x: Tensor, n: int) -> Tensor:
-        """The Euclidean distances of each of x (m, ...) to its n nearest, n <= Q, rising; float32 (m, n)."""
+    def nearest(self, x: Tensor, n: int) -> tuple[Tensor, Tensor]:
+        """The n nearest, n <= Q, of each of x (m, ...): Euclidean distances, rising, float32, and places; (m, n)."""
         x = x.flatten(1).float()
         blocks = min(n + SLACK, len(self.blocks))
         chunk = max(1, min(CHUNK, MEASURED // (blocks * self.blocks[0].numel())))
-        return torch.cat([self._nearest(part, n, blocks) for part in torch.split(x, chunk)])
+        found = [self._nearest(part, n, blocks) for part in torch.split(x, chunk)]
+        return torch.cat([distances for distances, _ in found]), torch.cat([places for _, places in found])
 
-    def _nearest(self, x: Tensor, n: int, blocks: int) -> Tensor:
+    def _nearest(self, x: Tensor, n: int, blocks: int) -> tuple[Tensor, Tensor]:
         factors = _of_x(x - self.centre, self.tiles[0].dtype)
         smallest = [(factors @ tile.T).view(len(x), BLOCK, -1).amin(dim=1) for tile in self.tiles]
         chosen = torch.cat(smallest, dim=1).topk(blocks, largest=False, sorted=False).indices
         candidates = self.blocks[chosen].flatten(1, 2)
-        distances = torch.linalg.vector_norm(candidates - x.unsqueeze(1), dim=2)
-        return torch.topk(distances, n, largest=False).values
+        places = (chosen.unsqueeze(2) * BLOCK + torch.arange(BLOCK, device=x.device)).flatten(1)
+        distances, order = torch.linalg.vector_norm(candidates - x.unsqueeze(1), dim=2).topk(n, largest=False)
+        return distances, places.gather(1, order)
 
     def _prepare(self, dtype: torch.dtype) -> None:
         # In a tile's product the first samples of all blocks come first, then the second ones, ...: so the smallest of
@@ -80,7 +89,7 @@ class Bank:
         probes, n = rows[:: max(1, len(rows) // PROBES)], min(max(RANKS), len(rows))
         expected = torch.cdist(probes - self.centre, rows - self.centre).topk(n, largest=False).indices
         distances = torch.linalg.vector_norm(probes.unsqueeze(1) - rows[expected], dim=2).sort(dim=1).values
-        return torch.allclose(self.nearest(probes, n), distances, rtol=1e-3, atol=TINY)
+        return torch.allclose(self.nearest(probes, n)[0], distances, rtol=1e-3, atol=TINY)
 
 
 def _of_x(centred: Tensor, dtype: torch.dtype) -> Tensor:
@@ -107,13 +116,26 @@ def _half_squares(rows: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     return high, (half - high.float()).to(dtype)
 
 
-class Sight:
-    """What J is shown of rows x (n, k): x, and the logarithms of its distances to the bank; (n, k + len(RANKS)).
+@dataclass(frozen=True)
+class Neighbourhood:
+    """Of m samples: the distances to their nearest in a bank, rising, (m, n), and the bank's spacing there, (m,)."""
 
-    samples: scaled normal ones (Q, k), Q > max(RANKS). real: they are training samples, not generated ones. of_bank in
-    the calls: the rows are training samples, and those in a bank of real ones don't count as their own neighbours.
-    dtype: as a `Bank`'s. Distances below a tenth of the training samples' median count as that: the logarithm of a
-    copy's distance, zero, would outweigh all others.
+    distances: Tensor
+    spacing: Tensor
+
+    def term(self, neighbours: int, locality: float) -> Tensor:
+        """The mean distance to so many nearest, over the spacing to the power of `locality`; (m,)."""
+        return self.distances[:, :neighbours].mean(dim=1) / self.spacing**locality
+
+
+class Sight:
+    """What lies around samples in a bank of normal ones, and what J is shown of it.
+
+    J is shown of rows x (n, k): x, and the logarithms of its mean distances to the nearest RANKS; (n, k + len(RANKS)).
+    samples: scaled normal ones (Q, ...), Q > SPACED. real: they are training samples, not generated ones. of_bank in
+    the calls: x are training samples, and those in a bank of real ones don't count as their own neighbours. dtype: as a
+    `Bank`'s. Distances below a tenth of the training samples' median count as that: the logarithm of a copy's distance,
+    zero, would outweigh all others.
     """
 
     def __init__(self, samples: Tensor, real: bool, dtype: torch.dtype | None = None) -> None:
@@ -122,37 +144,42 @@ class Sight:
         self.smallest = torch.tensor(TINY, device=samples.device)
         self.shift = torch.zeros(len(RANKS), device=samples.device)
         self.scale = torch.ones(len(RANKS), device=samples.device)
+        self.spacings = torch.ones(len(samples), device=samples.device)
 
     def fit(self, x: Tensor) -> None:
-        """Give the distances of training samples zero mean and unit deviation."""
-        distances = self.distances(x, max(RANKS), of_bank=True)
-        self.smallest = (distances[:, 0].median() / 10).clamp_min(TINY)
-        logarithms = self._logarithms(distances)
+        """Learn the bank's spacing, and give the logarithms of training samples x zero mean and unit deviation."""
+        own = self.bank.nearest(self.samples, SPACED + 1)[0][:, 1:]
+        self.smallest = (own[:, 0].median() / 10).clamp_min(TINY)
+        self.spacings = own.mean(dim=1).maximum(self.smallest)
+        logarithms = self._logarithms(self.around(x, of_bank=True))
         self.shift, self.scale = logarithms.mean(dim=0), logarithms.std(dim=0).clamp_min(TINY)
 
     def __call__(self, x: Tensor, of_bank: bool = False) -> Tensor:
         """See the class."""
-        return self.beside(x, self.distances(x, max(RANKS), of_bank))
+        return self.beside(x, self.around(x, of_bank))
 
-    def beside(self, x: Tensor, distances: Tensor) -> Tensor:
-        """See the class; the distances to max(RANKS) or more nearest are known."""
-        return torch.cat([x.float(), (self._logarithms(distances) - self.shift) / self.scale], dim=1)
+    def beside(self, x: Tensor, there: Neighbourhood) -> Tensor:
+        """See the class; what lies around x is known."""
+        return torch.cat([x.float(), (self._logarithms(there) - self.shift) / self.scale], dim=1)
 
-    def distances(self, x: Tensor, n: int, of_bank: bool = False) -> Tensor:
-        """The distances to the n nearest of the bank, rising; (m, n)."""
+    def around(self, x: Tensor, of_bank: bool = False) -> Neighbourhood:
+        """What lies around x: its nearest SPACED."""
         itself = int(of_bank and self.real)
-        return self.bank.nearest(x, n + itself)[:, itself:]
+        distances, places = self.bank.nearest(x, SPACED + itself)
+        return Neighbourhood(distances[:, itself:], self.spacings[places[:, itself:]].mean(dim=1))
 
-    def _logarithms(self, distances: Tensor) -> Tensor:
-        return torch.stack([distances[:, :rank].mean(dim=1) for rank in RANKS], dim=1).maximum(self.smallest).log()
+    def _logarithms(self, there: Neighbourhood) -> Tensor:
+        distances = torch.stack([there.distances[:, :rank].mean(dim=1) for rank in RANKS], dim=1)
+        return distances.maximum(self.smallest).log()
 
     def state_dict(self) -> dict[str, Tensor]:
         """Of tensors alone."""
-        return {"bank": self.samples, "smallest": self.smallest, "shift": self.shift, "scale": self.scale}
+        return {"bank": self.samples, **{name: getattr(self, name) for name in FITTED}}
 
     @classmethod
     def from_state_dict(cls, state: Mapping[str, Any], real: bool, dtype: torch.dtype | None = None) -> Sight:
         """As it was saved."""
         sight = cls(state["bank"], real, dtype)
-        sight.smallest, sight.shift, sight.scale = state["smallest"], state["shift"], state["scale"]
+        for name in FITTED:
+            setattr(sight, name, state[name])
         return sight

@@ -120,8 +120,9 @@ class Inference:
     or as its 'logit', which does not saturate. j_sees: the 'sample', or its 'distances' to the bank, too (rows and
     codes alone). reach_min, reach_max: J's boundary samples lie on the straight way from a training normal (0) to a
     sample of B (1), at a share drawn from there; 1 and 1: they are B's own, as in eq. (7). bank: up to `bank_size`
-    samples that are 'real' or 'generated' by G'. neighbours: the divergence term is a mean over so many nearest of the
-    bank.
+    samples that are 'real' or 'generated' by G'. neighbours: the distance is a mean over so many nearest of the bank,
+    at most 10. locality: it is divided by the bank's spacing there to this power; 0: not at all, 1: it counts in units
+    of that spacing (Breunig et al. 2000).
     """
 
     delta: Fraction = 0.8
@@ -133,7 +134,8 @@ class Inference:
     reach_max: Fraction = 0.7
     bank: Literal["real", "generated"] = "real"
     bank_size: Count = 60_000
-    neighbours: Count = 3
+    neighbours: Annotated[int, Range(low=1, high=10)] = 3
+    locality: Fraction = 0.5
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from omasgan.data.dataset import Spec
 from omasgan.detectors.fgan import FGAN
 from omasgan.divergences import Divergence
 from omasgan.errors import UserError
-from omasgan.neighbours import RANKS, Sight
+from omasgan.neighbours import RANKS, SPACED, Sight
 from omasgan.seeding import stream
 from omasgan.settings import Boundary, Budget, Inference, Optimisation, Retraining
 from omasgan.stages import anomaly, task2, task3
@@ -52,7 +52,6 @@ class OMASGAN(FGAN):
         self.B, self.G_new, self.C = (copy.deepcopy(network) for network in (self.G, self.G, self.D))
         self.sight: Sight | None = None
         self.sighted = inference.j_sees == "distances"
-        self.looked_up = max(inference.neighbours, *RANKS) if self.sighted else inference.neighbours
         if self.sighted and len(spec.shape) != 1:
             raise UserError("inference.j_sees=distances is for rows and codes: for images in pixels use sample")
         seen = (spec.shape[0] + len(RANKS),) if self.sighted else spec.shape
@@ -80,10 +79,10 @@ class OMASGAN(FGAN):
 
     def look_at(self, batches: Batches) -> Sight:
         """The bank, of the samples in `batches` or of as many of G', and the unit of distances to it."""
-        if len(batches.x) <= max(*RANKS, self.inference.neighbours):
+        if len(batches.x) <= SPACED:
             raise UserError(
                 f"inference.bank_size and the training data give a bank of {len(batches.x)} samples: "
-                f"distances need more than {max(*RANKS, self.inference.neighbours)}"
+                f"distances need more than {SPACED}"
             )
         normals = batches.scaling(batches.x)
         real = self.inference.bank == "real"
@@ -125,13 +124,13 @@ class OMASGAN(FGAN):
     def both_parts(self, x: Tensor, of_bank: bool) -> Tensor:
         """J's output for scaled samples x (n, ...), and f_D(G', delta_x) in the chosen reading; (n, 2)."""
         inference, divergence = self.inference, self.recipe.divergence
-        distances, seen = torch.empty(0), x
+        seen, there = x, None
         if self.sight is not None:
-            distances = self.sight.distances(x, self.looked_up, of_bank)
-            seen = self.sight.beside(x, distances) if self.sighted else x
+            there = self.sight.around(x, of_bank)
+            seen = self.sight.beside(x, there) if self.sighted else x
         v_J = self.J(seen).double()
-        if inference.divergence_term == "distance":
-            term = distances[:, : inference.neighbours].mean(dim=1)
+        if there is not None and inference.divergence_term == "distance":
+            term = there.term(inference.neighbours, inference.locality)
         elif inference.divergence_term == "conjugate":
             term = -divergence.conjugate_of_activation(self.C(x).double())
         else:

@@ -16,7 +16,7 @@ def nearest_by_definition(x, bank, n):
 @pytest.mark.parametrize("dtype", [None, torch.bfloat16])
 def test_nearest_distances_are_those_of_the_definition(size, dtype):
     x, bank = draws(CHUNK + 5, 0, 20), draws(size, 1, 20) + 3
-    torch.testing.assert_close(Bank(bank, dtype).nearest(x, 11), nearest_by_definition(x, bank, 11))
+    torch.testing.assert_close(Bank(bank, dtype).nearest(x, 11)[0], nearest_by_definition(x, bank, 11))
 
 
 def test_a_short_type_that_cannot_tell_neighbours_is_not_used():
@@ -24,7 +24,7 @@ def test_a_short_type_that_cannot_tell_neighbours_is_not_used():
     bank = (centres[:, None] + 0.1 * draws(2000, 1, 2).unflatten(0, (20, -1))).flatten(0, 1)
     search = Bank(bank, torch.bfloat16)
     torch.testing.assert_close(
-        search.nearest(bank[:50], 5), nearest_by_definition(bank[:50], bank, 5), rtol=1e-3, atol=1e-4
+        search.nearest(bank[:50], 5)[0], nearest_by_definition(bank[:50], bank, 5), rtol=1e-3, atol=1e-4
     )
     assert Bank(draws(3000, 0, 64), torch.bfloat16).tiles[0].dtype == torch.bfloat16, "where it can, it is"
 
@@ -33,22 +33,22 @@ def test_images_are_rows_to_a_bank_and_the_nearest_are_found_one_by_one_too():
     bank, x = draws(300, 0, 48).unflatten(1, (3, 4, 4)), draws(6, 1, 48).unflatten(1, (3, 4, 4))
     search = Bank(bank)
     expected = nearest_by_definition(x.flatten(1), bank.flatten(1), 2)
-    torch.testing.assert_close(torch.cat([search.nearest(one, 2) for one in x.split(1)]), expected)
+    torch.testing.assert_close(torch.cat([search.nearest(one, 2)[0] for one in x.split(1)]), expected)
 
 
 def test_a_sample_of_the_bank_is_not_its_own_neighbour():
     bank = draws(50, 0)
     sight = Sight(bank, real=True)
-    assert sight.distances(bank, 1).max() < 1e-2
+    assert sight.around(bank).distances[:, 0].max() < 1e-2
     without_itself = [
         nearest_by_definition(bank[i : i + 1], torch.cat([bank[:i], bank[i + 1 :]]), 4) for i in range(50)
     ]
-    torch.testing.assert_close(sight.distances(bank, 4, of_bank=True), torch.cat(without_itself))
+    torch.testing.assert_close(sight.around(bank, of_bank=True).distances[:, :4], torch.cat(without_itself))
 
 
 def test_a_training_sample_is_no_part_of_a_generated_bank():
     sight, x = Sight(draws(50, 0), real=False), draws(20, 1)
-    assert torch.equal(sight.distances(x, 3, of_bank=True), sight.distances(x, 3))
+    assert torch.equal(sight.around(x, of_bank=True).distances, sight.around(x).distances)
 
 
 def test_j_sees_the_sample_and_its_distances_in_units_of_the_normals_own():
@@ -79,3 +79,22 @@ def test_a_sight_is_saved_with_its_bank():
     sight.fit(draws(60, 0))
     other = Sight.from_state_dict(sight.state_dict(), real=True)
     assert torch.equal(other(draws(5, 1)), sight(draws(5, 1)))
+
+
+def test_the_places_are_those_of_the_distances():
+    x, bank = draws(30, 0), draws(TILE + 9, 1)
+    distances, places = Bank(bank).nearest(x, 5)
+    torch.testing.assert_close(torch.linalg.vector_norm(x[:, None] - bank[places], dim=2), distances)
+
+
+def test_where_the_bank_is_sparse_a_distance_counts_less():
+    dense, sparse = 0.1 * draws(300, 0), 2 * draws(300, 1) + 50
+    sight = Sight(torch.cat([dense, sparse]), real=True)
+    sight.fit(dense)
+    there = sight.around(torch.cat([dense.mean(dim=0, keepdim=True), sparse.mean(dim=0, keepdim=True)]))
+    assert there.spacing[1] > 10 * there.spacing[0]
+    torch.testing.assert_close(there.term(3, 0), there.distances[:, :3].mean(dim=1))
+    torch.testing.assert_close(there.term(3, 1) * there.spacing, there.term(3, 0))
+    # Twenty times as large in every way, one cluster's samples are as near as the other's in units of its spacing.
+    own = sight.around(torch.cat([dense, sparse]), of_bank=True).term(10, 1)
+    torch.testing.assert_close(own[:300].mean(), own[300:].mean(), rtol=0.1, atol=0)
