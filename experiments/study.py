@@ -1,6 +1,7 @@
 """A study's record from its run folders: results.csv, scores.npz, auroc.png, and the table of its README.
 
 python experiments/study.py runs/mnist_loo experiments/mnist_loo
+python experiments/study.py runs/mnist_loo/omasgan-1a2b3c4d experiments/ablation    # where there are runs of several
 
 scores.npz holds, as `class|seed|term`, the rank of every test sample's score, and as `class|seed|label` which samples
 are anomalies: an AUROC depends on nothing else, so anyone can compute each figure of results.csv anew.
@@ -46,7 +47,7 @@ def collect(study: Path) -> tuple[Results, dict[str, NDArray[np.generic]]]:
     results: Results = {}
     ranks: dict[str, NDArray[np.generic]] = {}
     identities = set()
-    for path in sorted(study.glob("omasgan-*/seed_*/*/metrics.json")):
+    for path in sorted([*study.glob("omasgan-*/seed_*/*/metrics.json"), *study.glob("seed_*/*/metrics.json")]):
         folder = path.parent
         run, _ = folders.read(folder)
         identities.add(run.identity)
@@ -58,7 +59,10 @@ def collect(study: Path) -> tuple[Results, dict[str, NDArray[np.generic]]]:
         for term, metrics in run.metrics.items():
             results[cls, seed, term] = metrics
     if len(identities) != 1:
-        sys.exit(f"{study} holds runs of {len(identities)} configurations, and a study is of one: {sorted(identities)}")
+        sys.exit(
+            f"{study} holds runs of {len(identities)} configurations, and a study is of one: {sorted(identities)}; "
+            "name the folder of one"
+        )
     return results, ranks
 
 
