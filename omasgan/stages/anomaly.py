@@ -37,7 +37,8 @@ def train(
         if inference.reach_min < 1:
             b = toward(b, batches.draw(n, stage.random), inference, stage)
         if sight is not None:
-            b, x, g_new = sight(b), sight(x, of_bank=True), sight(g_new)
+            b, g_new = sight(torch.cat([b, g_new])).chunk(2)
+            x = sight(x, of_bank=True)
         with workspace.autocast():
             v_b, v_x, v_g = (J(side).float() for side in (b, x, g_new))
         loss_J = anomaly_loss(v_b, v_x, v_g, inference.delta)

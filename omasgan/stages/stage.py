@@ -186,7 +186,7 @@ COLLAPSED = 1e-4
 
 def adam(network: nn.Module, lr: float, optimisation: Optimisation) -> Adam:
     """The optimiser of one player."""
-    return Adam(network.parameters(), lr=lr, betas=(optimisation.beta1, optimisation.beta2))
+    return Adam(network.parameters(), lr=lr, betas=(optimisation.beta1, optimisation.beta2), fused=True)
 
 
 def descend(loss: Tensor, optimiser: Adam) -> None:
