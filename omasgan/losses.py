@@ -6,6 +6,7 @@ Symbols: N generated samples, Q reference samples, k numbers a sample, l latent 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -65,17 +66,38 @@ EPSILON = 1e-6
 """Keeps a distance's gradient finite at zero; far above float32's rounding of a difference near one."""
 
 
-def pairwise(a: Tensor) -> Tensor:
-    """|| a_i - a_j ||_2 for a (N, k); (N, N), by one matrix product.
+class Pairwise(torch.autograd.Function):
+    """|| a_i - a_j ||_2 for a (N, k); (N, N), by one matrix product forwards and one backwards.
 
-    In float64 and centred: the product's rounding error grows with the distance from the origin, which carries no
-    information, and in float32 it would swallow whole the small distances that eq. (5) is about.
+    Forwards in float64 and centred: the product's rounding error grows with the distance from the origin, which carries
+    no information, and in float32 it would swallow whole the small distances that eq. (5) is about. Distances below
+    `EPSILON` count as `EPSILON` and have no gradient.
     """
-    a = a.flatten(1).double()
-    a = a - a.mean(dim=0, keepdim=True).detach()
-    norm = a.square().sum(1)
-    squared = norm[:, None] + norm[None, :] - 2 * (a @ a.T)
-    return squared.clamp_min(EPSILON**2).sqrt().float()
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor) -> Tensor:
+        """See the class."""
+        a = a.double()
+        a = a - a.mean(dim=0, keepdim=True)
+        norm = a.square().sum(1)
+        distances = (norm[:, None] + norm[None, :] - 2 * (a @ a.T)).clamp_min(EPSILON**2).sqrt().float()
+        ctx.save_for_backward(a.float(), distances)
+        return distances
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        """The sum over j of (gradient_ij + gradient_ji) (a_i - a_j) / || a_i - a_j ||."""
+        a, distances = ctx.saved_tensors
+        weight = (gradient / distances).masked_fill(distances <= EPSILON, 0)
+        weight = weight + weight.T
+        result: Tensor = weight.sum(dim=1, keepdim=True) * a - weight @ a
+        return result
+
+
+def pairwise(a: Tensor) -> Tensor:
+    """See `Pairwise`; of a (N, ...), flattened."""
+    distances: Tensor = Pairwise.apply(a.flatten(1))
+    return distances
 
 
 def dispersion(z: Tensor, b: Tensor, neighbours: int | None = None, epsilon: float = 0.0) -> Tensor:

@@ -28,6 +28,7 @@ from omasgan.losses import (
     generator_loss,
     gradient_penalty,
     nearest,
+    pairwise,
     retraining_critic_loss,
     variational_bound,
 )
@@ -396,3 +397,22 @@ def test_no_weight_no_penalty_and_no_work():
         raise AssertionError
 
     assert gradient_penalty(Flat(never), [normal(4, 3)], weight=0.0) == 0
+
+
+@given(n=st.integers(2, 8), k=st.integers(1, 5), seed=st.integers(0, 99))
+def test_the_gradient_of_pairwise_distances_is_that_of_the_definition(n, k, seed):
+    random = torch.Generator().manual_seed(seed)
+    a, weight = torch.randn(n, k, generator=random) + 5, torch.randn(n, n, generator=random)
+    weight.fill_diagonal_(0)  # a distance of zero has no gradient
+    mine, theirs = (a.clone().requires_grad_(True) for _ in range(2))
+    (pairwise(mine) * weight).sum().backward()
+    others = ~torch.eye(n, dtype=torch.bool)
+    differences = (theirs.double()[:, None] - theirs.double()[None])[others]
+    (torch.linalg.vector_norm(differences, dim=1) * weight[others]).sum().backward()
+    torch.testing.assert_close(mine.grad, theirs.grad, rtol=1e-3, atol=1e-4)
+
+
+def test_samples_that_meet_have_no_gradient():
+    a = torch.ones(3, 2, requires_grad=True)
+    pairwise(a).sum().backward()
+    assert torch.equal(a.grad, torch.zeros(3, 2))
