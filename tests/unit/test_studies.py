@@ -8,10 +8,13 @@ import pytest
 
 from omasgan.evaluation.metrics import auprc, auroc
 
-STUDIES = sorted(path.parent for path in (Path(__file__).parents[2] / "experiments").glob("*/scores.npz"))
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+RECORDS = sorted(path.parent for path in EXPERIMENTS.rglob("scores.npz"))
+STUDIES = [record for record in RECORDS if record.parent == EXPERIMENTS]
+"""Records with a README of their own; what lies below one is told in its."""
 
 
-@pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)
+@pytest.mark.parametrize("study", RECORDS, ids=lambda study: study.relative_to(EXPERIMENTS).as_posix())
 def test_every_figure_of_a_study_can_be_computed_anew(study):
     with (study / "results.csv").open() as file:
         rows = {(row["class"], row["seed"], row["term"]): row for row in csv.DictReader(file)}
