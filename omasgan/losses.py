@@ -71,7 +71,8 @@ class Pairwise(torch.autograd.Function):
 
     Forwards in float64 and centred: the product's rounding error grows with the distance from the origin, which carries
     no information, and in float32 it would swallow whole the small distances that eq. (5) is about. Distances below
-    `EPSILON` count as `EPSILON` and have no gradient.
+    `EPSILON` count as `EPSILON` and have no gradient. Backwards in float32: where two samples are a hundred thousandth
+    of the samples' length apart, their gradient is off by some percent.
     """
 
     @staticmethod

@@ -47,12 +47,13 @@ class Bank:
     The n blocks with the smallest ones hold the n nearest; what is in them is measured by differences, because a
     product's rounding grows with the distance from the centre.
 
-    dtype: what the products are computed in where that finds the same neighbours (tried at the start); None: float32.
+    dtype: what the products are computed in where samples of the bank find the same neighbours by it, which is tried on
+    some at the start; None: float32.
     """
 
     def __init__(self, samples: Tensor, dtype: torch.dtype | None = None) -> None:
         rows = samples.flatten(1).float()
-        self.centre = rows.mean(dim=0)
+        self.size, self.centre = len(rows), rows.mean(dim=0)
         missing = rows.new_full((-len(rows) % BLOCK, rows.shape[1]), torch.inf)
         self.blocks = torch.cat([rows, missing]).view(-1, BLOCK, rows.shape[1])
         self._prepare(torch.float32 if dtype is None else dtype)
@@ -69,12 +70,17 @@ class Bank:
 
     def _nearest(self, x: Tensor, n: int, blocks: int) -> tuple[Tensor, Tensor]:
         factors = _of_x(x - self.centre, self.tiles[0].dtype)
-        smallest = [(factors @ tile.T).view(len(x), BLOCK, -1).amin(dim=1) for tile in self.tiles]
+        smallest = [(factors @ tile.T).view(len(x), BLOCK, len(tile) // BLOCK).amin(dim=1) for tile in self.tiles]
         chosen = torch.cat(smallest, dim=1).topk(blocks, largest=False, sorted=False).indices
         candidates = self.blocks[chosen].flatten(1, 2)
         places = (chosen.unsqueeze(2) * BLOCK + torch.arange(BLOCK, device=x.device)).flatten(1)
         distances, order = torch.linalg.vector_norm(candidates - x.unsqueeze(1), dim=2).topk(n, largest=False)
-        return distances, places.gather(1, order)
+        return distances, places.gather(1, order).clamp_max(self.size - 1)  # where x is not finite, any place will do
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the products are computed in a shorter type than float32."""
+        return self.tiles[0].dtype != torch.float32
 
     def _prepare(self, dtype: torch.dtype) -> None:
         # In a tile's product the first samples of all blocks come first, then the second ones, ...: so the smallest of
@@ -134,8 +140,8 @@ class Sight:
     J is shown of rows x (n, k): x, and the logarithms of its mean distances to the nearest RANKS; (n, k + len(RANKS)).
     samples: scaled normal ones (Q, ...), Q > SPACED. real: they are training samples, not generated ones. of_bank in
     the calls: x are training samples, and those in a bank of real ones don't count as their own neighbours. dtype: as a
-    `Bank`'s. Distances below a tenth of the training samples' median count as that: the logarithm of a copy's distance,
-    zero, would outweigh all others.
+    `Bank`'s. Distances, and spacings, below a tenth of the bank's median distance between neighbours that are no copies
+    count as that: the logarithm of a copy's distance, zero, would outweigh all others.
     """
 
     def __init__(self, samples: Tensor, real: bool, dtype: torch.dtype | None = None) -> None:
@@ -148,9 +154,13 @@ class Sight:
 
     def fit(self, x: Tensor) -> None:
         """Learn the bank's spacing, and give the logarithms of training samples x zero mean and unit deviation."""
-        own = self.bank.nearest(self.samples, SPACED + 1)[0][:, 1:]
-        self.smallest = (own[:, 0].median() / 10).clamp_min(TINY)
-        self.spacings = own.mean(dim=1).maximum(self.smallest)
+        own = self.bank.nearest(self.samples, SPACED + 1)[0]
+        if self.bank.is_short and own[:, 0].any():  # a sample that does not find itself
+            self.bank = Bank(self.samples)
+            own = self.bank.nearest(self.samples, SPACED + 1)[0]
+        apart = own[:, 1:][own[:, 1:] > 0]  # copies have no distance
+        self.smallest = (apart.median() / 10 if len(apart) else self.smallest).clamp_min(TINY)
+        self.spacings = own[:, 1:].mean(dim=1).maximum(self.smallest)
         logarithms = self._logarithms(self.around(x, of_bank=True))
         self.shift, self.scale = logarithms.mean(dim=0), logarithms.std(dim=0).clamp_min(TINY)
 
@@ -174,12 +184,13 @@ class Sight:
 
     def state_dict(self) -> dict[str, Tensor]:
         """Of tensors alone."""
-        return {"bank": self.samples, **{name: getattr(self, name) for name in FITTED}}
+        short = torch.tensor(self.bank.is_short)
+        return {"bank": self.samples, "short": short, **{name: getattr(self, name) for name in FITTED}}
 
     @classmethod
     def from_state_dict(cls, state: Mapping[str, Any], real: bool, dtype: torch.dtype | None = None) -> Sight:
         """As it was saved."""
-        sight = cls(state["bank"], real, dtype)
+        sight = cls(state["bank"], real, dtype if state["short"] else None)
         for name in FITTED:
             setattr(sight, name, state[name])
         return sight

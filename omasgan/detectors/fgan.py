@@ -109,6 +109,6 @@ class FGAN(Detector):
         frozen(self.D)
 
     def outputs(self, network: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-        """V(x) of samples in the data's units; float64 (n,)."""
+        """What a network, or a function of scaled samples, gives for samples in the data's units; float64 (n, ...)."""
         device = self.workspace.device
         return in_batches(lambda part: network(self.scaling(part.to(device))).to("cpu", torch.float64), x)

@@ -35,8 +35,8 @@ class Recipe:
 class Workspace:
     """Where and how a detector trains: device, seed, folder for checkpoints, record, arithmetic.
 
-    dtype: what convolutions compute in (autocast); None: float32 throughout. record_every: steps between two records.
-    checkpoint_every: steps between two checkpoints; a stage's end is always one.
+    dtype: what convolutions (autocast), and the search in a bank, compute in; None: float32 throughout. record_every:
+    steps between two records. checkpoint_every: steps between two checkpoints; a stage's end is always one.
     """
 
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))

@@ -98,3 +98,34 @@ def test_where_the_bank_is_sparse_a_distance_counts_less():
     # Twenty times as large in every way, one cluster's samples are as near as the other's in units of its spacing.
     own = sight.around(torch.cat([dense, sparse]), of_bank=True).term(10, 1)
     torch.testing.assert_close(own[:300].mean(), own[300:].mean(), rtol=0.1, atol=0)
+
+
+def test_a_bank_half_of_copies_does_not_blow_up_what_lies_near_them():
+    continuous = draws(400, 0, 8)
+    bank = torch.cat([torch.zeros(600, 8), continuous])
+    sight = Sight(bank, real=True)
+    sight.fit(bank)
+    near_a_copy, outlier = torch.full((1, 8), 0.02), torch.full((1, 8), 4.0)
+    there = sight.around(torch.cat([near_a_copy, outlier]))
+    assert there.term(3, 0.5)[0] < there.term(3, 0.5)[1]
+
+
+def test_samples_that_do_not_find_themselves_end_the_short_type():
+    crowd = 0.02 * draws(100, 1, 8) + 2
+    bank = torch.cat([draws(20_000, 0, 8), crowd])[torch.randperm(20_100, generator=torch.Generator().manual_seed(3))]
+    sight = Sight(bank, real=True, dtype=torch.bfloat16)
+    sight.bank = Bank(bank)
+    sight.bank._prepare(torch.bfloat16)  # as if no probe had hit the crowd
+    assert sight.bank.nearest(crowd, 1)[0].any()
+    sight.fit(bank)
+    assert not sight.around(crowd).distances[:, 0].any()
+    again = Sight.from_state_dict(sight.state_dict(), real=True, dtype=torch.bfloat16)
+    assert not again.bank.is_short
+
+
+def test_nothing_and_what_is_not_finite_can_be_looked_up():
+    sight = Sight(draws(11, 0), real=False)
+    sight.fit(draws(11, 0))
+    assert sight.around(draws(0, 1)).spacing.shape == (0,)
+    for value in (torch.nan, torch.inf, 1e20):
+        sight.around(torch.full((1, 3), value))
