@@ -51,14 +51,20 @@ class Bank:
     some at the start; None: float32.
     """
 
+    tiles: list[Tensor]
+
     def __init__(self, samples: Tensor, dtype: torch.dtype | None = None) -> None:
         rows = samples.flatten(1).float()
         self.size, self.centre = len(rows), rows.mean(dim=0)
         missing = rows.new_full((-len(rows) % BLOCK, rows.shape[1]), torch.inf)
         self.blocks = torch.cat([rows, missing]).view(-1, BLOCK, rows.shape[1])
-        self._prepare(torch.float32 if dtype is None else dtype)
-        if dtype not in (None, torch.float32) and not self._finds(rows):
-            self._prepare(torch.float32)
+        self._prepare(torch.float32)
+        if dtype not in (None, torch.float32):
+            probes, n, exact = rows[:: max(1, len(rows) // PROBES)], min(max(RANKS), len(rows)), self.tiles
+            expected = self.nearest(probes, n)[0]
+            self._prepare(dtype)
+            if not torch.allclose(self.nearest(probes, n)[0], expected, rtol=1e-3, atol=TINY):
+                self.tiles = exact
 
     def nearest(self, x: Tensor, n: int) -> tuple[Tensor, Tensor]:
         """The n nearest, n <= Q, of each of x (m, ...): Euclidean distances, rising, float32, and places; (m, n)."""
@@ -90,13 +96,6 @@ class Bank:
             for tile in torch.split(self.blocks, TILE // BLOCK)
         ]
 
-    def _finds(self, rows: Tensor) -> bool:
-        """Whether probes find their nearest as a search in float32 does."""
-        probes, n = rows[:: max(1, len(rows) // PROBES)], min(max(RANKS), len(rows))
-        expected = torch.cdist(probes - self.centre, rows - self.centre).topk(n, largest=False).indices
-        distances = torch.linalg.vector_norm(probes.unsqueeze(1) - rows[expected], dim=2).sort(dim=1).values
-        return torch.allclose(self.nearest(probes, n)[0], distances, rtol=1e-3, atol=TINY)
-
 
 def _of_x(centred: Tensor, dtype: torch.dtype) -> Tensor:
     """Rows (m, k + 4) whose products with those of `_of_bank` are |x - b|^2 / 2 = |x|^2 / 2 + |b|^2 / 2 - x b."""
@@ -108,11 +107,10 @@ def _of_x(centred: Tensor, dtype: torch.dtype) -> Tensor:
 def _of_bank(centred: Tensor, dtype: torch.dtype) -> Tensor:
     """See `_of_x`; infinite rows are infinitely far away."""
     missing = centred.isinf().any(dim=1, keepdim=True)
-    high, low = _half_squares(centred.masked_fill(missing, 0), dtype)
+    centred = centred.masked_fill(missing, 0)
+    high, low = _half_squares(centred, dtype)
     one = torch.ones_like(high)
-    return torch.cat(
-        [centred.masked_fill(missing, 0).to(dtype), one, one, high.masked_fill(missing, torch.inf), low], 1
-    )
+    return torch.cat([centred.to(dtype), one, one, high.masked_fill(missing, torch.inf), low], dim=1)
 
 
 def _half_squares(rows: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
