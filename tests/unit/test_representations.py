@@ -9,9 +9,14 @@ from omasgan.data.dataset import Spec
 from omasgan.errors import UserError
 from omasgan.representations.autoencoder import kl_to_standard_normal
 from omasgan.representations.contrastive import contrastive_loss, damped, turned
+from omasgan.representations.patches import CONTRAST
 from omasgan.stages.stage import Workspace
 
 IMAGE, ROWS = Spec((1, 8, 8)), Spec((5,))
+SMALL = tuple(
+    f"representation.{name}={value}" for name, value in {"side": 3, "words": 8, "parts": 2, "components": 12}.items()
+)
+"""Patches for images of 8 x 8 pixels."""
 
 
 def representation(name, spec=IMAGE, steps=60, folder=None, seed=0, overrides=()):
@@ -40,17 +45,20 @@ def test_pixels_change_nothing():
     assert pixels.decode(x) is x
 
 
-@pytest.mark.parametrize(("name", "length"), [("autoencoder", 24), ("contrastive", 64), ("joint", 88)])
+@pytest.mark.parametrize(("name", "length"), [("autoencoder", 24), ("contrastive", 64), ("joint", 88), ("patches", 12)])
 def test_codes_depend_on_the_sample_alone_and_survive_saving(name, length):
-    learned, x = representation(name), images(64)
+    overrides = SMALL if name == "patches" else ()
+    learned, x = representation(name, overrides=overrides), images(64)
     learned.fit(x)
     codes = learned.encode(x)
     assert codes.shape == (64, length) == (64, *learned.codes.shape)
     torch.testing.assert_close(torch.cat([learned.encode(one) for one in x.split(1)]), codes, rtol=1e-4, atol=1e-5)
-    other = representation(name, seed=1)
+    other = representation(name, seed=1, overrides=overrides)
     other.load_state_dict(learned.state_dict())
     assert torch.equal(other.encode(x), codes)
-    parts = [learned.contrastive, learned.autoencoder] if name == "joint" else [learned]
+    parts = {"joint": lambda: [learned.contrastive, learned.autoencoder], "patches": list}.get(
+        name, lambda: [learned]
+    )()
     for network in (network for part in parts for network in part.networks().values()):
         assert not any(weight.requires_grad for weight in network.parameters())
 
@@ -166,3 +174,79 @@ def test_contrastive_loss_is_the_formula_of_simclr():
         losses.append(others.logsumexp(dim=0) - similarity[i, (i + 4) % 8])
     torch.testing.assert_close(contrastive_loss(x, 0.3), torch.stack(losses).mean())
     torch.testing.assert_close(contrastive_loss(5 * x, 0.3), contrastive_loss(x, 0.3))
+
+
+def patches(**changes):
+    learned = representation("patches", overrides=SMALL)
+    for name, value in changes.items():
+        setattr(learned, name, value)
+    return learned
+
+
+def test_the_count_of_a_word_is_how_much_its_cosine_exceeds_the_mean_cosine():
+    """As it is defined, one patch after the other, from filters whose rows are words and whitening side by side."""
+    learned, x = patches(), images(64)
+    learned.fit(x)
+    pixels = learned.scaling(x[:3]).unfold(2, 3, 1).unfold(3, 3, 1)[:, 0].flatten(3)  # (3, 6, 6, 9)
+    seen = learned.draw(x)
+    filters = learned.filters.flatten(1)
+    counts = torch.zeros(3, 8, 2, 2)
+    for image in range(3):
+        for row in range(6):
+            for column in range(6):
+                patch = pixels[image, row, column]
+                patch = (patch - patch.mean()) / (patch.var(correction=0) + CONTRAST).sqrt()
+                outputs = filters @ patch - learned.shift.flatten()
+                above = (outputs[:8] / outputs[8:].norm()).clamp_min(0)
+                counts[image, :, row // 3, column // 3] += above / 9
+    torch.testing.assert_close(learned.counts(x[:3]), counts.flatten(1).sqrt(), rtol=1e-4, atol=1e-4)
+    whitened = seen @ filters[8:].T - learned.shift.flatten()[8:]
+    assert whitened.mean(dim=0).abs().max() < 1e-4, "whitened patches have zero mean"
+    above_mean = seen @ filters[:8].T - learned.shift.flatten()[:8]
+    assert above_mean.sum(dim=1).abs().max() < 1e-3, "what exceeds the mean adds up to nothing"
+
+
+def test_brightness_and_contrast_leave_the_codes_of_patches_nearly_as_they_are():
+    learned, x = patches(), images(128)
+    learned.fit(x)
+    code, dimmed, other = (learned.encode(each) for each in (x, (x * 0.7 + 30).to(torch.uint8), x.flip(0)))
+    assert (code - dimmed).norm(dim=1).mean() < 0.3 * (code - other).norm(dim=1).mean()
+
+
+def test_every_number_of_a_code_of_patches_varies_alike_whatever_the_whitening():
+    x = images(256)
+    for whitening in (0.0, 1.0):
+        learned = patches(whitening=whitening)
+        learned.fit(x)
+        deviations = learned.encode(x).std(dim=0)
+        spread = torch.linalg.eigvalsh(torch.cov(learned.encode(x).T))
+        if whitening == 1:
+            torch.testing.assert_close(deviations, torch.ones(12), rtol=1e-2, atol=0)
+            torch.testing.assert_close(spread, torch.ones(12), rtol=1e-2, atol=0)
+        else:
+            assert spread.max() > 5 * spread.min(), "the components keep their sizes"
+            assert deviations.max() / deviations.min() < spread.max().sqrt() / spread.min().sqrt()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("side=8", "sides up to 7 with so many parts"),
+        ("components=33", "8 words in 2 x 2 parts are 32 numbers"),
+    ],
+)
+def test_patches_that_do_not_fit_the_image_are_refused(change, message):
+    with pytest.raises(UserError, match=message):
+        representation("patches", overrides=(*SMALL, f"representation.{change}"))
+
+
+def test_patches_need_enough_images():
+    with pytest.raises(UserError, match="components are 12, but the 5 training normals allow 5"):
+        patches().fit(images(5))
+    with pytest.raises(UserError, match="words are 600, but the 16 training normals allow 576"):
+        patches(words=600).fit(images(16))
+
+
+def test_rows_have_no_patches():
+    with pytest.raises(UserError, match="codes of patches are for images"):
+        representation("patches", ROWS)

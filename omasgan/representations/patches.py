@@ -1,0 +1,191 @@
+"""Codes of what small patches an image is made of, and where they lie."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from sklearn.cluster import MiniBatchKMeans
+from sklearn.decomposition import PCA
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d, conv2d, normalize
+
+from omasgan.data.batches import Scaling
+from omasgan.data.dataset import Spec
+from omasgan.errors import UserError
+from omasgan.representations.base import Representation
+from omasgan.seeding import stream, stream_seed
+from omasgan.settings import Count, Fraction
+from omasgan.stages.stage import Workspace
+
+DRAWN = 60_000
+"""Patches that the dictionary is learned from."""
+
+COUNTED = 10_000
+"""Images, at most, that the principal components are learned from."""
+
+CONTRAST = 0.01
+"""Added to the variance of a patch, so that the noise of a plain one is not taken for a pattern."""
+
+WHITENED = 0.1
+"""Added to the variance of every principal direction of the patches, for the same reason."""
+
+CHUNK = 20
+"""Images that are encoded at a time: what all words give of so many stays in a core's cache."""
+
+TINY = 1e-6
+"""Stands in for a squared length of zero."""
+
+
+class Patches(Representation):
+    """A code is what words an image's patches are like, part by part, in few numbers; (components,).
+
+    Coates, Ng & Lee 2011: patches of `side` x `side` pixels, each brought to zero mean and unit contrast and whitened,
+    are clustered by their direction into so many `words`; of every patch of an image, by how much its cosine to a word
+    exceeds its mean cosine to all words counts; the counts are averaged over each of `parts` x `parts` parts of the
+    image. Nothing is trained by gradients: it takes seconds, and knows textures and shapes without being told how
+    images vary.
+
+    components: so many principal ones of the counts' square roots are kept. whitening: each is divided by its deviation
+    to this power: 0 leaves the large ones large, 1 makes all equal. They are turned by a random rotation, after which
+    every number of a code varies alike: detectors give each unit deviation, which would whiten the components fully.
+
+    There is no way back from a code to an image.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        workspace: Workspace,
+        side: Count = 6,
+        words: Count = 400,
+        parts: Count = 3,
+        components: Count = 128,
+        whitening: Fraction = 0.75,
+    ) -> None:
+        super().__init__(spec, workspace)
+        if not spec.is_image:
+            raise UserError("codes of patches are for images, the data are rows: use experiment=rows")
+        places = min(spec.shape[1:]) - side + 1
+        if places < parts:
+            raise UserError(
+                f"the representation's side is {side} and its parts are {parts}: images of {spec.shape[1]} x "
+                f"{spec.shape[2]} pixels allow sides up to {min(spec.shape[1:]) - parts + 1} with so many parts"
+            )
+        if components > words * parts**2:
+            raise UserError(
+                f"the representation's components are {components}, but {words} words in {parts} x {parts} parts "
+                f"are {words * parts**2} numbers: keep fewer"
+            )
+        self.side, self.words, self.parts, self.components = side, words, parts, components
+        self.whitening = whitening
+        self.codes = Spec((components,))
+
+    def fit(self, train: Tensor) -> None:
+        """See `Representation`. Raises UserError where images are fewer than components, or patches than words."""
+        height, width = (size - self.side + 1 for size in self.spec.shape[1:])
+        for name, wanted, there in (
+            ("components", self.components, len(train)),
+            ("words", self.words, len(train) * height * width),
+        ):
+            if wanted > there:
+                raise UserError(
+                    f"the representation's {name} are {wanted}, but the {len(train)} training normals allow {there} "
+                    "at most: make them fewer"
+                )
+        self.scaling = Scaling(train).to(self.workspace.device)
+        self.learn_words(train)
+        random = stream(self.workspace.seed, "components", torch.device("cpu"))
+        some = train[torch.randperm(len(train), generator=random)[:COUNTED]]
+        self.learn_components(self.counts(some), random)
+
+    def learn_words(self, train: Tensor) -> None:
+        """The filters (words + k, C, side, side), k = C * side * side: what patches share with words, and their pixels.
+
+        Both are of whitened patches; the pixels' length turns the first into cosines.
+        """
+        patches = self.draw(train)
+        mean = patches.mean(dim=0)
+        variances, directions = torch.linalg.eigh(torch.cov(patches.T))
+        whiten = directions @ torch.diag((variances.clamp_min(0) + WHITENED).rsqrt()) @ directions.T
+        seed = stream_seed(self.workspace.seed, "words") % 2**32
+        clusters = MiniBatchKMeans(
+            self.words, batch_size=4096, n_init=1, max_iter=10, max_no_improvement=None, random_state=seed
+        ).fit(normalize((patches - mean) @ whiten).numpy())
+        words = normalize(torch.from_numpy(clusters.cluster_centers_).float())
+        # By how much a cosine exceeds the mean one is itself a product, with the word less the mean word.
+        filters = torch.cat([(words - words.mean(dim=0)) @ whiten, whiten])
+        self.shift = (filters @ mean).view(-1, 1, 1)
+        filters = filters - filters.mean(dim=1, keepdim=True)  # the same as a patch less its own mean
+        self.filters = filters.view(-1, self.spec.shape[0], self.side, self.side)
+        self._move()
+
+    def draw(self, train: Tensor) -> Tensor:
+        """Patches from anywhere in any image, (DRAWN, C * side * side), of zero mean and unit contrast."""
+        random = stream(self.workspace.seed, "patches", torch.device("cpu"))
+
+        def anywhere(places: int) -> Tensor:
+            return torch.randint(places, (DRAWN, 1, 1, 1), generator=random)
+
+        channels, height, width = self.spec.shape
+        reach = torch.arange(self.side)
+        image, row, column = anywhere(len(train)), anywhere(height - self.side + 1), anywhere(width - self.side + 1)
+        channel = torch.arange(channels).view(1, -1, 1, 1)
+        pixels = train.cpu()[image, channel, row + reach.view(1, 1, -1, 1), column + reach.view(1, 1, 1, -1)]
+        patches = self.scaling(pixels.to(self.workspace.device)).flatten(1).cpu()
+        centred = patches - patches.mean(dim=1, keepdim=True)
+        return centred / (centred.square().mean(dim=1, keepdim=True) + CONTRAST).sqrt()
+
+    def learn_components(self, counts: Tensor, random: torch.Generator) -> None:
+        """The projection of counts (n, words * parts^2) to codes."""
+        seed = stream_seed(self.workspace.seed, "principal components") % 2**32
+        components = PCA(self.components, svd_solver="randomized", random_state=seed).fit(counts.numpy())
+        deviations = torch.from_numpy(components.explained_variance_).float().clamp_min(TINY).sqrt()
+        rotation = torch.linalg.qr(torch.randn(self.components, self.components, generator=random))[0]
+        self.centre = torch.from_numpy(components.mean_).float()
+        directions = torch.from_numpy(components.components_).float()
+        self.projection = rotation @ (directions / deviations.unsqueeze(1) ** self.whitening)
+
+    @torch.inference_mode()
+    def counts(self, x: Tensor) -> Tensor:
+        """How much of every word is in every part of images (n, C, H, W), as square roots; (n, words * parts^2)."""
+        return torch.cat([self._counts(part.to(self.workspace.device)).cpu() for part in torch.split(x, CHUNK)])
+
+    def _counts(self, x: Tensor) -> Tensor:
+        x = self.scaling(x)
+        mean = avg_pool2d(x.mean(dim=1, keepdim=True), self.side, stride=1)
+        square = avg_pool2d(x.square().mean(dim=1, keepdim=True), self.side, stride=1)
+        contrast = ((square - mean.square()).clamp_min(0) + CONTRAST).sqrt()
+        with self.workspace.autocast():
+            seen = conv2d(x, self.filters)
+        # Not divided by the contrast: the cosines don't change.
+        seen = torch.addcmul(seen, self.shift.to(seen.dtype), contrast.to(seen.dtype), value=-1)
+        length = seen[:, self.words :].float().square().sum(dim=1, keepdim=True).clamp_min(TINY).sqrt()
+        above = seen[:, : self.words].relu_().div_(length.to(seen.dtype))
+        return adaptive_avg_pool2d(above, self.parts).float().flatten(1).sqrt()
+
+    def encode(self, x: Tensor) -> Tensor:
+        """See `Representation`."""
+        parts = [(self.counts(part) - self.centre) @ self.projection.T for part in torch.split(x, CHUNK)]
+        return torch.cat(parts)
+
+    def state_dict(self) -> dict[str, Any]:
+        """See `Representation`."""
+        learned = {name: getattr(self, name) for name in LEARNED}
+        return {"scaling": self.scaling.state_dict(), **learned}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """See `Representation`."""
+        self.scaling = Scaling.from_state_dict(state["scaling"]).to(self.workspace.device)
+        for name in LEARNED:
+            setattr(self, name, state[name])
+        self._move()
+
+    def _move(self) -> None:
+        self.filters = self.filters.to(self.workspace.device, memory_format=torch.channels_last)
+        self.shift = self.shift.to(self.workspace.device)
+
+
+LEARNED = ("filters", "shift", "centre", "projection")
+"""What is learned, beside the scaling."""
