@@ -17,7 +17,7 @@ from omasgan.errors import UserError
 from omasgan.representations.base import Representation
 from omasgan.seeding import stream, stream_seed
 from omasgan.settings import Count, Fraction
-from omasgan.stages.stage import Workspace
+from omasgan.stages.stage import Workspace, in_batches
 
 DRAWN = 60_000
 """Patches that the dictionary is learned from."""
@@ -167,8 +167,7 @@ class Patches(Representation):
 
     def encode(self, x: Tensor) -> Tensor:
         """See `Representation`."""
-        parts = [(self.counts(part) - self.centre) @ self.projection.T for part in torch.split(x, CHUNK)]
-        return torch.cat(parts)
+        return in_batches(lambda part: (self.counts(part) - self.centre) @ self.projection.T, x)
 
     def state_dict(self) -> dict[str, Any]:
         """See `Representation`."""

@@ -9,6 +9,7 @@ from omasgan.data.dataset import Spec
 from omasgan.errors import UserError
 from omasgan.representations.autoencoder import kl_to_standard_normal
 from omasgan.representations.contrastive import contrastive_loss, damped, turned
+from omasgan.representations.learned import Learned
 from omasgan.representations.patches import CONTRAST
 from omasgan.stages.stage import Workspace
 
@@ -56,10 +57,10 @@ def test_codes_depend_on_the_sample_alone_and_survive_saving(name, length):
     other = representation(name, seed=1, overrides=overrides)
     other.load_state_dict(learned.state_dict())
     assert torch.equal(other.encode(x), codes)
-    parts = {"joint": lambda: [learned.contrastive, learned.autoencoder], "patches": list}.get(
-        name, lambda: [learned]
-    )()
-    for network in (network for part in parts for network in part.networks().values()):
+    parts = [learned.contrastive, learned.autoencoder] if name == "joint" else [learned]
+    trained = [part for part in parts if isinstance(part, Learned)]
+    assert bool(trained) == (name != "patches")
+    for network in (network for part in trained for network in part.networks().values()):
         assert not any(weight.requires_grad for weight in network.parameters())
 
 
