@@ -2,6 +2,7 @@
 
 python experiments/study.py runs/mnist_loo experiments/mnist_loo
 python experiments/study.py runs/mnist_loo/omasgan-1a2b3c4d experiments/ablation    # where there are runs of several
+python experiments/study.py runs/mnist_loo experiments/mnist_loo --keep-floors      # of runs without the slow floors
 
 scores.npz holds, as `class|seed|term`, the rank of every test sample's score, and as `class|seed|label` which samples
 are anomalies: an AUROC depends on nothing else, so anyone can compute each figure of results.csv anew.
@@ -9,6 +10,7 @@ are anomalies: an AUROC depends on nothing else, so anyone can compute each figu
 
 from __future__ import annotations
 
+import argparse
 import csv
 import sys
 from collections.abc import Mapping
@@ -37,6 +39,9 @@ TERMS = {
 STORED = list(TERMS)[:8]
 """Whose ranks are stored: the method's terms, and the floors that come near them."""
 
+INDEPENDENT = ("nearest_autoencoder", "nearest_neighbour", "pca", "mahalanobis", "isolation_forest")
+"""Floors that depend on the split and the seed alone, whatever the method's settings are."""
+
 COLUMNS = ["class", "seed", "term", "auroc", "auroc_low", "auroc_high", "auprc", "auprc_balanced", "fpr95"]
 
 Results = dict[tuple[str, int, str], Mapping[str, float]]
@@ -64,6 +69,23 @@ def collect(study: Path) -> tuple[Results, dict[str, NDArray[np.generic]]]:
             "name the folder of one"
         )
     return results, ranks
+
+
+def keep_floors(results: Results, ranks: dict[str, NDArray[np.generic]], target: Path) -> None:
+    """Add what the record in `target` says of floors that the runs lack, and that depend on none of their settings."""
+    with (target / "results.csv").open() as file:
+        for row in csv.DictReader(file):
+            key = (row["class"], int(row["seed"]), row["term"])
+            if key[2] in INDEPENDENT and (*key[:2], "full") in results:
+                results.setdefault(key, {name: float(row[name]) for name in COLUMNS[3:]})
+    with np.load(target / "scores.npz") as record:
+        for name in record.files:
+            cls, seed, term = name.split("|")
+            label = f"{cls}|{seed}|label"
+            if term in INDEPENDENT and label in ranks:
+                if not np.array_equal(record[label], ranks[label]):
+                    sys.exit(f"{target} has other test samples for class {cls}: its floors are of another split")
+                ranks.setdefault(name, record[name])
 
 
 def write_results(results: Results, path: Path) -> None:
@@ -122,9 +144,11 @@ def draw(results: Results, path: Path) -> None:
     plt.close(figure)
 
 
-def main(study: Path, target: Path) -> None:
+def main(study: Path, target: Path, keep: bool) -> None:
     """Write all of the module's docstring; the table is printed."""
     results, ranks = collect(study)
+    if keep:
+        keep_floors(results, ranks, target)
     write_results(results, target / "results.csv")
     np.savez_compressed(target / "scores.npz", **ranks)
     draw(results, target / "auroc.png")
@@ -132,4 +156,9 @@ def main(study: Path, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("study", type=Path)
+    parser.add_argument("target", type=Path)
+    parser.add_argument("--keep-floors", action="store_true", help="keep those of the present record")
+    arguments = parser.parse_args()
+    main(arguments.study, arguments.target, arguments.keep_floors)

@@ -1,4 +1,4 @@
-"""Two kinds of codes side by side."""
+"""Several representations side by side."""
 
 from __future__ import annotations
 
@@ -12,44 +12,61 @@ from omasgan.data.dataset import Spec
 from omasgan.representations.base import Representation
 from omasgan.stages.stage import Workspace
 
+Part = Callable[[Spec, Workspace], Representation]
+"""A representation's constructor that lacks the shape of a sample and the workspace."""
 
-class Joint(Representation):
-    """A contrastive code, what an image shows, beside an autoencoder's, how it looks; (k + l,).
 
-    The first tells what views don't change, the second what they do: a shoe cut to a part may be any shoe. Each is
-    learned by itself. contrastive, autoencoder: constructors that lack the shape of a sample and the workspace.
+class SideBySide(Representation):
+    """A code is the parts' codes one after the other, (k + l + ...,); each part is learned by itself.
+
+    What draws a sample from a code is the first part that can.
     """
 
-    def __init__(
-        self,
-        spec: Spec,
-        workspace: Workspace,
-        contrastive: Callable[[Spec, Workspace], Representation],
-        autoencoder: Callable[[Spec, Workspace], Representation],
-    ) -> None:
+    def __init__(self, spec: Spec, workspace: Workspace, **parts: Part) -> None:
         super().__init__(spec, workspace)
-        self.contrastive = contrastive(spec, workspace)
-        self.autoencoder = autoencoder(spec, workspace)
-        self.codes = Spec((self.contrastive.codes.shape[0] + self.autoencoder.codes.shape[0],))
+        self.parts = {name: part(spec, workspace) for name, part in parts.items()}
+        self.lengths = [part.codes.shape[0] for part in self.parts.values()]
+        self.codes = Spec((sum(self.lengths),))
 
     def fit(self, train: Tensor) -> None:
         """See `Representation`."""
-        self.contrastive.fit(train)
-        self.autoencoder.fit(train)
+        for part in self.parts.values():
+            part.fit(train)
 
     def encode(self, x: Tensor) -> Tensor:
         """See `Representation`."""
-        return torch.cat([self.contrastive.encode(x), self.autoencoder.encode(x)], dim=1)
+        return torch.cat([part.encode(x) for part in self.parts.values()], dim=1)
 
     def decode(self, codes: Tensor) -> Tensor | None:
-        """See `Representation`: the autoencoder's part draws the sample."""
-        return self.autoencoder.decode(codes[:, self.contrastive.codes.shape[0] :])
+        """See `Representation`."""
+        for part, own in zip(self.parts.values(), torch.split(codes, self.lengths, dim=1), strict=True):
+            decoded = part.decode(own)
+            if decoded is not None:
+                return decoded
+        return None
 
     def state_dict(self) -> dict[str, Any]:
         """See `Representation`."""
-        return {"contrastive": self.contrastive.state_dict(), "autoencoder": self.autoencoder.state_dict()}
+        return {name: part.state_dict() for name, part in self.parts.items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """See `Representation`."""
-        self.contrastive.load_state_dict(state["contrastive"])
-        self.autoencoder.load_state_dict(state["autoencoder"])
+        for name, part in self.parts.items():
+            part.load_state_dict(state[name])
+
+
+class Joint(SideBySide):
+    """A contrastive code, what an image shows, beside an autoencoder's, how it looks.
+
+    The first tells what views don't change, the second what they do: a shoe cut to a part may be any shoe.
+    """
+
+    def __init__(self, spec: Spec, workspace: Workspace, contrastive: Part, autoencoder: Part) -> None:
+        super().__init__(spec, workspace, contrastive=contrastive, autoencoder=autoencoder)
+
+
+class Photographs(SideBySide):
+    """Which patches an image is made of, beside its principal components: its colours, and how they lie."""
+
+    def __init__(self, spec: Spec, workspace: Workspace, patches: Part, principal: Part) -> None:
+        super().__init__(spec, workspace, patches=patches, principal=principal)

@@ -7,23 +7,25 @@ from typing import Any
 
 import torch
 from sklearn.cluster import MiniBatchKMeans
-from sklearn.decomposition import PCA
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d, conv2d, normalize
 
+from omasgan import checkpoint
+from omasgan.data.augmentation import Augmentation
 from omasgan.data.batches import Scaling
 from omasgan.data.dataset import Spec
 from omasgan.errors import UserError
 from omasgan.representations.base import Representation
+from omasgan.representations.discriminants import Discriminants
 from omasgan.seeding import stream, stream_seed
-from omasgan.settings import Count, Fraction
+from omasgan.settings import Count
 from omasgan.stages.stage import Workspace, in_batches
+
+IMAGES = 10_000
+"""Training images, at most, two views of each of which the discriminants are learned from."""
 
 DRAWN = 60_000
 """Patches that the dictionary is learned from."""
-
-COUNTED = 10_000
-"""Images, at most, that the principal components are learned from."""
 
 CONTRAST = 0.01
 """Added to the variance of a patch, so that the noise of a plain one is not taken for a pattern."""
@@ -39,17 +41,14 @@ TINY = 1e-6
 
 
 class Patches(Representation):
-    """A code is what words an image's patches are like, part by part, in few numbers; (components,).
+    """A code is what words an image's patches are like, part by part, as far as that tells images apart; (components,).
 
     Coates, Ng & Lee 2011: patches of `side` x `side` pixels, each brought to zero mean and unit contrast and whitened,
     are clustered by their direction into so many `words`; of every patch of an image, by how much its cosine to a word
     exceeds its mean cosine to all words counts; the counts are averaged over each of `parts` x `parts` parts of the
-    image. Nothing is trained by gradients: it takes seconds, and knows textures and shapes without being told how
-    images vary.
-
-    components: so many principal ones of the counts' square roots are kept. whitening: each is divided by its deviation
-    to this power: 0 leaves the large ones large, 1 makes all equal. They are turned by a random rotation, after which
-    every number of a code varies alike: detectors give each unit deviation, which would whiten the components fully.
+    image. Of their square roots, `components` linear discriminants are kept, in which distances count in units of how
+    far two `views` of one image lie apart, see `Discriminants`. Nothing is trained by gradients: it takes a minute, and
+    knows textures and shapes.
 
     There is no way back from a code to an image.
     """
@@ -58,11 +57,11 @@ class Patches(Representation):
         self,
         spec: Spec,
         workspace: Workspace,
+        views: Augmentation,
         side: Count = 6,
         words: Count = 400,
         parts: Count = 3,
         components: Count = 128,
-        whitening: Fraction = 0.75,
     ) -> None:
         super().__init__(spec, workspace)
         if not spec.is_image:
@@ -78,12 +77,15 @@ class Patches(Representation):
                 f"the representation's components are {components}, but {words} words in {parts} x {parts} parts "
                 f"are {words * parts**2} numbers: keep fewer"
             )
-        self.side, self.words, self.parts, self.components = side, words, parts, components
-        self.whitening = whitening
+        self.views, self.side, self.words, self.parts, self.components = views, side, words, parts, components
+        self.discriminants = Discriminants(components, workspace.seed)
         self.codes = Spec((components,))
 
     def fit(self, train: Tensor) -> None:
-        """See `Representation`. Raises UserError where images are fewer than components, or patches than words."""
+        """See `Representation`. Raises UserError where images are fewer than components, or patches than words.
+
+        What was learned lies in a checkpoint, as a stage's does: two detectors of one run learn it once.
+        """
         height, width = (size - self.side + 1 for size in self.spec.shape[1:])
         for name, wanted, there in (
             ("components", self.components, len(train)),
@@ -94,11 +96,16 @@ class Patches(Representation):
                     f"the representation's {name} are {wanted}, but the {len(train)} training normals allow {there} "
                     "at most: make them fewer"
                 )
+        folder = self.workspace.folder
+        path = None if folder is None else folder / "checkpoints" / "patches.pt"
+        if path is not None and path.exists():
+            self.load_state_dict(checkpoint.load(path, "patches", self.workspace.device))
+            return
         self.scaling = Scaling(train).to(self.workspace.device)
         self.learn_words(train)
-        random = stream(self.workspace.seed, "components", torch.device("cpu"))
-        some = train[torch.randperm(len(train), generator=random)[:COUNTED]]
-        self.learn_components(self.counts(some), random)
+        self.learn_discriminants(train)
+        if path is not None:
+            checkpoint.save(path, "patches", self.state_dict())
 
     def learn_words(self, train: Tensor) -> None:
         """The filters (words + k, C, side, side), k = C * side * side: what patches share with words, and their pixels.
@@ -137,23 +144,26 @@ class Patches(Representation):
         centred = patches - patches.mean(dim=1, keepdim=True)
         return centred / (centred.square().mean(dim=1, keepdim=True) + CONTRAST).sqrt()
 
-    def learn_components(self, counts: Tensor, random: torch.Generator) -> None:
-        """The projection of counts (n, words * parts^2) to codes."""
-        seed = stream_seed(self.workspace.seed, "principal components") % 2**32
-        components = PCA(self.components, svd_solver="randomized", random_state=seed).fit(counts.numpy())
-        deviations = torch.from_numpy(components.explained_variance_).float().clamp_min(TINY).sqrt()
-        rotation = torch.linalg.qr(torch.randn(self.components, self.components, generator=random))[0]
-        self.centre = torch.from_numpy(components.mean_).float()
-        directions = torch.from_numpy(components.components_).float()
-        self.projection = rotation @ (directions / deviations.unsqueeze(1) ** self.whitening)
+    def learn_discriminants(self, train: Tensor) -> None:
+        """From two views of some of the images."""
+        random = stream(self.workspace.seed, "views of patches", self.workspace.device)
+        order = torch.randperm(len(train), generator=random, device=random.device)
+        some = train[order[:IMAGES].to(train.device)]
 
-    @torch.inference_mode()
+        def view(part: Tensor) -> Tensor:
+            return self.views(self.scaling(part.to(self.workspace.device)), random)
+
+        first, second = (torch.cat([self._counts(view(part)) for part in torch.split(some, CHUNK)]) for _ in range(2))
+        self.discriminants.fit(first, second)
+
     def counts(self, x: Tensor) -> Tensor:
         """How much of every word is in every part of images (n, C, H, W), as square roots; (n, words * parts^2)."""
-        return torch.cat([self._counts(part.to(self.workspace.device)).cpu() for part in torch.split(x, CHUNK)])
+        parts = torch.split(x, CHUNK)
+        return torch.cat([self._counts(self.scaling(part.to(self.workspace.device))) for part in parts])
 
+    @torch.inference_mode()
     def _counts(self, x: Tensor) -> Tensor:
-        x = self.scaling(x)
+        """Of scaled images; on the CPU."""
         mean = avg_pool2d(x.mean(dim=1, keepdim=True), self.side, stride=1)
         square = avg_pool2d(x.square().mean(dim=1, keepdim=True), self.side, stride=1)
         contrast = ((square - mean.square()).clamp_min(0) + CONTRAST).sqrt()
@@ -163,28 +173,24 @@ class Patches(Representation):
         seen = torch.addcmul(seen, self.shift.to(seen.dtype), contrast.to(seen.dtype), value=-1)
         length = seen[:, self.words :].float().square().sum(dim=1, keepdim=True).clamp_min(TINY).sqrt()
         above = seen[:, : self.words].relu_().div_(length.to(seen.dtype))
-        return adaptive_avg_pool2d(above, self.parts).float().flatten(1).sqrt()
+        return adaptive_avg_pool2d(above, self.parts).float().flatten(1).sqrt().cpu()
 
     def encode(self, x: Tensor) -> Tensor:
         """See `Representation`."""
-        return in_batches(lambda part: (self.counts(part) - self.centre) @ self.projection.T, x)
+        return in_batches(lambda part: self.discriminants(self.counts(part)), x)
 
     def state_dict(self) -> dict[str, Any]:
         """See `Representation`."""
-        learned = {name: getattr(self, name) for name in LEARNED}
-        return {"scaling": self.scaling.state_dict(), **learned}
+        words = {"filters": self.filters, "shift": self.shift}
+        return {"scaling": self.scaling.state_dict(), "discriminants": self.discriminants.state_dict(), **words}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """See `Representation`."""
         self.scaling = Scaling.from_state_dict(state["scaling"]).to(self.workspace.device)
-        for name in LEARNED:
-            setattr(self, name, state[name])
+        self.discriminants.load_state_dict(state["discriminants"])
+        self.filters, self.shift = state["filters"], state["shift"]
         self._move()
 
     def _move(self) -> None:
         self.filters = self.filters.to(self.workspace.device, memory_format=torch.channels_last)
         self.shift = self.shift.to(self.workspace.device)
-
-
-LEARNED = ("filters", "shift", "centre", "projection")
-"""What is learned, beside the scaling."""

@@ -9,6 +9,8 @@ from omasgan.data.dataset import Spec
 from omasgan.errors import UserError
 from omasgan.representations.autoencoder import kl_to_standard_normal
 from omasgan.representations.contrastive import contrastive_loss, damped, turned
+from omasgan.representations.discriminants import Discriminants
+from omasgan.representations.joint import SideBySide
 from omasgan.representations.learned import Learned
 from omasgan.representations.patches import CONTRAST
 from omasgan.stages.stage import Workspace
@@ -18,6 +20,10 @@ SMALL = tuple(
     f"representation.{name}={value}" for name, value in {"side": 3, "words": 8, "parts": 2, "components": 12}.items()
 )
 """Patches for images of 8 x 8 pixels."""
+
+
+def of_part(part, overrides):
+    return [override.replace("representation.", f"representation.{part}.") for override in overrides]
 
 
 def representation(name, spec=IMAGE, steps=60, folder=None, seed=0, overrides=()):
@@ -46,20 +52,31 @@ def test_pixels_change_nothing():
     assert pixels.decode(x) is x
 
 
-@pytest.mark.parametrize(("name", "length"), [("autoencoder", 24), ("contrastive", 64), ("joint", 88), ("patches", 12)])
+@pytest.mark.parametrize(
+    ("name", "length"),
+    [
+        ("autoencoder", 24),
+        ("contrastive", 64),
+        ("joint", 88),
+        ("patches", 12),
+        ("principal", 24),
+        ("photographs", 36),
+    ],
+)
 def test_codes_depend_on_the_sample_alone_and_survive_saving(name, length):
-    overrides = SMALL if name == "patches" else ()
+    overrides = {"patches": SMALL, "photographs": of_part("patches", SMALL)}.get(name, ())
     learned, x = representation(name, overrides=overrides), images(64)
     learned.fit(x)
     codes = learned.encode(x)
     assert codes.shape == (64, length) == (64, *learned.codes.shape)
-    torch.testing.assert_close(torch.cat([learned.encode(one) for one in x.split(1)]), codes, rtol=1e-4, atol=1e-5)
+    alone = torch.cat([learned.encode(one) for one in x.split(1)])
+    torch.testing.assert_close(alone, codes, rtol=1e-4, atol=1e-5 * float(codes.abs().max().clamp_min(1)))
     other = representation(name, seed=1, overrides=overrides)
     other.load_state_dict(learned.state_dict())
     assert torch.equal(other.encode(x), codes)
-    parts = [learned.contrastive, learned.autoencoder] if name == "joint" else [learned]
+    parts = list(learned.parts.values()) if isinstance(learned, SideBySide) else [learned]
     trained = [part for part in parts if isinstance(part, Learned)]
-    assert bool(trained) == (name != "patches")
+    assert bool(trained) == (name in ("autoencoder", "contrastive", "joint"))
     for network in (network for part in trained for network in part.networks().values()):
         assert not any(weight.requires_grad for weight in network.parameters())
 
@@ -112,6 +129,36 @@ def test_joint_codes_are_those_of_its_parts_and_the_autoencoder_draws_them():
     assert parts[0].decode(parts[0].encode(x)) is None
 
 
+def test_principal_components_keep_what_varies_most_and_lead_back():
+    random = torch.Generator().manual_seed(0)
+    x = torch.randn(500, 5, generator=random) @ torch.randn(5, 5, generator=random) + 7
+    scaled = (x - x.mean(dim=0)) / x.std(dim=0)
+    kept = torch.linalg.eigvalsh(torch.cov(scaled.T)).flip(0)[:3]
+    for whitening in (0.0, 0.5, 1.0):
+        changes = ["representation.components=3", f"representation.whitening={whitening}"]
+        learned, turned_otherwise = (representation("principal", ROWS, seed=seed, overrides=changes) for seed in (0, 1))
+        for each in (learned, turned_otherwise):
+            each.fit(x)
+        codes = learned.encode(x)
+        torch.testing.assert_close(torch.linalg.eigvalsh(torch.cov(codes.T)).flip(0), kept ** (1 - whitening))
+        torch.testing.assert_close(torch.pdist(codes), torch.pdist(turned_otherwise.encode(x)))
+        torch.testing.assert_close(learned.encode(learned.decode(codes)), codes)
+    whole = representation("principal", ROWS, overrides=["representation.components=5"])
+    whole.fit(x)
+    torch.testing.assert_close(whole.decode(whole.encode(x)), x)
+
+
+def test_codes_of_photographs_are_those_of_its_parts_and_the_components_draw_them():
+    x = images(64)
+    whole = representation("photographs", overrides=of_part("patches", SMALL))
+    parts = [representation("patches", overrides=SMALL), representation("principal")]
+    for learned in (whole, *parts):
+        learned.fit(x)
+    codes = whole.encode(x)
+    assert torch.equal(codes, torch.cat([part.encode(x) for part in parts], dim=1))
+    assert torch.equal(whole.decode(codes), parts[1].decode(codes[:, 12:]))
+
+
 def test_each_quarter_of_a_batch_is_turned_by_its_angle():
     x = torch.arange(8 * 9.0).view(8, 1, 3, 3)
     out = turned(x)
@@ -144,6 +191,8 @@ def test_an_interrupted_representation_goes_on_as_if_nothing_had_been(tmp_path):
         ("contrastive", ROWS, 64, "contrastive codes are for images"),
         ("contrastive", Spec((1, 8, 16)), 64, "8 x 16 pixels cannot be turned"),
         ("autoencoder", ROWS, 64, "is given rows of 5"),
+        ("principal", ROWS, 64, "components are 24, but a sample has 5 numbers"),
+        ("principal", IMAGE, 10, "components are 24, but there are 10 training normals"),
         ("autoencoder", IMAGE, 10, "budget.representation_batch is 32, but there are 10"),
     ],
 )
@@ -178,10 +227,7 @@ def test_contrastive_loss_is_the_formula_of_simclr():
 
 
 def patches(**changes):
-    learned = representation("patches", overrides=SMALL)
-    for name, value in changes.items():
-        setattr(learned, name, value)
-    return learned
+    return representation("patches", overrides=[*SMALL, *(f"representation.{k}={v}" for k, v in changes.items())])
 
 
 def test_the_count_of_a_word_is_how_much_its_cosine_exceeds_the_mean_cosine():
@@ -214,19 +260,44 @@ def test_brightness_and_contrast_leave_the_codes_of_patches_nearly_as_they_are()
     assert (code - dimmed).norm(dim=1).mean() < 0.3 * (code - other).norm(dim=1).mean()
 
 
-def test_every_number_of_a_code_of_patches_varies_alike_whatever_the_whitening():
+def test_a_discriminant_is_what_tells_images_apart_in_units_of_what_tells_their_views_apart():
+    """Six mixed directions: images differ in three of them, views of one image in all, least in the third."""
+    random = torch.Generator().manual_seed(0)
+    between, within = torch.tensor([9.0, 9, 3, 0, 0, 0]), torch.tensor([3.0, 1, 0.3, 9, 1, 0.5])
+    mixed = torch.linalg.qr(torch.randn(6, 6, generator=random))[0]
+    images = torch.randn(20_000, 6, generator=random) * between
+    first, second = ((images + torch.randn(images.shape, generator=random) * within) @ mixed for _ in range(2))
+    discriminants = Discriminants(3, seed=0)
+    discriminants.fit(first, second)
+    a, b = discriminants(first), discriminants(second)
+    torch.testing.assert_close((a - b).T @ (a - b) / (2 * len(a)), torch.eye(3), rtol=0, atol=0.05)
+    scaled = images[:50, :3] * (between / within)[:3] / between[:3]
+    apart = torch.pdist(discriminants(images[:50] @ mixed))
+    torch.testing.assert_close(apart, torch.pdist(scaled), rtol=0.05, atol=0.5)
+
+
+def test_a_rotation_evens_the_numbers_of_a_code_and_changes_no_distance():
     x = images(256)
-    for whitening in (0.0, 1.0):
-        learned = patches(whitening=whitening)
+    codes = []
+    for seed in (0, 1):
+        discriminants = Discriminants(8, seed)
+        learned = patches()
         learned.fit(x)
-        deviations = learned.encode(x).std(dim=0)
-        spread = torch.linalg.eigvalsh(torch.cov(learned.encode(x).T))
-        if whitening == 1:
-            torch.testing.assert_close(deviations, torch.ones(12), rtol=1e-2, atol=0)
-            torch.testing.assert_close(spread, torch.ones(12), rtol=1e-2, atol=0)
-        else:
-            assert spread.max() > 5 * spread.min(), "the components keep their sizes"
-            assert deviations.max() / deviations.min() < spread.max().sqrt() / spread.min().sqrt()
+        discriminants.fit(learned.counts(x), learned.counts(x.roll(1, dims=-1)))
+        codes.append(discriminants(learned.counts(x)))
+    torch.testing.assert_close(torch.pdist(codes[0]), torch.pdist(codes[1]), rtol=1e-2, atol=1e-3)
+    spread = torch.linalg.eigvalsh(torch.cov(codes[0].T))
+    deviations = codes[0].std(dim=0)
+    assert deviations.max() / deviations.min() < 0.5 * (spread.max() / spread.min()).sqrt()
+
+
+def test_patches_are_learned_once_by_two_detectors_of_a_run(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    x = images(64)
+    first, second = (representation("patches", folder=tmp_path, overrides=SMALL, seed=seed) for seed in (0, 1))
+    first.fit(x)
+    second.fit(x)
+    assert torch.equal(first.encode(x), second.encode(x)), "another seed alone would give other codes"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,62 @@
+"""Fisher's linear discriminants where every image is a class of its own: what tells images apart, not their views."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from sklearn.decomposition import PCA
+from torch import Tensor
+
+from omasgan.seeding import stream, stream_seed
+
+PRINCIPAL = 512
+"""Principal components, at most, that the discriminants are found among: in all, noise would be invertible."""
+
+RIDGE = 1e-4
+"""Added to the variance within images, as a share of the total: where views don't differ at all, a finite scale."""
+
+
+class Discriminants:
+    """Maps features (n, m) to codes (n, k) in which distances count in units of how far views of one image lie apart.
+
+    Of two random views of each image, W is the covariance within images and T the total one. The codes are the k
+    directions of the largest variance between images over that within, (T - W) / W, each over its deviation within
+    (Fisher 1936; with a linear network it is what contrastive learning finds, Balestriero & LeCun 2022). They are
+    turned by a random rotation, after which every number of a code varies alike: detectors give each unit deviation,
+    which would undo the scale.
+    """
+
+    def __init__(self, k: int, seed: int) -> None:
+        self.k, self.seed = k, seed
+        self.centre, self.projection = torch.empty(0), torch.empty(0)
+
+    def fit(self, first: Tensor, second: Tensor) -> None:
+        """Learn from the features of two views of each image, (n, m) each, n >= k and m >= k."""
+        seed = stream_seed(self.seed, "principal components") % 2**32
+        features = torch.cat([first, second])
+        principal = PCA(min(PRINCIPAL, *first.shape), random_state=seed).fit(features.numpy())
+        self.centre, directions = torch.from_numpy(principal.mean_), torch.from_numpy(principal.components_)
+        a, b = (((view - self.centre) @ directions.T).double() for view in (first, second))
+        within = (a - b).T @ (a - b) / (2 * len(a))
+        total = (a.T @ a + b.T @ b) / (2 * len(a))
+        within = within + RIDGE * torch.diag(total.diagonal())
+        # W = L L^T: in features times L^-T, views of one image have unit deviation in every direction.
+        inverse = torch.linalg.inv(torch.linalg.cholesky(within))
+        _, found = torch.linalg.eigh(inverse @ total @ inverse.T)
+        random = stream(self.seed, "rotation of components", torch.device("cpu"))
+        rotation = torch.linalg.qr(torch.randn(self.k, self.k, generator=random))[0].double()
+        self.projection = (rotation @ found[:, -self.k :].T @ inverse).float() @ directions
+
+    def __call__(self, features: Tensor) -> Tensor:
+        """The codes (n, k) of features (n, m)."""
+        return (features - self.centre) @ self.projection.T
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The two tensors that were learned."""
+        return {"centre": self.centre, "projection": self.projection}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take what `state_dict` gave."""
+        self.centre, self.projection = state["centre"].cpu(), state["projection"].cpu()
