@@ -17,6 +17,9 @@ PRINCIPAL = 512
 RIDGE = 1e-4
 """Added to the variance within images, as a share of the total: where views don't differ at all, a finite scale."""
 
+TINY = 1e-12
+"""Stands in for a variance of zero: of images that are all alike."""
+
 
 class Discriminants:
     """Maps features (n, m) to codes (n, k) in which distances count in units of how far views of one image lie apart.
@@ -33,7 +36,7 @@ class Discriminants:
         self.centre, self.projection = torch.empty(0), torch.empty(0)
 
     def fit(self, first: Tensor, second: Tensor) -> None:
-        """Learn from the features of two views of each image, (n, m) each, n >= k and m >= k."""
+        """Learn from the features of two views of each image, (n, m) each; k is at most n, m and PRINCIPAL."""
         seed = stream_seed(self.seed, "principal components") % 2**32
         features = torch.cat([first, second])
         principal = PCA(min(PRINCIPAL, *first.shape), random_state=seed).fit(features.numpy())
@@ -41,7 +44,7 @@ class Discriminants:
         a, b = (((view - self.centre) @ directions.T).double() for view in (first, second))
         within = (a - b).T @ (a - b) / (2 * len(a))
         total = (a.T @ a + b.T @ b) / (2 * len(a))
-        within = within + RIDGE * torch.diag(total.diagonal())
+        within = within + torch.diag(RIDGE * total.diagonal() + TINY)
         # W = L L^T: in features times L^-T, views of one image have unit deviation in every direction.
         inverse = torch.linalg.inv(torch.linalg.cholesky(within))
         _, found = torch.linalg.eigh(inverse @ total @ inverse.T)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from sklearn.cluster import MiniBatchKMeans
@@ -16,10 +16,11 @@ from omasgan.data.batches import Scaling
 from omasgan.data.dataset import Spec
 from omasgan.errors import UserError
 from omasgan.representations.base import Representation
-from omasgan.representations.discriminants import Discriminants
+from omasgan.representations.discriminants import PRINCIPAL, Discriminants
 from omasgan.seeding import stream, stream_seed
 from omasgan.settings import Count
 from omasgan.stages.stage import Workspace, in_batches
+from omasgan.validation import Range
 
 IMAGES = 10_000
 """Training images, at most, two views of each of which the discriminants are learned from."""
@@ -61,7 +62,7 @@ class Patches(Representation):
         side: Count = 6,
         words: Count = 400,
         parts: Count = 3,
-        components: Count = 128,
+        components: Annotated[int, Range(low=1, high=PRINCIPAL)] = 128,
     ) -> None:
         super().__init__(spec, workspace)
         if not spec.is_image:

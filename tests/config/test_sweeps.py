@@ -20,7 +20,7 @@ README = (configuration.SWEEPS / "README.md").read_text()
 TINY = ("experiment=pixels", "budget=smoke", "floors=none", "logger=none", "architecture=mlp", "device=cpu")
 TOY = (*TINY, "dataset=toy_blobs", "protocol=novelty", "dataset.train_size=200", "dataset.test_size=100")
 NAMED = ["mu_nu_beta", "divergences", "ablation_per_task", "loo_all_classes", "occ_all_classes", "seeds"]
-NAMED += ["architectures", "lambda", "choices", "search"]
+NAMED += ["architectures", "lambda", "choices", "reach", "search"]
 
 
 @pytest.fixture

@@ -291,6 +291,15 @@ def test_a_rotation_evens_the_numbers_of_a_code_and_changes_no_distance():
     assert deviations.max() / deviations.min() < 0.5 * (spread.max() / spread.min()).sqrt()
 
 
+def test_images_that_are_all_alike_have_codes():
+    x = images(1).expand(40, -1, -1, -1)
+    for learned in (patches(), representation("principal")):
+        learned.fit(x)
+        codes = learned.encode(torch.cat([x[:3], images(3, seed=1)]))
+        assert codes.isfinite().all()
+        assert torch.equal(codes[0], codes[1])
+
+
 def test_patches_are_learned_once_by_two_detectors_of_a_run(tmp_path):
     (tmp_path / "checkpoints").mkdir()
     x = images(64)
@@ -305,6 +314,7 @@ def test_patches_are_learned_once_by_two_detectors_of_a_run(tmp_path):
     [
         ("side=8", "sides up to 7 with so many parts"),
         ("components=33", "8 words in 2 x 2 parts are 32 numbers"),
+        ("components=513", "components is 513: it must be at least 1 and at most 512"),
     ],
 )
 def test_patches_that_do_not_fit_the_image_are_refused(change, message):
