@@ -63,6 +63,12 @@ def detector(node: Mapping[str, Any], spec: Spec, workspace: Workspace) -> Detec
     return cast(Detector, instantiate(dict(node), _partial_=True)(spec=spec, workspace=workspace))
 
 
+def representations(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The configurations of all representations that a detector's holds, parts of others too."""
+    nested = [found for value in node.values() if isinstance(value, Mapping) for found in representations(value)]
+    return [node, *nested] if str(node.get("_target_", "")).startswith("omasgan.representations.") else nested
+
+
 def _device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -160,8 +160,12 @@ def _run(job: Job, dataset: Dataset, split: IndexSplit, record: Record) -> Metri
     # A detector of one term is called by its own name, as the floors are.
     terms = {job.choices["detector"] if name == "score" else name: term for name, term in own_terms.items()}
     started = time.monotonic()
+    shared = build.representations(job.config["detector"])
     for name, node in job.config["floors"].items():
-        floor = build.detector(node, dataset.spec, workspace)
+        own = build.representations(node)
+        clash = any(mine["_target_"] == other["_target_"] and mine != other for mine in own for other in shared)
+        shared += [] if clash else own
+        floor = build.detector(node, dataset.spec, workspace.beside(name) if clash else workspace)
         floor.fit(normals)
         terms[name] = floor.score(tested)
     seconds["floors"] = time.monotonic() - started

@@ -40,7 +40,11 @@ class Learned(Representation):
         self.scaling = Scaling(train)
         batches = Batches(train, self.scaling, device=self.workspace.device)
         adam = Adam(nn.ModuleDict(networks).parameters(), self.lr, fused=True)
-        stage = Stage(self.stage, self.budget.representation, self.workspace, networks, {"adam": adam}, decay=1.0)
+        stage = Stage(
+            *(self.stage, self.budget.representation, self.workspace, networks, {"adam": adam}),
+            decay=1.0,
+            remedy=f"a representation's lr lower than {self.lr:g}",
+        )
         for _ in stage:
             losses = self.losses(batches.draw(n, stage.random), stage)
             descend(losses["loss"], adam)

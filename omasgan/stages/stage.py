@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -15,6 +15,7 @@ from torch.optim import Adam
 from omasgan import checkpoint
 from omasgan.divergences import Divergence
 from omasgan.errors import UserError
+from omasgan.files import make_folder
 from omasgan.seeding import seeded, stream
 from omasgan.settings import Budget, Optimisation
 from omasgan.terminal import progress
@@ -47,6 +48,13 @@ class Workspace:
     record_every: int = 20
     checkpoint_every: int = 500
 
+    def beside(self, name: str) -> Workspace:
+        """For another detector of the run, whose stages would meet checkpoints of the same names, learned otherwise."""
+        folder = None if self.folder is None else self.folder / "checkpoints" / name
+        if folder is not None:
+            make_folder(folder / "checkpoints")
+        return replace(self, folder=folder, record=silent_record())
+
     def autocast(self) -> AbstractContextManager[object]:
         """The arithmetic of one forward pass and its loss.
 
@@ -65,12 +73,16 @@ class Workspace:
         return network.to(device=self.device).to(memory_format=torch.channels_last)
 
 
+REMEDY = "lower optimisation.lr_generator and optimisation.lr_discriminator, another divergence, or optimisation.r1=1"
+
+
 class Stage:
     """One stage's steps: iterate over it, and it resumes, records, checkpoints and finishes by itself.
 
     networks: every network that the stage changes, by name, with running averages; optimisers likewise. decay: the
-    share of the steps, at the end, over which the step sizes fall to zero. `random` is the stage's own stream, part of
-    its checkpoint. After the loop the networks hold the trained (or restored) weights.
+    share of the steps, at the end, over which the step sizes fall to zero. remedy: what to try where it diverges.
+    `random` is the stage's own stream, part of its checkpoint. After the loop the networks hold the trained (or
+    restored) weights.
     """
 
     def __init__(
@@ -81,8 +93,10 @@ class Stage:
         networks: dict[str, nn.Module],
         optimisers: dict[str, Adam],
         decay: float = 0.0,
+        remedy: str = REMEDY,
     ) -> None:
         self.name = name
+        self._remedy = remedy
         self.steps = steps
         self.workspace = workspace
         self.random = stream(workspace.seed, name, workspace.device)
@@ -141,10 +155,7 @@ class Stage:
 
     def fail(self, reason: str) -> None:
         """Stop the run: where, why, and what to try."""
-        raise UserError(
-            f"{self.name} diverged at step {self._step} of {self.steps}: {reason}; try lower "
-            f"optimisation.lr_generator and optimisation.lr_discriminator, another divergence, or optimisation.r1=1"
-        )
+        raise UserError(f"{self.name} diverged at step {self._step} of {self.steps}: {reason}; try {self._remedy}")
 
     def _set_rates(self) -> None:
         left = 1 - self._step / self.steps

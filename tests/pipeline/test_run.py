@@ -339,6 +339,17 @@ def test_a_table_of_runs_with_and_without_floors_has_what_all_of_them_have(start
     assert len(read(folder, "summary.json")["runs"]["a b"]) == 5
 
 
+@pytest.mark.parametrize("setting", ["lr=0.005", "architecture.latent=7"])
+def test_a_floor_learns_its_own_codes_where_the_method_learns_them_otherwise(start, no_pictures, setting):
+    codes = (*DIGITS, "representation=autoencoder", "architecture=mlp", "inference=default")
+    floors = ("floors=all", f"representation.{setting}")
+    tables = [ScoreTable.load(start(*codes, *more) / "scores.npz").terms for more in (floors, ["floors=all"])]
+    other, plain = (table["nearest_autoencoder"] for table in tables)
+    assert np.array_equal(other, plain), "the floor is the same whatever the method's codes are"
+    assert np.array_equal(tables[1]["nearest_codes"], plain), "and what is learned alike is learned once"
+    assert not np.array_equal(tables[0]["nearest_codes"], plain)
+
+
 def test_a_set_without_anomalies_has_scores_and_no_metrics(start, tmp_path, capsys):
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "normal.npz", x_train=rng.normal(size=(64, 3)), x_test=rng.normal(size=(20, 3)))
