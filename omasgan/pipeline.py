@@ -164,7 +164,8 @@ def _run(job: Job, dataset: Dataset, split: IndexSplit, record: Record) -> Metri
     for name, node in job.config["floors"].items():
         own = build.representations(node)
         clash = any(mine["_target_"] == other["_target_"] and mine != other for mine in own for other in shared)
-        shared += [] if clash else own
+        if not clash:
+            shared += own
         floor = build.detector(node, dataset.spec, workspace.beside(name) if clash else workspace)
         floor.fit(normals)
         terms[name] = floor.score(tested)

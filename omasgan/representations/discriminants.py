@@ -9,6 +9,7 @@ import torch
 from sklearn.decomposition import PCA
 from torch import Tensor
 
+from omasgan.representations.rotation import random_rotation
 from omasgan.seeding import stream, stream_seed
 
 PRINCIPAL = 512
@@ -27,8 +28,7 @@ class Discriminants:
     Of two random views of each image, W is the covariance within images and T the total one. The codes are the k
     directions of the largest variance between images over that within, (T - W) / W, each over its deviation within
     (Fisher 1936; with a linear network it is what contrastive learning finds, Balestriero & LeCun 2022). They are
-    turned by a random rotation, after which every number of a code varies alike: detectors give each unit deviation,
-    which would undo the scale.
+    turned by a random rotation, see `random_rotation`.
     """
 
     def __init__(self, k: int, seed: int) -> None:
@@ -49,7 +49,7 @@ class Discriminants:
         inverse = torch.linalg.inv(torch.linalg.cholesky(within))
         _, found = torch.linalg.eigh(inverse @ total @ inverse.T)
         random = stream(self.seed, "rotation of components", torch.device("cpu"))
-        rotation = torch.linalg.qr(torch.randn(self.k, self.k, generator=random))[0].double()
+        rotation = random_rotation(self.k, random).double()
         self.projection = (rotation @ found[:, -self.k :].T @ inverse).float() @ directions
 
     def __call__(self, features: Tensor) -> Tensor:

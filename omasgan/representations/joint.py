@@ -70,3 +70,10 @@ class Photographs(SideBySide):
 
     def __init__(self, spec: Spec, workspace: Workspace, patches: Part, principal: Part) -> None:
         super().__init__(spec, workspace, patches=patches, principal=principal)
+
+
+class ContrastivePhotographs(SideBySide):
+    """Codes of photographs beside a contrastive code, for which a network is trained: what they show as a whole."""
+
+    def __init__(self, spec: Spec, workspace: Workspace, patches: Part, principal: Part, contrastive: Part) -> None:
+        super().__init__(spec, workspace, patches=patches, principal=principal, contrastive=contrastive)

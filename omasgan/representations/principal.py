@@ -13,6 +13,7 @@ from omasgan.data.batches import Scaling
 from omasgan.data.dataset import Spec
 from omasgan.errors import UserError
 from omasgan.representations.base import Representation
+from omasgan.representations.rotation import random_rotation
 from omasgan.seeding import stream, stream_seed
 from omasgan.settings import Count, Fraction
 from omasgan.stages.stage import Workspace, in_batches
@@ -28,8 +29,7 @@ class Principal(Representation):
     """A code is so many principal components, (components,): of images, the colours and how they lie, coarsely.
 
     whitening: each is divided by its deviation to this power; 0 leaves the large ones large, 1 makes all equal. They
-    are turned by a random rotation, after which every number of a code varies alike: detectors give each unit
-    deviation, which would whiten the components fully.
+    are turned by a random rotation, see `random_rotation`.
     """
 
     def __init__(self, spec: Spec, workspace: Workspace, components: Count = 24, whitening: Fraction = 0.5) -> None:
@@ -54,7 +54,7 @@ class Principal(Representation):
         seed = stream_seed(self.workspace.seed, "principal components") % 2**32
         found = PCA(self.components, random_state=seed).fit(self.scaling(some).flatten(1).numpy())
         self.centre = torch.from_numpy(found.mean_)
-        rotation = torch.linalg.qr(torch.randn(self.components, self.components, generator=random))[0]
+        rotation = random_rotation(self.components, random)
         directions = torch.from_numpy(found.components_)
         scale = torch.from_numpy(found.explained_variance_).clamp_min(TINY).sqrt().unsqueeze(1) ** self.whitening
         self.projection, self.back = rotation @ (directions / scale), (directions * scale).T @ rotation.T

@@ -61,10 +61,11 @@ def test_pixels_change_nothing():
         ("patches", 12),
         ("principal", 24),
         ("photographs", 36),
+        ("contrastive_photographs", 168),
     ],
 )
 def test_codes_depend_on_the_sample_alone_and_survive_saving(name, length):
-    overrides = {"patches": SMALL, "photographs": of_part("patches", SMALL)}.get(name, ())
+    overrides = SMALL if name == "patches" else of_part("patches", SMALL) if name.endswith("photographs") else ()
     learned, x = representation(name, overrides=overrides), images(64)
     learned.fit(x)
     codes = learned.encode(x)
@@ -76,7 +77,7 @@ def test_codes_depend_on_the_sample_alone_and_survive_saving(name, length):
     assert torch.equal(other.encode(x), codes)
     parts = list(learned.parts.values()) if isinstance(learned, SideBySide) else [learned]
     trained = [part for part in parts if isinstance(part, Learned)]
-    assert bool(trained) == (name in ("autoencoder", "contrastive", "joint"))
+    assert bool(trained) == (name in ("autoencoder", "contrastive", "joint", "contrastive_photographs"))
     for network in (network for part in trained for network in part.networks().values()):
         assert not any(weight.requires_grad for weight in network.parameters())
 
@@ -116,6 +117,23 @@ def test_a_turned_copy_is_another_image_where_turns_are_told():
         learned.fit(x)
         similarity[turns] = cosine_similarity(learned.encode(x), learned.encode(x.rot90(2, (2, 3)))).mean()
     assert similarity[2] < similarity[0] - 0.1
+
+
+def test_how_surely_turns_are_told_weighs_as_much_as_it_is_given_and_is_less_for_a_turned_image():
+    x = images(256)
+    x[:, :, :2, :] = 255  # every image has one upright way of being
+    learned = representation("contrastive", steps=200, overrides=["representation.certainty=3"])
+    learned.fit(x)
+    codes, turned_codes = (learned.encode(each) @ learned.mixing.inverse() for each in (x, x.rot90(2, (2, 3))))
+    unmixed = learned.encode(x) @ torch.linalg.qr(learned.mixing.T)[0]  # the rotation undone, up to signs
+    projection, told = unmixed[:, :64], unmixed[:, 64:]
+    assert told.shape == (256, 4)
+    assert told.square().sum(1).mean().sqrt() == pytest.approx(3, rel=1e-3)
+    assert projection.square().sum(1).mean().sqrt() == pytest.approx(1, rel=1e-3)
+    assert turned_codes[:, 64:].mean() > codes[:, 64:].mean() + 1
+    plain = representation("contrastive", steps=200)
+    plain.fit(x)
+    torch.testing.assert_close(codes[:, :64] + learned.centre[:64], plain.encode(x), rtol=1e-3, atol=1e-3)
 
 
 def test_joint_codes_are_those_of_its_parts_and_the_autoencoder_draws_them():
@@ -204,6 +222,11 @@ def test_what_cannot_be_represented_is_said(name, spec, n, message):
 def test_a_batch_that_cannot_be_quartered_is_named():
     with pytest.raises(UserError, match="representation_batch is 30"):
         representation("contrastive", overrides=["budget.representation_batch=30"])
+
+
+def test_certainty_without_turns_is_refused():
+    with pytest.raises(UserError, match="certainty is 1 and its turns are 0"):
+        representation("contrastive", overrides=["representation.certainty=1", "representation.turns=0"])
 
 
 def test_kl_is_that_of_the_normal_distributions():
