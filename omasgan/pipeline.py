@@ -6,7 +6,7 @@ import json
 import logging
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,11 +21,13 @@ from omasgan.data.dataset import Dataset
 from omasgan.data.protocols import IndexSplit, Protocol
 from omasgan.data.support import boundary_report
 from omasgan.detectors.base import Detector
+from omasgan.detectors.represented import Represented
 from omasgan.errors import UserError
 from omasgan.evaluation import plots
 from omasgan.evaluation.scores import ScoreTable, metrics_of
 from omasgan.files import make_folder, write_json, write_text
 from omasgan.provenance import provenance
+from omasgan.stages.stage import Workspace
 from omasgan.tracking import Identity, Record, history, open_record
 
 log = logging.getLogger("omasgan")
@@ -160,13 +162,7 @@ def _run(job: Job, dataset: Dataset, split: IndexSplit, record: Record) -> Metri
     # A detector of one term is called by its own name, as the floors are.
     terms = {job.choices["detector"] if name == "score" else name: term for name, term in own_terms.items()}
     started = time.monotonic()
-    shared = build.representations(job.config["detector"])
-    for name, node in job.config["floors"].items():
-        own = build.representations(node)
-        clash = any(mine["_target_"] == other["_target_"] and mine != other for mine in own for other in shared)
-        if not clash:
-            shared += own
-        floor = build.detector(node, dataset.spec, workspace.beside(name) if clash else workspace)
+    for name, floor in _floors(job, dataset, detector, workspace):
         floor.fit(normals)
         terms[name] = floor.score(tested)
     seconds["floors"] = time.monotonic() - started
@@ -180,6 +176,21 @@ def _run(job: Job, dataset: Dataset, split: IndexSplit, record: Record) -> Metri
     support = _support(dataset, detector)
     write_json(job.folder / "metrics.json", {"metrics": metrics, "seconds": seconds, "support": support})
     return metrics
+
+
+def _floors(job: Job, dataset: Dataset, detector: Detector, workspace: Workspace) -> Iterator[tuple[str, Detector]]:
+    """The floors, untrained, with the codes that the detector has learned where their settings are the same."""
+    learned = build.representations(job.config["detector"])
+    met = list(learned)
+    for name, node in job.config["floors"].items():
+        own = build.representations(node)
+        apart = any(mine["_target_"] == other["_target_"] and mine != other for mine in own for other in met)
+        floor = build.detector(node, dataset.spec, workspace.beside(name) if apart else workspace)
+        if isinstance(floor, Represented) and isinstance(detector, Represented) and own == learned:
+            floor.share(detector)
+        if not apart:
+            met += own
+        yield name, floor
 
 
 def _support(dataset: Dataset, detector: Detector) -> dict[str, Any]:

@@ -30,15 +30,32 @@ class Represented(Detector):
         self.representation = representation(spec, workspace)
         self.detector = detector(self.representation.codes, workspace)
         self.main_term = self.detector.main_term
+        self.shares = False
+        self.encoded: list[tuple[Tensor, Tensor]] = []
+
+    def share(self, other: Represented) -> None:
+        """Take the representation that another detector has learned, of the same settings, and what it encoded."""
+        self.representation, self.encoded, self.shares = other.representation, other.encoded, True
+
+    def encode(self, x: Tensor) -> Tensor:
+        """The codes of samples; those of the last two sets, trained and tested on as a rule, are remembered."""
+        for samples, codes in self.encoded:
+            if samples is x:
+                return codes
+        codes = self.representation.encode(x)
+        self.encoded = [*self.encoded[-1:], (x, codes)]
+        return codes
 
     def fit(self, train: Tensor) -> None:
         """See `Detector`."""
-        self.representation.fit(train)
-        self.detector.fit(self.representation.encode(train))
+        if not self.shares:
+            self.encoded = []
+            self.representation.fit(train)
+        self.detector.fit(self.encode(train))
 
     def terms(self, x: Tensor) -> dict[str, Tensor]:
         """See `Detector`: those of the detector."""
-        return self.detector.terms(self.representation.encode(x))
+        return self.detector.terms(self.encode(x))
 
     def samples(self, n: int) -> dict[str, Tensor]:
         """See `Detector`: the generators' codes, decoded; none where there is no way back."""
@@ -51,5 +68,6 @@ class Represented(Detector):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """See `Detector`."""
+        self.encoded = []
         self.representation.load_state_dict(state["representation"])
         self.detector.load_state_dict(state["detector"])

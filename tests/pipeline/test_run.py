@@ -18,6 +18,7 @@ from omasgan.errors import UserError
 from omasgan.evaluation import plots
 from omasgan.evaluation.scores import ScoreTable, metrics_of
 from omasgan.files import make_folder
+from omasgan.representations.base import Pixels
 from omasgan.stages import stage as stages
 from omasgan.stages.stage import Stage, Workspace
 
@@ -348,6 +349,13 @@ def test_a_floor_learns_its_own_codes_where_the_method_learns_them_otherwise(sta
     assert np.array_equal(other, plain), "the floor is the same whatever the method's codes are"
     assert np.array_equal(tables[1]["nearest_codes"], plain), "and what is learned alike is learned once"
     assert not np.array_equal(tables[0]["nearest_codes"], plain)
+
+
+def test_codes_are_computed_once_for_all_detectors_that_use_them(start, no_pictures, monkeypatch):
+    encoded, plain = [], Pixels.encode
+    monkeypatch.setattr(Pixels, "encode", lambda self, x: encoded.append(len(x)) or plain(self, x))
+    start(*DIGITS, "floors=none", "+detector@floors.nearest_codes=nearest_codes")
+    assert len(encoded) == 2, "training and test samples, once each"
 
 
 def test_a_set_without_anomalies_has_scores_and_no_metrics(start, tmp_path, capsys):
