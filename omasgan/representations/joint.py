@@ -77,3 +77,10 @@ class ContrastivePhotographs(SideBySide):
 
     def __init__(self, spec: Spec, workspace: Workspace, patches: Part, principal: Part, contrastive: Part) -> None:
         super().__init__(spec, workspace, patches=patches, principal=principal, contrastive=contrastive)
+
+
+class PatchesAutoencoder(SideBySide):
+    """Which patches an image is made of, beside an autoencoder's code: what it shows, and how it looks."""
+
+    def __init__(self, spec: Spec, workspace: Workspace, patches: Part, autoencoder: Part) -> None:
+        super().__init__(spec, workspace, patches=patches, autoencoder=autoencoder)

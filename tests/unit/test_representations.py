@@ -62,10 +62,12 @@ def test_pixels_change_nothing():
         ("principal", 24),
         ("photographs", 36),
         ("contrastive_photographs", 168),
+        ("patches_autoencoder", 36),
     ],
 )
 def test_codes_depend_on_the_sample_alone_and_survive_saving(name, length):
-    overrides = SMALL if name == "patches" else of_part("patches", SMALL) if name.endswith("photographs") else ()
+    beside_others = name == "patches_autoencoder" or name.endswith("photographs")
+    overrides = SMALL if name == "patches" else of_part("patches", SMALL) if beside_others else ()
     learned, x = representation(name, overrides=overrides), images(64)
     learned.fit(x)
     codes = learned.encode(x)
@@ -77,7 +79,9 @@ def test_codes_depend_on_the_sample_alone_and_survive_saving(name, length):
     assert torch.equal(other.encode(x), codes)
     parts = list(learned.parts.values()) if isinstance(learned, SideBySide) else [learned]
     trained = [part for part in parts if isinstance(part, Learned)]
-    assert bool(trained) == (name in ("autoencoder", "contrastive", "joint", "contrastive_photographs"))
+    assert bool(trained) == (
+        name in ("autoencoder", "contrastive", "joint", "contrastive_photographs", "patches_autoencoder")
+    )
     for network in (network for part in trained for network in part.networks().values()):
         assert not any(weight.requires_grad for weight in network.parameters())
 
