@@ -28,6 +28,7 @@ TERMS = {
     "task3": "Task 3",
     "j": "J",
     "divergence": "distance",
+    "doubt": "doubt",
     "full": "full",
     "nearest_codes": "1-NN codes",
     "nearest_autoencoder": "1-NN autoencoder",
@@ -36,7 +37,7 @@ TERMS = {
     "mahalanobis": "Mahalanobis",
     "isolation_forest": "isolation forest",
 }
-STORED = list(TERMS)[:8]
+STORED = list(TERMS)[:9]
 """Whose ranks are stored: the method's terms, and the floors that come near them."""
 
 INDEPENDENT = ("nearest_autoencoder", "nearest_neighbour", "pca", "mahalanobis", "isolation_forest")
@@ -125,16 +126,19 @@ def draw(results: Results, path: Path) -> None:
     shown = {
         "task1": ("tab:gray", "v"),
         "j": ("tab:orange", "s"),
+        "doubt": ("tab:brown", "d"),
         "nearest_neighbour": ("tab:green", "x"),
         "nearest_autoencoder": ("tab:purple", "+"),
         "nearest_codes": ("tab:red", "1"),
         "full": ("tab:blue", "o"),
     }
+    shown = {term: style for term, style in shown.items() if any(t == term for _, _, t in results)}
     for offset, (term, (colour, marker)) in enumerate(shown.items()):
         points = [(classes.index(c), m["auroc"]) for (c, _, t), m in sorted(results.items()) if t == term]
         if points:
             x, y = np.array(points).T
-            axes.scatter(x + 0.12 * (offset - 2.5), y, c=colour, marker=marker, s=30, label=TERMS[term])
+            x = x + 0.12 * (offset - (len(shown) - 1) / 2)
+            axes.scatter(x, y, c=colour, marker=marker, s=30, label=TERMS[term])
     axes.axhline(0.5, color="0.8", linewidth=0.8, zorder=0)
     axes.set_xticks(range(len(classes)), classes, rotation=30 if max(map(len, classes)) > 3 else 0)
     axes.set(ylabel="AUROC", xlabel="class")

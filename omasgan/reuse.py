@@ -31,7 +31,7 @@ STAGES = {
 }
 """What determines a stage beside what determines those before it: groups and keys of `budget`; and its checkpoints."""
 
-SCORING = ("lambda_", "divergence_term", "j_scale", "neighbours", "locality")
+SCORING = ("lambda_", "doubt", "divergence_term", "j_scale", "neighbours", "locality")
 """Settings of `inference` that enter after the last step of training."""
 
 

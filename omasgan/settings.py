@@ -122,11 +122,13 @@ class Inference:
     sample of B (1), at a share drawn from there; 1 and 1: they are B's own, as in eq. (7). bank: up to `bank_size`
     samples that are 'real' or 'generated' by G'. neighbours: the distance is a mean over so many nearest of the bank,
     at most 10. locality: it is divided by the bank's spacing there to this power; 0: not at all, 1: it counts in units
-    of that spacing (Breunig et al. 2000).
+    of that spacing (Breunig et al. 2000). doubt: weight of a third part, which the paper has not: the doubts about a
+    sample that the representation's codes hold, see `omasgan.data.dataset.Spec`.
     """
 
     delta: Fraction = 0.8
     lambda_: NonNegative = 1.0
+    doubt: NonNegative = 0.0
     divergence_term: Literal["variational", "conjugate", "distance"] = "distance"
     j_scale: Literal["probability", "logit"] = "logit"
     j_sees: Literal["sample", "distances"] = "distances"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +18,8 @@ class ResNet:
     """Residual blocks, one a halving of the image down to at most 7 pixels; the same width throughout.
 
     latent: l. width: channels. generator_norm, discriminator_norm: the norm layer. spectral_norm: in the discriminator.
+    stem: one strided convolution halves the image first, in place of a block at its full size, and the discriminator's
+    width doubles with every halving after that: a tenth of the cost, for representations.
     """
 
     latent: Count = 128
@@ -24,6 +27,7 @@ class ResNet:
     generator_norm: Norm = "batch"
     discriminator_norm: Norm = "none"
     spectral_norm: bool = True
+    stem: bool = False
 
     def generator(self, shape: tuple[int, ...]) -> nn.Module:
         """z (n, l) -> images (n, C, H, W) in [-1, 1]."""
@@ -47,10 +51,26 @@ class ResNet:
 
     def encoder(self, shape: tuple[int, ...], outputs: int) -> nn.Module:
         """Images (n, C, H, W) -> (n, outputs)."""
+        levels = halvings("resnet", shape)
+        if self.stem:
+            return self._stem_encoder(shape[0], levels, outputs)
         settings = (self.width, self.discriminator_norm, self.spectral_norm)
-        blocks = [DownBlock(self.width, *settings) for _ in range(halvings("resnet", shape) - 1)]
+        blocks = [DownBlock(self.width, *settings) for _ in range(levels - 1)]
         head = maybe_spectral(nn.Linear(self.width, outputs), self.spectral_norm)
         return nn.Sequential(DownBlock(shape[0], *settings, first=True), *blocks, nn.ReLU(), SumOverSpace(), head)
+
+    def _stem_encoder(self, channels: int, levels: int, outputs: int) -> nn.Module:
+        norm, spectral = self.discriminator_norm, self.spectral_norm
+        widths = [self.width * 2**level for level in range(levels)]
+        return nn.Sequential(
+            maybe_spectral(nn.Conv2d(channels, widths[0], 4, stride=2, padding=1), spectral),
+            PooledBlock(widths[0], widths[0], norm, spectral, halves=False),
+            *(PooledBlock(narrow, wide, norm, spectral, halves=True) for narrow, wide in itertools.pairwise(widths)),
+            norm_layer(norm, widths[-1]),
+            nn.ReLU(),
+            MeanOverSpace(),
+            maybe_spectral(nn.Linear(widths[-1], outputs), spectral),
+        )
 
 
 class UpBlock(nn.Module):
@@ -85,6 +105,34 @@ class DownBlock(nn.Module):
         h: Tensor = self.conv2(relu(self.norm(self.conv1(self.enter(x)))))
         shortcut: Tensor = self.shortcut(avg_pool2d(x, 2))
         return avg_pool2d(h, 2) + shortcut
+
+
+class PooledBlock(nn.Module):
+    """(mean pooling,) norm, ReLU, conv, norm, ReLU, conv; plus the (pooled,) projected input (He et al. 2016)."""
+
+    def __init__(self, inputs: int, outputs: int, norm: Norm, spectral: bool, halves: bool) -> None:
+        super().__init__()
+        self.enter = nn.AvgPool2d(2) if halves else nn.Identity()
+        self.norm1, self.norm2 = norm_layer(norm, inputs), norm_layer(norm, outputs)
+        self.conv1 = maybe_spectral(nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), spectral)
+        self.conv2 = maybe_spectral(nn.Conv2d(outputs, outputs, 3, padding=1, bias=False), spectral)
+        self.shortcut = (
+            nn.Identity() if inputs == outputs else maybe_spectral(nn.Conv2d(inputs, outputs, 1, bias=False), spectral)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, inputs, H, W) -> (n, outputs, H, W), or of half the height and width."""
+        x = self.enter(x)
+        h = self.conv2(relu(self.norm2(self.conv1(relu(self.norm1(x))))))
+        return torch.add(self.shortcut(x), h)
+
+
+class MeanOverSpace(nn.Module):
+    """(n, c, H, W) -> (n, c)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Average each channel."""
+        return x.mean(dim=(2, 3))
 
 
 class SumOverSpace(nn.Module):

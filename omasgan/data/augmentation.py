@@ -7,6 +7,7 @@ itself, and returns images in [-1, 1]. One with `images_only` set has no meaning
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -129,6 +130,19 @@ class Crop:
         cropped = FlipColour(self.strength)(_moved(x, torch.stack(rows, dim=1)), generator)
         greyed = (draws[4] < self.grey)[:, None, None, None]
         return torch.where(greyed, cropped.mean(dim=1, keepdim=True), cropped)
+
+
+PART = 0.8
+"""The sides of the parts of an image that `looks` gives, in sides of the image."""
+
+
+def looks(x: Tensor) -> Iterator[Tensor]:
+    """Images (n, C, H, W), then the part in each of their four corners at the images' size."""
+    corners = [(right, down) for right in (-1, 1) for down in (-1, 1)]
+    maps = x.new_tensor([[[PART, 0, right * (1 - PART)], [0, PART, down * (1 - PART)]] for right, down in corners])
+    yield x
+    for part in maps:
+        yield _moved(x, part.expand(len(x), 2, 3))
 
 
 def _moved(x: Tensor, maps: Tensor) -> Tensor:

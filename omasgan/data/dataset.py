@@ -14,9 +14,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Spec:
-    """The shape of one sample: (C, H, W) for an image with values 0..255, (k,) for a row of numbers."""
+    """The shape of one sample: (C, H, W) for an image with values 0..255, (k,) for a row of numbers.
+
+    doubts: which numbers of a row say how strange the sample is, the higher the stranger: a representation may know.
+    """
 
     shape: tuple[int, ...]
+    doubts: tuple[int, ...] = ()
 
     @property
     def is_image(self) -> bool:

@@ -27,7 +27,10 @@ CALIBRATION_SAMPLES = 10_000
 
 
 class OMASGAN(FGAN):
-    """Tasks 1 to 3 and J; terms: task1 = -T_D, task3 = -T_C, j = J, divergence = f_D(G', delta_x), full = eq. (8)."""
+    """Tasks 1 to 3 and J; terms: task1 = -T_D, task3 = -T_C, j = J, divergence = f_D(G', delta_x), full = eq. (8).
+
+    Where a row's numbers hold doubts, see `Spec`, their sum is a term, too, and may enter `full`, which is ours.
+    """
 
     main_term = "full"
 
@@ -54,6 +57,11 @@ class OMASGAN(FGAN):
         self.sighted = inference.j_sees == "distances"
         if self.sighted and len(spec.shape) != 1:
             raise UserError("inference.j_sees=distances is for rows and codes: for images in pixels use sample")
+        if inference.doubt > 0 and not spec.doubts:
+            raise UserError(
+                f"inference.doubt is {inference.doubt:g}, but the representation's codes hold no doubts: "
+                "use representation=turned_photographs, or set it to 0"
+            )
         seen = (spec.shape[0] + len(RANKS),) if self.sighted else spec.shape
         self.J = workspace.network("J", lambda: architecture.discriminator(seen))
 
@@ -112,14 +120,15 @@ class OMASGAN(FGAN):
         frozen(self.C)
 
     def calibrate(self, normals: Tensor) -> None:
-        """Fix mean and deviation of both parts of eq. (8) over training normals, so that lambda means something."""
+        """Fix mean and deviation of the score's parts over training normals, so that its weights mean something."""
         parts = self.parts(normals, of_bank=True)
         self.scales = {name: (float(part.mean()), float(part.std())) for name, part in parts.items()}
 
     def parts(self, x: Tensor, of_bank: bool = False) -> dict[str, Tensor]:
-        """The two parts of eq. (8) before they are put on one scale, each float64 (n,). of_bank: see `Sight`."""
+        """The parts of the score before they are put on one scale, each float64 (n,). of_bank: see `Sight`."""
         both = self.outputs(lambda part: self.both_parts(part, of_bank), x)
-        return {"j": both[:, 0], "divergence": both[:, 1]}
+        parts = {"j": both[:, 0], "divergence": both[:, 1]}
+        return {**parts, "doubt": x[:, self.spec.doubts].double().sum(dim=1)} if self.spec.doubts else parts
 
     def both_parts(self, x: Tensor, of_bank: bool) -> Tensor:
         """J's output for scaled samples x (n, ...), and f_D(G', delta_x) in the chosen reading; (n, 2)."""
@@ -140,12 +149,15 @@ class OMASGAN(FGAN):
     def terms(self, x: Tensor) -> dict[str, Tensor]:
         """See `Detector` and this class."""
         parts = self.parts(x)
-        scaled = {name: (parts[name] - mean) / max(deviation, TINY) for name, (mean, deviation) in self.scales.items()}
+        weights = {"j": 1.0, "divergence": self.inference.lambda_, "doubt": self.inference.doubt}
+        full = torch.zeros(len(x), dtype=torch.float64)
+        for name, (mean, deviation) in self.scales.items():
+            full += weights[name] * (parts[name] - mean) / max(deviation, TINY)
         return {
             **super().terms(x),
             "task3": -self.recipe.divergence.activation(self.outputs(self.C, x)),
             **parts,
-            "full": scaled["j"] + self.inference.lambda_ * scaled["divergence"],
+            "full": full,
         }
 
     def generators(self) -> dict[str, nn.Module]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -26,7 +27,10 @@ class SideBySide(Representation):
         super().__init__(spec, workspace)
         self.parts = {name: part(spec, workspace) for name, part in parts.items()}
         self.lengths = [part.codes.shape[0] for part in self.parts.values()]
-        self.codes = Spec((sum(self.lengths),))
+        doubts: list[int] = []
+        for place, part in zip(accumulate(self.lengths, initial=0), self.parts.values(), strict=False):
+            doubts += [place + number for number in part.codes.doubts]
+        self.codes = Spec((sum(self.lengths),), tuple(doubts))
 
     def fit(self, train: Tensor) -> None:
         """See `Representation`."""
@@ -72,11 +76,11 @@ class Photographs(SideBySide):
         super().__init__(spec, workspace, patches=patches, principal=principal)
 
 
-class ContrastivePhotographs(SideBySide):
-    """Codes of photographs beside a contrastive code, for which a network is trained: what they show as a whole."""
+class TurnedPhotographs(SideBySide):
+    """Codes of photographs beside how unsurely their turns are told: they show a whole thing, and which way is up."""
 
-    def __init__(self, spec: Spec, workspace: Workspace, patches: Part, principal: Part, contrastive: Part) -> None:
-        super().__init__(spec, workspace, patches=patches, principal=principal, contrastive=contrastive)
+    def __init__(self, spec: Spec, workspace: Workspace, patches: Part, principal: Part, turns: Part) -> None:
+        super().__init__(spec, workspace, patches=patches, principal=principal, turns=turns)
 
 
 class PatchesAutoencoder(SideBySide):

@@ -1,5 +1,6 @@
 import copy
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -13,11 +14,12 @@ from omasgan.errors import UserError
 
 LATENT = 6
 CONVOLUTIONAL = [DCGAN, ResNet]
+MAKERS = [*CONVOLUTIONAL, partial(ResNet, stem=True)]
 CASES = [
     *[(MLP(LATENT, width=8, depth=2), shape) for shape in [(1,), (2,), (13,), (1, 8, 8), (3, 5, 7)]],
     *[
         (make(LATENT, width=4), shape)
-        for make in CONVOLUTIONAL
+        for make in MAKERS
         for shape in [
             (1, 8, 8),
             (3, 14, 14),

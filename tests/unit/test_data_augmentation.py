@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from omasgan.data.augmentation import Affine, Flip, FlipColour, NoAugmentation
+from omasgan.data.augmentation import Affine, Flip, FlipColour, NoAugmentation, looks
 from omasgan.errors import UserError
 
 
@@ -115,3 +115,12 @@ def test_a_rotation_keeps_the_centre_and_turns_the_rest():
     assert (turned[:, 0, 8, 8] > 0.5).all()
     assert turned[:, 0, 8, 12:].mean() < 0.5
     assert (turned > 0).sum(dim=(1, 2, 3)).float().std() < 3, "and its length"
+
+
+def test_looks_are_the_image_and_its_corners(x):
+    assert torch.equal(next(iter(looks(x))), x)
+    spot = torch.zeros(1, 1, 8, 8)
+    spot[..., :3, :3] = 1
+    corners = [float(look.sum()) for look in looks(spot)][1:]
+    assert len(corners) == 4
+    assert corners[0] == max(corners) > 9 > min(corners) == corners[3]  # the part in that corner shows it larger

@@ -8,11 +8,12 @@ from omasgan import config as configuration
 from omasgan.data.dataset import Spec
 from omasgan.errors import UserError
 from omasgan.representations.autoencoder import kl_to_standard_normal
-from omasgan.representations.contrastive import contrastive_loss, damped, turned
+from omasgan.representations.contrastive import contrastive_loss, damped
 from omasgan.representations.discriminants import Discriminants
 from omasgan.representations.joint import SideBySide
 from omasgan.representations.learned import Learned
 from omasgan.representations.patches import CONTRAST
+from omasgan.representations.turns import turned
 from omasgan.stages.stage import Workspace
 
 IMAGE, ROWS = Spec((1, 8, 8)), Spec((5,))
@@ -61,7 +62,8 @@ def test_pixels_change_nothing():
         ("patches", 12),
         ("principal", 24),
         ("photographs", 36),
-        ("contrastive_photographs", 168),
+        ("turns", 4),
+        ("turned_photographs", 40),
         ("patches_autoencoder", 36),
     ],
 )
@@ -80,7 +82,7 @@ def test_codes_depend_on_the_sample_alone_and_survive_saving(name, length):
     parts = list(learned.parts.values()) if isinstance(learned, SideBySide) else [learned]
     trained = [part for part in parts if isinstance(part, Learned)]
     assert bool(trained) == (
-        name in ("autoencoder", "contrastive", "joint", "contrastive_photographs", "patches_autoencoder")
+        name in ("autoencoder", "contrastive", "joint", "turns", "turned_photographs", "patches_autoencoder")
     )
     for network in (network for part in trained for network in part.networks().values()):
         assert not any(weight.requires_grad for weight in network.parameters())
@@ -123,21 +125,30 @@ def test_a_turned_copy_is_another_image_where_turns_are_told():
     assert similarity[2] < similarity[0] - 0.1
 
 
-def test_how_surely_turns_are_told_weighs_as_much_as_it_is_given_and_is_less_for_a_turned_image():
+def test_turns_are_doubted_of_what_the_images_never_show_and_every_number_is_a_doubt():
     x = images(256)
     x[:, :, :2, :] = 255  # every image has one upright way of being
-    learned = representation("contrastive", steps=200, overrides=["representation.certainty=3"])
+    learned = representation("turns", steps=200)
     learned.fit(x)
-    codes, turned_codes = (learned.encode(each) @ learned.mixing.inverse() for each in (x, x.rot90(2, (2, 3))))
-    unmixed = learned.encode(x) @ torch.linalg.qr(learned.mixing.T)[0]  # the rotation undone, up to signs
-    projection, told = unmixed[:, :64], unmixed[:, 64:]
-    assert told.shape == (256, 4)
-    assert told.square().sum(1).mean().sqrt() == pytest.approx(3, rel=1e-3)
-    assert projection.square().sum(1).mean().sqrt() == pytest.approx(1, rel=1e-3)
-    assert turned_codes[:, 64:].mean() > codes[:, 64:].mean() + 1
-    plain = representation("contrastive", steps=200)
-    plain.fit(x)
-    torch.testing.assert_close(codes[:, :64] + learned.centre[:64], plain.encode(x), rtol=1e-3, atol=1e-3)
+    doubts, of_turned = learned.encode(x), learned.encode(x.rot90(2, (2, 3)))
+    assert learned.codes.doubts == (0, 1, 2, 3)
+    assert (doubts >= 0).all()
+    assert of_turned.sum(dim=1).min() > doubts.sum(dim=1).max() + 1
+
+
+def test_a_doubt_is_the_cross_entropy_of_a_copys_turn():
+    learned, x = representation("turns"), images(64)
+    learned.fit(x)
+    scaled = learned.scaling(x)
+    for turn in range(4):
+        probability = learned.teller(scaled.rot90(turn, (2, 3))).softmax(dim=1)[:, turn]
+        torch.testing.assert_close(learned.doubts(scaled)[:, turn], -probability.log(), rtol=1e-4, atol=1e-4)
+
+
+def test_side_by_side_the_doubts_stay_where_their_part_is():
+    turned = representation("turned_photographs", overrides=of_part("patches", SMALL))
+    assert turned.codes == Spec((40,), doubts=(36, 37, 38, 39))
+    assert representation("photographs", overrides=of_part("patches", SMALL)).codes == Spec((36,))
 
 
 def test_joint_codes_are_those_of_its_parts_and_the_autoencoder_draws_them():
@@ -211,7 +222,9 @@ def test_an_interrupted_representation_goes_on_as_if_nothing_had_been(tmp_path):
     ("name", "spec", "n", "message"),
     [
         ("contrastive", ROWS, 64, "contrastive codes are for images"),
+        ("turns", ROWS, 64, "only images can be turned"),
         ("contrastive", Spec((1, 8, 16)), 64, "8 x 16 pixels cannot be turned"),
+        ("turns", Spec((1, 8, 16)), 64, "8 x 16 pixels cannot be turned"),
         ("autoencoder", ROWS, 64, "is given rows of 5"),
         ("principal", ROWS, 64, "components are 24, but a sample has 5 numbers"),
         ("principal", IMAGE, 10, "components are 24, but there are 10 training normals"),
@@ -223,14 +236,10 @@ def test_what_cannot_be_represented_is_said(name, spec, n, message):
         representation(name, spec).fit(torch.zeros(n, *spec.shape, dtype=torch.uint8))
 
 
-def test_a_batch_that_cannot_be_quartered_is_named():
+@pytest.mark.parametrize("name", ["contrastive", "turns"])
+def test_a_batch_that_cannot_be_quartered_is_named(name):
     with pytest.raises(UserError, match="representation_batch is 30"):
-        representation("contrastive", overrides=["budget.representation_batch=30"])
-
-
-def test_certainty_without_turns_is_refused():
-    with pytest.raises(UserError, match="certainty is 1 and its turns are 0"):
-        representation("contrastive", overrides=["representation.certainty=1", "representation.turns=0"])
+        representation(name, overrides=["budget.representation_batch=30"])
 
 
 def test_kl_is_that_of_the_normal_distributions():

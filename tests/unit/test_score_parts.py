@@ -1,4 +1,4 @@
-"""The reading of the divergence that the score takes, as its settings say."""
+"""The parts of the score, as its settings say."""
 
 from dataclasses import replace
 
@@ -9,6 +9,8 @@ from hydra import compose, initialize_config_dir
 from omasgan import build
 from omasgan import config as configuration
 from omasgan.data.dataset import Spec
+from omasgan.detectors.omasgan import OMASGAN
+from omasgan.errors import UserError
 from omasgan.stages.stage import Workspace
 
 
@@ -38,3 +40,27 @@ def test_the_critics_readings_are_its_own(detector, monkeypatch):
     monkeypatch.setattr(detector, "inference", replace(detector.inference, divergence_term="variational"))
     terms = detector.terms(x)
     torch.testing.assert_close(terms["divergence"], terms["task3"])
+
+
+def test_doubts_are_a_term_and_count_in_full_as_they_are_weighed(detector, monkeypatch):
+    x = torch.randn(30, 5, generator=torch.Generator().manual_seed(1))
+    plain = detector.terms(x)
+    assert "doubt" not in plain
+    monkeypatch.setattr(detector, "spec", Spec((5,), doubts=(1, 4)))
+    monkeypatch.setitem(detector.scales, "doubt", (0.5, 2.0))
+    monkeypatch.setattr(detector, "inference", replace(detector.inference, doubt=3.0))
+    terms = detector.terms(x)
+    expected = x[:, 1].double() + x[:, 4].double()
+    torch.testing.assert_close(terms["doubt"], expected)
+    torch.testing.assert_close(terms["full"], plain["full"] + 3 * (expected - 0.5) / 2)
+
+
+def test_doubts_that_nobody_has_cannot_be_weighed(detector):
+    inference = replace(detector.inference, doubt=3.0)
+    with pytest.raises(UserError, match=r"doubt is 3, .* hold no doubts: use representation=turned_photographs"):
+        OMASGAN(
+            Spec((5,)),
+            Workspace(),
+            *(detector.recipe.divergence, detector.architecture, detector.augmentation, detector.recipe.optimisation),
+            *(detector.recipe.budget, detector.boundary, detector.retraining, inference),
+        )
