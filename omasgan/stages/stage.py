@@ -74,6 +74,7 @@ class Workspace:
 
 
 REMEDY = "lower optimisation.lr_generator and optimisation.lr_discriminator, another divergence, or optimisation.r1=1"
+"""What a stage that diverges advises, where it has no remedy of its own."""
 
 
 class Stage:
