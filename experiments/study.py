@@ -135,10 +135,9 @@ def draw(results: Results, path: Path) -> None:
     shown = {term: style for term, style in shown.items() if any(t == term for _, _, t in results)}
     for offset, (term, (colour, marker)) in enumerate(shown.items()):
         points = [(classes.index(c), m["auroc"]) for (c, _, t), m in sorted(results.items()) if t == term]
-        if points:
-            x, y = np.array(points).T
-            x = x + 0.12 * (offset - (len(shown) - 1) / 2)
-            axes.scatter(x, y, c=colour, marker=marker, s=30, label=TERMS[term])
+        x, y = np.array(points).T
+        x = x + 0.12 * (offset - (len(shown) - 1) / 2)
+        axes.scatter(x, y, c=colour, marker=marker, s=30, label=TERMS[term])
     axes.axhline(0.5, color="0.8", linewidth=0.8, zorder=0)
     axes.set_xticks(range(len(classes)), classes, rotation=30 if max(map(len, classes)) > 3 else 0)
     axes.set(ylabel="AUROC", xlabel="class")

@@ -68,7 +68,7 @@ class ResNet:
             *(PooledBlock(narrow, wide, norm, spectral, halves=True) for narrow, wide in itertools.pairwise(widths)),
             norm_layer(norm, widths[-1]),
             nn.ReLU(),
-            MeanOverSpace(),
+            nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
             maybe_spectral(nn.Linear(widths[-1], outputs), spectral),
         )
 
@@ -125,14 +125,6 @@ class PooledBlock(nn.Module):
         x = self.enter(x)
         h = self.conv2(relu(self.norm2(self.conv1(relu(self.norm1(x))))))
         return torch.add(self.shortcut(x), h)
-
-
-class MeanOverSpace(nn.Module):
-    """(n, c, H, W) -> (n, c)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Average each channel."""
-        return x.mean(dim=(2, 3))
 
 
 class SumOverSpace(nn.Module):

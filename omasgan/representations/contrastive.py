@@ -11,7 +11,7 @@ from omasgan.data.augmentation import Augmentation
 from omasgan.data.dataset import Spec
 from omasgan.errors import UserError
 from omasgan.representations.learned import Learned
-from omasgan.representations.turns import TURNS, must_turn, turned
+from omasgan.representations.turns import TURNS, angles, must_turn, turned
 from omasgan.settings import Budget, Count, NonNegative, Positive
 from omasgan.stages.stage import Stage, Workspace
 
@@ -78,8 +78,7 @@ class Contrastive(Learned):
         if self.turns > 0:
             with self.workspace.autocast():
                 told = self.teller(features).float()
-            angles = torch.arange(TURNS, device=x.device).repeat_interleave(len(x) // TURNS).repeat(2)
-            losses["turns"] = cross_entropy(told, angles)
+            losses["turns"] = cross_entropy(told, angles(x).repeat(2))
             loss = loss + self.turns * losses["turns"]
         return {"loss": loss, **losses}
 

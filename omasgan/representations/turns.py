@@ -50,11 +50,10 @@ class Turns(Learned):
     def losses(self, x: Tensor, stage: Stage) -> dict[str, Tensor]:
         """See `Learned`; a batch is all turned copies of a quarter of its samples."""
         view = self.views(x[: len(x) // TURNS], stage.random)
-        copies = torch.cat([rotated(view, turn) for turn in range(TURNS)])
+        copies = turned(view.repeat(TURNS, 1, 1, 1))
         with self.workspace.autocast():
             told = self.teller(copies).float()
-        loss = cross_entropy(told, torch.arange(TURNS, device=x.device).repeat_interleave(len(view)))
-        return {"loss": loss}
+        return {"loss": cross_entropy(told, angles(copies))}
 
     def networks(self) -> dict[str, nn.Module]:
         """See `Learned`."""
@@ -88,6 +87,11 @@ def must_turn(spec: Spec, budget: Budget, remedy: str) -> None:
 def turned(x: Tensor) -> Tensor:
     """The first quarter of images (n, C, H, H) as it is, the second turned by 90 degrees, the third by 180, ..."""
     return torch.cat([rotated(part, turn) for turn, part in enumerate(x.chunk(TURNS))])
+
+
+def angles(x: Tensor) -> Tensor:
+    """By how many times 90 degrees each of the images (n, ...) that `turned` gives is turned; int64 (n,)."""
+    return torch.arange(TURNS, device=x.device).repeat_interleave(len(x) // TURNS)
 
 
 def rotated(x: Tensor, turn: int) -> Tensor:
