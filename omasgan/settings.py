@@ -24,8 +24,9 @@ class Budget:
     """How long to train, and nothing else: a smaller budget never changes the method.
 
     representation: steps of a learned representation. task1, task2, task3, j: of a stage's generator (of J in the
-    last). critic: steps that the critic of Task 2 trains alone, where boundary.critic is 'halo'. batch: samples a step;
-    representation_batch: of the representation.
+    last). critic: steps that the critic of Task 2 trains alone, where boundary.critic is 'halo'. batch: samples a step,
+    drawn with replacement; representation_batch: of the representation, never more than the training normals, for one
+    may tell the images of a batch apart.
     """
 
     representation: Steps = 1200

@@ -95,9 +95,6 @@ class FGAN(Detector):
 
     def batches(self, train: Tensor) -> Batches:
         """The training samples on the device; fixes the scaling."""
-        batch = self.recipe.budget.batch
-        if batch > len(train):
-            raise UserError(f"budget.batch is {batch}, but there are {len(train)} training normals: make it smaller")
         self.scaling = Scaling(train)
         return Batches(train, self.scaling, self.workspace.device, self.augmentation)
 

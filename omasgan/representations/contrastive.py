@@ -52,7 +52,7 @@ class Contrastive(Learned):
         if not spec.is_image:
             raise UserError("contrastive codes are for images, the data are rows: use experiment=rows")
         if turns > 0:
-            must_turn(spec, budget, "set the representation's turns to 0")
+            must_turn(spec, "set the representation's turns to 0")
         self.views, self.turns, self.temperature = views, turns, temperature
         self.codes = Spec((projection,))
 

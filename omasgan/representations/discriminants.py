@@ -27,8 +27,8 @@ class Discriminants:
 
     Of two random views of each image, W is the covariance within images and T the total one. The codes are the k
     directions of the largest variance between images over that within, (T - W) / W, each over its deviation within
-    (Fisher 1936; with a linear network it is what contrastive learning finds, Balestriero & LeCun 2022). They are
-    turned by a random rotation, see `random_rotation`.
+    (Fisher 1936; with a linear network it is what contrastive learning finds, Balestriero & LeCun 2022); of fewer
+    images than k, as many as there are, and no others. They are turned by a random rotation, see `random_rotation`.
     """
 
     def __init__(self, k: int, seed: int) -> None:
@@ -36,7 +36,7 @@ class Discriminants:
         self.centre, self.projection = torch.empty(0), torch.empty(0)
 
     def fit(self, first: Tensor, second: Tensor) -> None:
-        """Learn from the features of two views of each image, (n, m) each; k is at most n, m and PRINCIPAL."""
+        """Learn from the features of two views of each image, (n, m) each; k is at most m and PRINCIPAL."""
         seed = stream_seed(self.seed, "principal components") % 2**32
         features = torch.cat([first, second])
         principal = PCA(min(PRINCIPAL, *first.shape), random_state=seed).fit(features.numpy())
@@ -49,8 +49,9 @@ class Discriminants:
         inverse = torch.linalg.inv(torch.linalg.cholesky(within))
         _, found = torch.linalg.eigh(inverse @ total @ inverse.T)
         random = stream(self.seed, "rotation of components", torch.device("cpu"))
-        rotation = random_rotation(self.k, random).double()
-        self.projection = (rotation @ found[:, -self.k :].T @ inverse).float() @ directions
+        kept = found[:, -self.k :]
+        rotation = random_rotation(self.k, random)[:, : kept.shape[1]].double()
+        self.projection = (rotation @ kept.T @ inverse).float() @ directions
 
     def __call__(self, features: Tensor) -> Tensor:
         """The codes (n, k) of features (n, m)."""

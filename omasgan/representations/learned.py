@@ -11,7 +11,6 @@ from torch.optim import Adam
 
 from omasgan.data.batches import Batches, Scaling
 from omasgan.data.dataset import Spec
-from omasgan.errors import UserError
 from omasgan.representations.base import Representation
 from omasgan.settings import Budget
 from omasgan.stages.stage import Stage, Workspace, descend, frozen, in_batches
@@ -31,12 +30,8 @@ class Learned(Representation):
         self.budget, self.lr = budget, lr
 
     def fit(self, train: Tensor) -> None:
-        """See `Representation`. Raises UserError where a loss is not finite, and where a batch exceeds the data."""
-        n, networks = self.budget.representation_batch, self.networks()
-        if n > len(train):
-            raise UserError(
-                f"budget.representation_batch is {n}, but there are {len(train)} training normals: make it smaller"
-            )
+        """See `Representation`. Raises UserError where a loss is not finite."""
+        n, networks = min(self.budget.representation_batch, len(train)), self.networks()
         self.scaling = Scaling(train)
         batches = Batches(train, self.scaling, device=self.workspace.device)
         adam = Adam(nn.ModuleDict(networks).parameters(), self.lr, fused=True)

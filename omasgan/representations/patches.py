@@ -47,9 +47,9 @@ class Patches(Representation):
     Coates, Ng & Lee 2011: patches of `side` x `side` pixels, each brought to zero mean and unit contrast and whitened,
     are clustered by their direction into so many `words`; of every patch of an image, by how much its cosine to a word
     exceeds its mean cosine to all words counts; the counts are averaged over each of `parts` x `parts` parts of the
-    image. Of their square roots, `components` linear discriminants are kept, in which distances count in units of how
-    far two `views` of one image lie apart, see `Discriminants`. Nothing is trained by gradients: it takes a minute, and
-    knows textures and shapes.
+    image. Of their square roots, `components` linear discriminants are kept (of few images, fewer), in which distances
+    count in units of how far two `views` of one image lie apart, see `Discriminants`. Nothing is trained by gradients:
+    it takes a minute, and knows textures and shapes.
 
     There is no way back from a code to an image.
     """
@@ -83,20 +83,16 @@ class Patches(Representation):
         self.codes = Spec((components,))
 
     def fit(self, train: Tensor) -> None:
-        """See `Representation`. Raises UserError where images are fewer than components, or patches than words.
+        """See `Representation`. Raises UserError where patches are fewer than words.
 
         What was learned lies in a checkpoint, as a stage's does: two detectors of one run learn it once.
         """
         height, width = (size - self.side + 1 for size in self.spec.shape[1:])
-        for name, wanted, there in (
-            ("components", self.components, len(train)),
-            ("words", self.words, len(train) * height * width),
-        ):
-            if wanted > there:
-                raise UserError(
-                    f"the representation's {name} are {wanted}, but the {len(train)} training normals allow {there} "
-                    "at most: make them fewer"
-                )
+        if self.words > len(train) * height * width:
+            raise UserError(
+                f"the representation's words are {self.words}, but the {len(train)} training normals have "
+                f"{len(train) * height * width} patches: make them fewer"
+            )
         folder = self.workspace.folder
         path = None if folder is None else folder / "checkpoints" / "patches.pt"
         if path is not None and path.exists():

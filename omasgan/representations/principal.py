@@ -28,8 +28,8 @@ TINY = 1e-6
 class Principal(Representation):
     """A code is so many principal components, (components,): of images, the colours and how they lie, coarsely.
 
-    whitening: each is divided by its deviation to this power; 0 leaves the large ones large, 1 makes all equal. They
-    are turned by a random rotation, see `random_rotation`.
+    n samples have n - 1 of them at most. whitening: each is divided by its deviation to this power; 0 leaves the large
+    ones large, 1 makes all equal. They are turned by a random rotation, see `random_rotation`.
     """
 
     def __init__(self, spec: Spec, workspace: Workspace, components: Count = 24, whitening: Fraction = 0.5) -> None:
@@ -42,19 +42,17 @@ class Principal(Representation):
         self.codes = Spec((components,))
 
     def fit(self, train: Tensor) -> None:
-        """See `Representation`. Raises UserError where samples are fewer than components."""
-        if self.components > len(train):
-            raise UserError(
-                f"the representation's components are {self.components}, but there are {len(train)} training normals: "
-                "keep fewer"
-            )
+        """See `Representation`. Raises UserError where there is but one sample."""
+        if len(train) < 2:
+            raise UserError("one training normal has no principal components: give two at least")
         self.scaling = Scaling(train.cpu())
         random = stream(self.workspace.seed, "components", torch.device("cpu"))
         some = train.cpu()[torch.randperm(len(train), generator=random)[:FITTED]]
         seed = stream_seed(self.workspace.seed, "principal components") % 2**32
-        found = PCA(self.components, random_state=seed).fit(self.scaling(some).flatten(1).numpy())
+        components = min(self.components, len(some) - 1)
+        found = PCA(components, random_state=seed).fit(self.scaling(some).flatten(1).numpy())
         self.centre = torch.from_numpy(found.mean_)
-        rotation = random_rotation(self.components, random)
+        rotation = random_rotation(self.components, random)[:, :components]
         directions = torch.from_numpy(found.components_)
         scale = torch.from_numpy(found.explained_variance_).clamp_min(TINY).sqrt().unsqueeze(1) ** self.whitening
         self.projection, self.back = rotation @ (directions / scale), (directions * scale).T @ rotation.T

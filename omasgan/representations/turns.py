@@ -42,14 +42,14 @@ class Turns(Learned):
         lr: Positive = 2e-3,
     ) -> None:
         super().__init__(spec, workspace, budget, lr)
-        must_turn(spec, budget, "use a representation without turns")
+        must_turn(spec, "use a representation without turns")
         self.views = views
         self.codes = Spec((TURNS,), doubts=tuple(range(TURNS)))
         self.teller = workspace.network("teller of turns", lambda: architecture.encoder(spec.shape, TURNS))
 
     def losses(self, x: Tensor, stage: Stage) -> dict[str, Tensor]:
         """See `Learned`; a batch is all turned copies of a quarter of its samples."""
-        view = self.views(x[: len(x) // TURNS], stage.random)
+        view = self.views(x[: max(1, len(x) // TURNS)], stage.random)
         copies = turned(view.repeat(TURNS, 1, 1, 1))
         with self.workspace.autocast():
             told = self.teller(copies).float()
@@ -69,29 +69,25 @@ class Turns(Learned):
         return -torch.stack(told, dim=1)
 
 
-def must_turn(spec: Spec, budget: Budget, remedy: str) -> None:
-    """Raises UserError for data that cannot be turned, and for a batch that four angles do not share evenly."""
+def must_turn(spec: Spec, remedy: str) -> None:
+    """Raises UserError for data that cannot be turned."""
     if not spec.is_image:
         raise UserError("only images can be turned, and the data are rows: use experiment=rows")
     if spec.shape[1] != spec.shape[2]:
         raise UserError(
             f"images of {spec.shape[1]} x {spec.shape[2]} pixels cannot be turned: use square ones, or {remedy}"
         )
-    if budget.representation_batch % TURNS:
-        raise UserError(
-            f"budget.representation_batch is {budget.representation_batch}, but a quarter of a batch is turned by "
-            f"each angle: use a multiple of {TURNS}, or {remedy}"
-        )
 
 
 def turned(x: Tensor) -> Tensor:
     """The first quarter of images (n, C, H, H) as it is, the second turned by 90 degrees, the third by 180, ..."""
-    return torch.cat([rotated(part, turn) for turn, part in enumerate(x.chunk(TURNS))])
+    return torch.cat([rotated(part, turn) for turn, part in enumerate(x.tensor_split(TURNS))])
 
 
 def angles(x: Tensor) -> Tensor:
     """By how many times 90 degrees each of the images (n, ...) that `turned` gives is turned; int64 (n,)."""
-    return torch.arange(TURNS, device=x.device).repeat_interleave(len(x) // TURNS)
+    parts = enumerate(x.tensor_split(TURNS))
+    return torch.cat([torch.full((len(part),), turn, device=x.device) for turn, part in parts])
 
 
 def rotated(x: Tensor, turn: int) -> Tensor:

@@ -13,7 +13,7 @@ from omasgan.representations.discriminants import Discriminants
 from omasgan.representations.joint import SideBySide
 from omasgan.representations.learned import Learned
 from omasgan.representations.patches import CONTRAST
-from omasgan.representations.turns import turned
+from omasgan.representations.turns import angles, turned
 from omasgan.stages.stage import Workspace
 
 IMAGE, ROWS = Spec((1, 8, 8)), Spec((5,))
@@ -192,12 +192,14 @@ def test_codes_of_photographs_are_those_of_its_parts_and_the_components_draw_the
     assert torch.equal(whole.decode(codes), parts[1].decode(codes[:, 12:]))
 
 
-def test_each_quarter_of_a_batch_is_turned_by_its_angle():
-    x = torch.arange(8 * 9.0).view(8, 1, 3, 3)
-    out = turned(x)
-    for turn in range(4):
-        for i in (2 * turn, 2 * turn + 1):
-            assert torch.equal(out[i], torch.rot90(x[i], turn, (1, 2)))
+@pytest.mark.parametrize("n", [8, 7, 5, 3])
+def test_each_quarter_of_a_batch_is_turned_by_its_angle(n):
+    x = torch.arange(n * 9.0).view(n, 1, 3, 3)
+    out, turns = turned(x), angles(x)
+    for i, turn in enumerate(turns.tolist()):
+        assert torch.equal(out[i], torch.rot90(x[i], turn, (1, 2)))
+    sizes = torch.bincount(turns, minlength=4)
+    assert sizes.max() - sizes.min() <= 1
 
 
 def test_a_damped_row_keeps_its_direction():
@@ -227,8 +229,7 @@ def test_an_interrupted_representation_goes_on_as_if_nothing_had_been(tmp_path):
         ("turns", Spec((1, 8, 16)), 64, "8 x 16 pixels cannot be turned"),
         ("autoencoder", ROWS, 64, "is given rows of 5"),
         ("principal", ROWS, 64, "components are 24, but a sample has 5 numbers"),
-        ("principal", IMAGE, 10, "components are 24, but there are 10 training normals"),
-        ("autoencoder", IMAGE, 10, "budget.representation_batch is 32, but there are 10"),
+        ("principal", IMAGE, 1, "one training normal has no principal components"),
     ],
 )
 def test_what_cannot_be_represented_is_said(name, spec, n, message):
@@ -236,10 +237,24 @@ def test_what_cannot_be_represented_is_said(name, spec, n, message):
         representation(name, spec).fit(torch.zeros(n, *spec.shape, dtype=torch.uint8))
 
 
-@pytest.mark.parametrize("name", ["contrastive", "turns"])
-def test_a_batch_that_cannot_be_quartered_is_named(name):
-    with pytest.raises(UserError, match="representation_batch is 30"):
-        representation(name, overrides=["budget.representation_batch=30"])
+@pytest.mark.parametrize("name", ["principal", "patches"])
+def test_few_samples_have_fewer_components_in_codes_as_long(name):
+    learned, x = representation(name, overrides=SMALL if name == "patches" else ()), images(6)
+    learned.fit(x)
+    others = learned.encode(images(40, seed=1))
+    assert others.shape == (40, *learned.codes.shape)
+    directions = (others - others.mean(dim=0)).double()
+    assert torch.linalg.matrix_rank(directions, rtol=1e-5) == (6 if name == "patches" else 5)
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "contrastive", "turns"])
+def test_a_batch_is_no_larger_than_the_samples_are_many(name, monkeypatch):
+    learned, x, sizes = representation(name, steps=2), images(6), []
+    losses = learned.losses
+    monkeypatch.setattr(learned, "losses", lambda batch, stage: sizes.append(len(batch)) or losses(batch, stage))
+    learned.fit(x)
+    assert sizes == [6, 6]
+    assert learned.encode(x).isfinite().all()
 
 
 def test_kl_is_that_of_the_normal_distributions():
@@ -359,9 +374,7 @@ def test_patches_that_do_not_fit_the_image_are_refused(change, message):
 
 
 def test_patches_need_enough_images():
-    with pytest.raises(UserError, match="components are 12, but the 5 training normals allow 5"):
-        patches().fit(images(5))
-    with pytest.raises(UserError, match="words are 600, but the 16 training normals allow 576"):
+    with pytest.raises(UserError, match="words are 600, but the 16 training normals have 576 patches"):
         patches(words=600).fit(images(16))
 
 
