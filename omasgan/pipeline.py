@@ -163,6 +163,8 @@ def _run(job: Job, dataset: Dataset, split: IndexSplit, record: Record) -> Metri
     terms = {job.choices["detector"] if name == "score" else name: term for name, term in own_terms.items()}
     started = time.monotonic()
     for name, floor in _floors(job, dataset, detector, workspace):
+        if name in terms:  # the detector itself, perhaps of other settings
+            continue
         floor.fit(normals)
         terms[name] = floor.score(tested)
     seconds["floors"] = time.monotonic() - started
@@ -241,7 +243,7 @@ def _draw(
             dataset.train.x[split.train[:PLANE_SAMPLES]],
             generated,
             detector.score,
-            split.tested(dataset).x[split.test[split.abnormal]][:PLANE_SAMPLES],
+            split.tested(dataset).x[split.test[split.abnormal]][:PLANE_SAMPLES] if split.abnormal.any() else None,
         )
     for name, figure in figures.items():
         path = folder / f"{name}.png"

@@ -22,7 +22,8 @@ class Scaling:
             self.shift, self.scale = torch.tensor(127.5), torch.tensor(127.5)
         else:
             self.shift, deviation = train.mean(dim=0), train.std(dim=0)
-            self.scale = torch.where(deviation > 0, deviation, torch.ones_like(deviation))
+            constant = train.amax(dim=0) == train.amin(dim=0)  # whose deviation may be a rounding error
+            self.scale = torch.where(constant, torch.ones_like(deviation), deviation)
 
     def state_dict(self) -> dict[str, Tensor]:
         """The two constants."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from omasgan.data.dataset import Dataset, Samples
@@ -52,7 +52,7 @@ def list_images(folder: Path) -> list[Path]:
 
 
 def read_images(paths: Sequence[Path], size: int, channels: int) -> Tensor:
-    """The image files as uint8 (n, channels, size, size), resized by a bilinear filter with antialiasing.
+    """The image files as uint8 (n, channels, size, size), upright, resized by a bilinear filter with antialiasing.
 
     Raises UserError where a file is missing, damaged or no image.
     """
@@ -109,7 +109,7 @@ def _samples(classes: Mapping[str, list[Path]], names: list[str], top: Path, siz
 def _read_image(path: Path, size: int, mode: str) -> np.ndarray:
     try:
         with Image.open(path) as file:
-            image = _eight_bit(file).convert(mode)
+            image = _eight_bit(ImageOps.exif_transpose(file)).convert(mode)
             return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
     except Exception as error:  # a decoder may raise anything on a damaged file
         raise UserError(f"{path} can't be read as an image ({error}): replace or remove it") from error

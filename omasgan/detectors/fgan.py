@@ -62,8 +62,8 @@ class FGAN(Detector):
 
     def samples(self, n: int) -> dict[str, Tensor]:
         """See `Detector`; always the same ones."""
-        made = {name: self.drawn(generator.eval(), n, "samples").cpu() for name, generator in self.generators().items()}
-        return {name: self.scaling.invert(x) for name, x in made.items()}
+        made = {name: self.drawn(generator.eval(), n, "samples") for name, generator in self.generators().items()}
+        return {name: self.scaling.invert(x).cpu() for name, x in made.items()}
 
     def drawn(self, generator: nn.Module, n: int, name: str) -> Tensor:
         """N samples of a generator in the networks' range, from the stream of that name; (n, *shape)."""

@@ -11,7 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from omasgan.data.batches import Batches
-from omasgan.losses import boundary_loss, critic_loss, dispersion, distance, gradient_penalty, variational_bound
+from omasgan.losses import (
+    EPSILON,
+    boundary_loss,
+    critic_loss,
+    dispersion,
+    distance,
+    gradient_penalty,
+    variational_bound,
+)
 from omasgan.settings import Boundary
 from omasgan.stages.stage import Recipe, Stage, Workspace, adam, average, descend, gradient_norm
 
@@ -117,6 +125,12 @@ def weights(boundary: Boundary, done: float) -> tuple[float, float]:
 UNIT_SAMPLES = 4096
 """Training normals whose distance to the reference gives the unit 'spacing'."""
 
+FEW = 0.1
+"""Share of them that are not in the reference themselves, below which the distance to another sample counts."""
+
+FEW_SAMPLES = 512
+"""Of which it is measured then."""
+
 
 class Reference(nn.Module):
     """What B leaves, in m and in d: samples of G, or real ones; Q of them are kept for eq. (4).
@@ -155,4 +169,16 @@ class Reference(nn.Module):
         if boundary.unit == "sqrt_k":
             return math.sqrt(self.samples[0].numel())
         x = batches.draw(UNIT_SAMPLES, stage.random)
-        return float(distance(x, self.samples, boundary.norm).quantile(boundary.quantile))
+        distances = distance(x, self.samples, boundary.norm)
+        # Of few normals, nearly all are in the reference themselves, which says nothing of how far they lie apart.
+        apart = distances > 2 * distance(x[:1], x[:1], boundary.norm)
+        if apart.float().mean() < FEW:
+            distances = to_another(x[:FEW_SAMPLES], self.samples, boundary.norm)
+        return float(distances.quantile(boundary.quantile))
+
+
+def to_another(x: Tensor, g: Tensor, p: float) -> Tensor:
+    """As `distance` of x (n, ...) to g (Q, ...), but to the nearest that is no copy; `EPSILON` where all are; (n,)."""
+    distances = torch.cdist(x.flatten(1), g.flatten(1), p, compute_mode="donot_use_mm_for_euclid_dist")
+    nearest = distances.masked_fill(distances == 0, torch.inf).amin(dim=1)
+    return nearest.masked_fill(nearest.isinf(), EPSILON)

@@ -110,6 +110,15 @@ def test_a_detector_of_one_term_is_called_by_its_name(start, no_pictures):
     assert list(read(folder)["metrics"]) == ["pca", "nearest_neighbour", "mahalanobis", "isolation_forest"]
 
 
+def test_a_floor_of_the_detectors_name_does_not_take_its_place(start, no_pictures, tmp_path):
+    detector = ("detector=nearest_neighbour", "detector.neighbours=25")
+    beside, alone = (
+        start(*TOY, *detector, f"floors={floors}", f"runs={tmp_path}/{floors}") for floors in ("cheap", "none")
+    )
+    scores = [ScoreTable.load(folder / "scores.npz").terms["nearest_neighbour"] for folder in (beside, alone)]
+    assert np.array_equal(*scores)
+
+
 @pytest.mark.parametrize("logger", ["wandb", "none"])
 def test_weights_and_biases_offline_and_off(start, no_pictures, logger):
     folder = start(*TOY, f"logger={logger}")
@@ -358,16 +367,17 @@ def test_codes_are_computed_once_for_all_detectors_that_use_them(start, no_pictu
     assert len(encoded) == 2, "training and test samples, once each"
 
 
-def test_a_set_without_anomalies_has_scores_and_no_metrics(start, tmp_path, capsys):
+@pytest.mark.parametrize(("columns", "pictures"), [(3, {"loss_curves"}), (2, {"loss_curves", "plane"})])
+def test_a_set_without_anomalies_has_scores_and_no_metrics(start, tmp_path, capsys, columns, pictures):
     rng = np.random.default_rng(0)
-    np.savez(tmp_path / "normal.npz", x_train=rng.normal(size=(64, 3)), x_test=rng.normal(size=(20, 3)))
+    np.savez(tmp_path / "normal.npz", x_train=rng.normal(size=(64, columns)), x_test=rng.normal(size=(20, columns)))
     data = ("dataset=arrays", "protocol=novelty", f"dataset.path={tmp_path}/normal.npz", "architecture=mlp")
     folder = start(*data)
     table = ScoreTable.load(folder / "scores.npz")
     assert not table.label.any()
     assert np.isfinite(table.terms["full"]).all()
     assert read(folder)["metrics"] == {}
-    assert {path.stem for path in (folder / "plots").iterdir()} == {"loss_curves"}
+    assert {path.stem for path in (folder / "plots").iterdir()} == pictures
     assert "no metrics" in capsys.readouterr().out
     assert start(*data) == folder, "and it is finished"
 

@@ -61,14 +61,15 @@ def test_rows_are_scaled_by_the_training_data_alone(rows):
 
 
 @pytest.mark.filterwarnings("ignore:std")  # of one row alone
-@pytest.mark.parametrize("value", [0.0, 0.1, -1234.567, 1e6])
+@pytest.mark.parametrize("value", [0.0, 0.1, 3.3, -1234.567, 1e6])
 @pytest.mark.parametrize("n", [1, 3, 1000])
-def test_a_constant_column_is_shifted_and_not_stretched(value, n):
-    x = torch.full((n, 2), value)
+@pytest.mark.parametrize("columns", [1, 2])
+def test_a_constant_column_is_shifted_and_not_stretched(value, n, columns):
+    x = torch.full((n, columns), value)
     scaling = Scaling(x)
     tolerance = 1e-6 * abs(value)
-    torch.testing.assert_close(scaling(x), torch.zeros(n, 2), rtol=0, atol=tolerance)
-    torch.testing.assert_close(scaling(x + 1), torch.ones(n, 2), rtol=0, atol=2 * tolerance + 1e-7)
+    torch.testing.assert_close(scaling(x), torch.zeros(n, columns), rtol=0, atol=tolerance)
+    torch.testing.assert_close(scaling(x + 1), torch.ones(n, columns), rtol=0, atol=2 * tolerance + 1e-7)
     torch.testing.assert_close(scaling.invert(scaling(x)), x)
 
 

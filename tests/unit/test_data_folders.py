@@ -103,6 +103,14 @@ def test_shrinking_averages(tmp_path):
     assert (read.float() - 100).abs().max() <= 3
 
 
+def test_a_photograph_is_read_upright(tmp_path):
+    pixels = np.arange(16, dtype=np.uint8).reshape(4, 4)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held upright: to be turned clockwise
+    Image.fromarray(pixels).save(tmp_path / "x.png", exif=exif)
+    assert np.array_equal(read_images([tmp_path / "x.png"], size=4, channels=1)[0, 0], np.rot90(pixels, -1))
+
+
 def test_sixteen_bits_are_scaled(tmp_path):
     values = np.array([[0, 1000], [30000, 65535]], dtype=np.uint16)
     Image.fromarray(values).save(tmp_path / "deep.png")
