@@ -88,10 +88,11 @@ class Patches(Representation):
         What was learned lies in a checkpoint, as a stage's does: two detectors of one run learn it once.
         """
         height, width = (size - self.side + 1 for size in self.spec.shape[1:])
-        if self.words > len(train) * height * width:
+        there = len(train) * height * width
+        if self.words > there:
             raise UserError(
                 f"the representation's words are {self.words}, but the {len(train)} training normals have "
-                f"{len(train) * height * width} patches: make them fewer"
+                f"{there} patches: make them fewer"
             )
         folder = self.workspace.folder
         path = None if folder is None else folder / "checkpoints" / "patches.pt"
