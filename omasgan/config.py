@@ -177,7 +177,12 @@ def science(cfg: Mapping[str, Any]) -> dict[str, Any]:
 
 def identity(cfg: Mapping[str, Any]) -> str:
     """Eight hexadecimal digits that are equal for equal science keys; 1 and 1.0 are equal."""
-    return _digest(canonical(science(cfg)), 8)
+    return digest(science(cfg))
+
+
+def digest(settings: object) -> str:
+    """Eight hexadecimal digits that are equal for equal settings."""
+    return _digest(canonical(settings), 8)
 
 
 def canonical(settings: object) -> str:

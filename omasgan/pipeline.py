@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,29 +73,42 @@ class Job:
 def run(job: Job, dataset: Dataset, protocol: Protocol) -> Metrics:
     """Train and evaluate; the metrics of every term and floor. A finished run is read back, not run again.
 
-    An interrupted one goes on from its last checkpoint. Raises HeldError where another process has the run, UserError
-    where the folder belongs to another configuration, where training diverges, and for all that is wrong with data or
-    disk; `failed.json` then says so.
+    An interrupted one, or one that lacks a floor, goes on from its last checkpoint. Raises HeldError where another
+    process has the run, UserError where the folder belongs to another configuration or to other data, where training
+    diverges, and for all that is wrong with data or disk; `failed.json` then says so.
     """
     split = protocol.split(dataset.train.y, dataset.test.y, dataset.class_names)
-    done = job.folder / runs.METRICS
-    if not done.exists():
+    if not _done(job):
         with runs.claimed(job.folder):
-            if not done.exists():  # or else its last holder has finished it since
+            if not _done(job):  # or else its last holder has finished it since
                 return _claimed_run(job, dataset, split)
-    _claim(job)
-    metrics = finished_metrics(done)
+    _check(job, dataset, split)
+    metrics = finished_metrics(job.folder / runs.METRICS)
     log.info("finished before: %s", job.folder)
     return metrics
 
 
+def _done(job: Job) -> bool:
+    """Whether the run is finished, and was compared to all the floors that are wanted now."""
+    if not (job.folder / runs.METRICS).exists():
+        return False
+    lacking = runs.lacking_floors(job.folder, job.config["floors"])
+    if lacking:
+        log.info("finished before but for %s", ", ".join(lacking))
+    return not lacking
+
+
 def _claimed_run(job: Job, dataset: Dataset, split: IndexSplit) -> Metrics:
-    _claim(job)
+    workspace = build.workspace(job.config, job.folder)
+    if (job.folder / runs.RECORD).exists():
+        _check(job, dataset, split)
+    else:
+        _claim(job, dataset, workspace)
     failed = job.folder / runs.FAILED
     failed.unlink(missing_ok=True)  # of the last attempt
     try:
         with open_record(job.folder, job.wandb, dict(job.config), build.logger(job.config)) as record:
-            metrics = _run(job, dataset, split, record)
+            metrics = _run(job, dataset, split, replace(workspace, record=record))
     except Exception as error:
         with suppress(UserError):
             write_json(failed, {"error": str(error), "traceback": traceback.format_exc()})
@@ -112,40 +125,57 @@ def finished_metrics(path: Path) -> Metrics:
     return metrics
 
 
-def _claim(job: Job) -> None:
-    """Write the run's record before its first step, or make sure that the folder holds this very configuration."""
-    record = job.folder / "run.json"
-    which = {
-        "identity": job.identity,
-        "seed": job.config["seed"],
-        "class": configuration.class_of(job.config["protocol"])[1],
-    }
-    if record.exists():
-        try:
-            written = json.loads(record.read_text())
-            other = [f"{key} {written[key]}, not {value}" for key, value in which.items() if written[key] != value]
-        except (OSError, ValueError, KeyError, TypeError):
-            raise UserError(f"{record} is damaged: choose another folder, or delete this one") from None
-        if other:
+def _which(job: Job) -> dict[str, Any]:
+    """What tells a run from every other, beside its data."""
+    name = configuration.class_of(job.config["protocol"])[1]
+    return {"identity": job.identity, "seed": job.config["seed"], "class": name}
+
+
+def _check(job: Job, dataset: Dataset, split: IndexSplit) -> None:
+    """Make sure that the folder holds this very configuration, trained and, once it is, tested on these very data."""
+    record = job.folder / runs.RECORD
+    try:
+        written = json.loads(record.read_text())
+        other = [f"{key} {written[key]}, not {value}" for key, value in _which(job).items() if written[key] != value]
+        trained_on = written["data"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(f"{record} is damaged: choose another folder, or delete this one") from None
+    if other:
+        raise UserError(
+            f"{job.folder} holds a run of another configuration ({', '.join(other)}): "
+            f"leave out hydra.run.dir, choose another folder, or delete this one"
+        )
+    data = {"training": (trained_on, dataset.train)}
+    if tested_on := runs.read(job.folder / runs.METRICS).get("tested"):
+        data["test"] = (tested_on, split.tested(dataset))
+    for role, (digest, samples) in data.items():
+        if digest != samples.digest:
             raise UserError(
-                f"{job.folder} holds a run of another configuration ({', '.join(other)}): "
-                f"leave out hydra.run.dir, choose another folder, or delete this one"
+                f"{job.folder} holds a run of other {role} data: samples or labels were added, changed or removed "
+                f"since; delete it, or keep it and choose another folder by runs=..."
             )
-        return
+
+
+def _claim(job: Job, dataset: Dataset, workspace: Workspace) -> None:
+    """Write the run's record before its first step, and take over what a finished run has trained alike."""
     make_folder(job.folder / "checkpoints")
-    write_text(job.folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(dict(job.config))))
-    source = reuse.donor(job.folder, job.identity, job.config)
+    _write_config(job)
+    arithmetic = {"device": workspace.device.type, "arithmetic": str(workspace.dtype or torch.float32)}
+    made = {"data": dataset.train.digest, **arithmetic, **provenance()}
+    source = reuse.donor(job.folder, job.identity, job.config, made)
     taken = {"trained_in": str(source.folder), "stages_taken": source.stages} if source else {}
-    write_json(record, {**which, **taken, "choices": dict(job.choices), **provenance()})
+    write_json(job.folder / runs.RECORD, {**_which(job), **taken, "choices": dict(job.choices), **made})
     if source:
         log.info("trained before, in %s: %s", source.folder, ", ".join(source.stages))
         reuse.take_over(source, job.folder)
 
 
-def _run(job: Job, dataset: Dataset, split: IndexSplit, record: Record) -> Metrics:
-    normals = dataset.train.x[split.train]
-    workspace = build.workspace(job.config, job.folder, record)
+def _write_config(job: Job) -> None:
+    write_text(job.folder / runs.CONFIG, OmegaConf.to_yaml(OmegaConf.create(dict(job.config))))
 
+
+def _run(job: Job, dataset: Dataset, split: IndexSplit, workspace: Workspace) -> Metrics:
+    normals = dataset.train.x[split.train]
     started = time.monotonic()
     detector = build.detector(job.config["detector"], dataset.spec, workspace)
     detector.fit(normals)
@@ -173,25 +203,27 @@ def _run(job: Job, dataset: Dataset, split: IndexSplit, record: Record) -> Metri
     table.save(job.folder / "scores.npz")
     both = bool(split.abnormal.any()) and not bool(split.abnormal.all())
     metrics = metrics_of(table, seed=job.config["seed"]) if both else {}
-    _draw(job, dataset, split, detector, table, metrics, record)
-    _mirror(metrics, record)
-    support = _support(dataset, detector)
-    write_json(job.folder / "metrics.json", {"metrics": metrics, "seconds": seconds, "support": support})
+    _draw(job, dataset, split, detector, table, metrics, workspace.record)
+    _mirror(metrics, workspace.record)
+    whole = {"metrics": metrics, "seconds": seconds, "support": _support(dataset, detector)}
+    write_json(job.folder / runs.METRICS, {**whole, "tested": split.tested(dataset).digest})
+    _write_config(job)  # the floors may be others than when it began
     return metrics
 
 
 def _floors(job: Job, dataset: Dataset, detector: Detector, workspace: Workspace) -> Iterator[tuple[str, Detector]]:
-    """The floors, untrained, with the codes that the detector has learned where their settings are the same."""
+    """The floors, untrained, with the codes that the detector has learned where their settings are the same.
+
+    What a floor learns otherwise has a folder of its settings, where no checkpoint of others is met.
+    """
     learned = build.representations(job.config["detector"])
-    met = list(learned)
     for name, node in job.config["floors"].items():
         own = build.representations(node)
-        apart = any(mine["_target_"] == other["_target_"] and mine != other for mine in own for other in met)
-        floor = build.detector(node, dataset.spec, workspace.beside(name) if apart else workspace)
+        known = all(representation in learned for representation in own)
+        place = workspace if known else workspace.beside(f"{name}-{configuration.digest(own)}")
+        floor = build.detector(node, dataset.spec, place)
         if isinstance(floor, Represented) and isinstance(detector, Represented) and own == learned:
             floor.share(detector)
-        if not apart:
-            met += own
         yield name, floor
 
 

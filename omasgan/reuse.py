@@ -2,7 +2,7 @@
 
 A sweep over lambda trains once, one over mu learns its representation and Task 1 once. The run takes the checkpoints
 and goes on from them as an interrupted one does, which finds nothing left to train there: its scores are those that its
-own training would have led to, bit for bit, and no other code makes them.
+own training would have led to, bit for bit, as the same code made them of the same data.
 """
 
 from __future__ import annotations
@@ -14,11 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from omasgan import runs
 from omasgan.config import NOT_SCIENCE, canonical
-from omasgan.files import write_bytes
+from omasgan.files import make_folder, write_bytes
 
 FIRST = "representation"
 """Determined by all settings that the later stages don't name."""
@@ -30,6 +28,9 @@ STAGES = {
     "j": (("inference",), ("j",), ("j",)),
 }
 """What determines a stage beside what determines those before it: groups and keys of `budget`; and its checkpoints."""
+
+ALIKE = ("data", "code", "torch", "device", "arithmetic")
+"""What the records of two runs must agree on besides, for one to take over a stage of the other."""
 
 SCORING = ("lambda_", "doubt", "divergence_term", "j_scale", "neighbours", "locality")
 """Settings of `inference` that enter after the last step of training."""
@@ -43,22 +44,30 @@ class Donor:
     stages: tuple[str, ...]
 
     def checkpoints(self) -> list[Path]:
-        """The files of these stages."""
+        """The files of these stages, in the order of their training, and those of floors."""
         if not self.stages:
             return []
+        order = {name: place for place, stage in enumerate(STAGES, 1) for name in STAGES[stage][2]}
         left = {name for stage, (_, _, names) in STAGES.items() if stage not in self.stages for name in names}
-        return [path for path in sorted((self.folder / "checkpoints").glob("*.pt")) if path.stem not in left]
+        files = [path for path in sorted((self.folder / "checkpoints").rglob("*.pt")) if path.stem not in left]
+        return sorted(files, key=lambda path: order.get(path.stem, 0))
 
 
-def donor(folder: Path, identity: str, config: Mapping[str, Any]) -> Donor | None:
-    """The finished run, beside that in `folder`, that spares it most stages; None where there is none."""
+def donor(folder: Path, identity: str, config: Mapping[str, Any], record: Mapping[str, Any]) -> Donor | None:
+    """The finished run, beside that in `folder`, that spares it most stages; None where there is none.
+
+    record: what this run's own will say of its data and of what it is made with.
+    """
     top = next((parent for parent in folder.parents if parent.name.endswith(f"-{identity}")), None)
     if top is None:  # the user chose a folder
         return None
     wanted, found = training(config), []
     for other in sorted(top.parent.glob("*-????????")):
         place = other / folder.relative_to(top)
-        if other != top and (place / runs.METRICS).exists() and (config_there := _config_of(place)):
+        if other == top or not (place / runs.METRICS).exists():
+            continue
+        record_there, config_there = runs.read(place / runs.RECORD), runs.config_of(place)
+        if config_there and all(record_there.get(key) == record[key] for key in ALIKE):
             given = training(config_there)
             found.append(Donor(place, tuple(stage for stage in wanted if given[stage] == wanted[stage])))
     useful = [each for each in found if each.checkpoints()]
@@ -66,13 +75,15 @@ def donor(folder: Path, identity: str, config: Mapping[str, Any]) -> Donor | Non
 
 
 def take_over(source: Donor, folder: Path) -> None:
-    """Copy the stages' checkpoints, and their record. Stopped halfway, what lacks is trained."""
+    """Copy the stages' record, and their checkpoints. Stopped halfway, what lacks is trained."""
     taken = source.checkpoints()
-    for path in taken:
-        write_bytes(folder / path.relative_to(source.folder), path.read_bytes())
     names = {path.stem for path in taken}
     lines = (source.folder / "metrics.jsonl").read_bytes().splitlines(keepends=True)
     write_bytes(folder / "metrics.jsonl", b"".join(line for line in lines if json.loads(line)["stage"] in names))
+    for path in taken:
+        target = folder / path.relative_to(source.folder)
+        make_folder(target.parent)
+        write_bytes(target, path.read_bytes())
 
 
 def training(config: Mapping[str, Any]) -> dict[str, str]:
@@ -105,12 +116,3 @@ def _budgets(node: object) -> Iterator[dict[str, Any]]:
             yield child
         else:
             yield from _budgets(child)
-
-
-def _config_of(folder: Path) -> dict[str, Any]:
-    """The configuration of a run; empty where its file is damaged."""
-    try:
-        content = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
-    except Exception:  # a damaged file may raise anything, and is no donor
-        return {}
-    return {str(key): value for key, value in content.items()} if isinstance(content, dict) else {}

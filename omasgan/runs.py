@@ -10,13 +10,14 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from omegaconf import OmegaConf
 
 from omasgan.errors import UserError
 from omasgan.files import make_folder, write_text
@@ -27,6 +28,7 @@ METRICS = "metrics.json"
 FAILED = "failed.json"
 RECORD = "run.json"
 SUMMARY = "summary.json"
+CONFIG = "config.yaml"
 
 PATIENCE = 1.0
 """Seconds that a claim waits: whoever looks at a run's state holds its lock for less than a millisecond."""
@@ -124,6 +126,21 @@ def read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def config_of(folder: Path) -> dict[str, Any]:
+    """The configuration of a run; empty where its file is missing or damaged."""
+    try:
+        content = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))
+    except Exception:  # a damaged file may raise anything
+        return {}
+    return {str(key): value for key, value in content.items()} if isinstance(content, dict) else {}
+
+
+def lacking_floors(folder: Path, wanted: Mapping[str, Any]) -> list[str]:
+    """The floors, of those wanted, that a run was not compared to, or to one of other settings."""
+    there = config_of(folder).get("floors") or {}
+    return [name for name, node in wanted.items() if there.get(name) != node]
 
 
 def main_term(terms: dict[str, Any]) -> str | None:

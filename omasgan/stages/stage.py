@@ -186,7 +186,13 @@ class Stage:
             return 0
         state = checkpoint.load(self._path, self.name, self.workspace.device)
         checkpoint.restore(self._path, {**self._networks, **self._optimisers}, state)
-        self.random.set_state(state["random"].cpu())
+        try:
+            self.random.set_state(state["random"].cpu())
+        except RuntimeError as error:  # a processor's generator and a graphics card's have states of different sizes
+            raise UserError(
+                f"checkpoint {self._path} was not made on a {self.workspace.device.type}: go on with the device it "
+                f"was made on, or delete {self._path.parent} to train anew on this one"
+            ) from error
         torch.set_rng_state(state["global_random"].cpu())
         self.workspace.record.rewind(self.name, state["step"])
         return int(state["step"])

@@ -9,15 +9,15 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import HydraContext
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from omasgan import runs
 from omasgan.errors import UserError
@@ -41,15 +41,24 @@ ABSENT = {State.DONE: "finished", State.INTERRUPTED: "to resume", State.FAILED: 
 
 @dataclass(frozen=True)
 class SweepJob:
-    """One job. folder: its run's, None for a task that makes no run; label: the overrides that tell jobs apart."""
+    """One job. folder: its run's, None for a task that makes no run; label: the overrides that tell jobs apart.
+
+    floors: what its run is to be compared to.
+    """
 
     overrides: tuple[str, ...]
     folder: Path | None
     label: str
+    floors: Mapping[str, Any] = field(default_factory=dict)
 
     def state(self) -> State:
-        """How far it is, by its folder."""
-        return State.NEW if self.folder is None else runs.job_state(self.folder)
+        """How far it is, by its folder; a finished run that lacks a floor is to be resumed."""
+        if self.folder is None:
+            return State.NEW
+        state = runs.job_state(self.folder)
+        if state == State.DONE and any(runs.lacking_floors(part, self.floors) for part in runs.find(self.folder)):
+            return State.INTERRUPTED
+        return state
 
 
 def parse(context: HydraContext, params: Mapping[str, Any], arguments: Sequence[str]) -> dict[str, Override]:
@@ -79,11 +88,13 @@ def listed(context: HydraContext, config: DictConfig, overrides: Mapping[str, Ov
     """The jobs of a grid, each run once. Raises what composing raises: nothing has begun then."""
     found: dict[object, SweepJob] = {}
     for chosen, label in combinations(overrides):
-        folder = None
+        folder: Path | None = None
+        floors: dict[str, Any] = {}
         cfg = context.config_loader.load_sweep_config(config, list(chosen))
         if cfg.task == "run":
             folder = Path(cfg.hydra.sweep.dir) / cfg.hydra.sweep.subdir
-        found.setdefault(folder or chosen, SweepJob(chosen, folder, label))
+            floors = cast(dict[str, Any], OmegaConf.to_container(cfg.floors, resolve=True))
+        found.setdefault(folder or chosen, SweepJob(chosen, folder, label, floors))
     return list(found.values())
 
 

@@ -238,6 +238,17 @@ def test_a_fault_of_one_job_is_in_its_own_log_and_stops_no_other(command, tmp_pa
     assert not any("Traceback" in line for line in outcome.errors)
 
 
+def test_a_finished_job_that_lacks_a_floor_is_not_skipped(command, tmp_path):
+    sweep = ("-m", *TOY, f"runs={tmp_path}", "seed=0,1")
+    assert "2 jobs: 2 done" in command(*sweep).output
+    assert "2 jobs: 0 done, 2 skipped" in command(*sweep).output
+    outcome = command(*sweep, "+detector@floors.pca=pca")
+    assert "2 jobs: 2 done, 0 skipped" in outcome.output
+    for path in tmp_path.rglob("metrics.json"):
+        assert "pca" in json.loads(path.read_text())["metrics"]
+    assert "2 jobs: 0 done, 2 skipped" in command(*sweep).output
+
+
 # A run that shares stages with a finished one
 
 
@@ -286,6 +297,23 @@ def test_a_run_that_took_over_stages_scores_as_one_that_trained_all(command, tmp
     assert [(row["stage"], row["step"]) for row in lines[0]] == [(row["stage"], row["step"]) for row in lines[1]]
 
 
+def test_a_run_on_other_data_takes_nothing_over(command, tmp_path):
+    data = {"x_train": np.arange(80.0).reshape(40, 2) % 7, "x_test": np.arange(20.0).reshape(10, 2) % 7}
+    arrays = (*TINY, "dataset=arrays", f"dataset.path={tmp_path}/data.npz", "protocol=novelty")
+    np.savez(tmp_path / "data.npz", **data)
+    assert command(*arrays, f"runs={tmp_path}/runs").code == 0
+    for number, stages in ((2, ["representation", "task1", "task2", "task3", "j"]), (3, [])):
+        if not stages:
+            np.savez(tmp_path / "data.npz", **{**data, "x_train": data["x_train"] + 1})
+        assert command(*arrays, f"runs={tmp_path}/runs", f"inference.lambda_={number}").code == 0
+        (new,) = (p.parent for p in tmp_path.rglob("run.json") if number == read_config(p)["inference"]["lambda_"])
+        assert stages_taken(new) == stages
+
+
+def read_config(record):
+    return yaml.safe_load((record.parent / "config.yaml").read_text())
+
+
 def test_a_damaged_run_is_no_donor(tmp_path):
     place = tmp_path / "set" / "omasgan-00000000" / "seed_0"
     other = tmp_path / "set" / "omasgan-11111111" / "seed_0"
@@ -296,11 +324,23 @@ def test_a_damaged_run_is_no_donor(tmp_path):
     (other / "checkpoints" / "task1.pt").write_bytes(b"")
     config = {"boundary": {"mu": 1}, "inference": {"lambda_": 1.0, "delta": 0.5}}
     (other / "config.yaml").write_text(yaml.safe_dump(config))
-    assert reuse.donor(place, "00000000", config).folder == other
+    record = dict.fromkeys(reuse.ALIKE, "as here")
+    (other / "run.json").write_text(json.dumps(record))
+
+    def donor(place=place, config=config):
+        return reuse.donor(place, "00000000", config, record)
+
+    assert donor().folder == other
+    for key in reuse.ALIKE:
+        (other / "run.json").write_text(json.dumps({**record, key: "another"}))
+        assert donor() is None, key
+    (other / "run.json").write_text("{")
+    assert donor() is None
+    (other / "run.json").write_text(json.dumps(record))
     (other / "checkpoints" / "contrastive.pt").write_bytes(b"")
-    assert reuse.donor(place, "00000000", {**config, "representation": {"features": 3}}) is None, "nothing is alike"
+    assert donor(config={**config, "representation": {"features": 3}}) is None, "nothing is alike"
     (other / "config.yaml").write_text("boundary: [")
-    assert reuse.donor(place, "00000000", config) is None
+    assert donor() is None
     shutil.rmtree(other)
-    assert reuse.donor(place, "00000000", config) is None
-    assert reuse.donor(Path("/elsewhere"), "00000000", config) is None
+    assert donor() is None
+    assert donor(Path("/elsewhere")) is None

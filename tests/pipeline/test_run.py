@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from omasgan import build, pipeline
+from omasgan import build, pipeline, runs
 from omasgan.data.dataset import Samples
 from omasgan.detectors.floors import Floor
 from omasgan.detectors.omasgan import OMASGAN
@@ -171,10 +171,86 @@ def test_a_finished_run_is_read_back(start, no_pictures, monkeypatch, capsys, ca
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     monkeypatch.setattr(build, "detector", lambda *_: pytest.fail("it is made again"))
     with caplog.at_level(logging.INFO):
-        assert start(*TOY, "device=cpu", "floors=cheap", "logger.log_every=3") == folder
+        assert start(*TOY, "device=cpu", "logger.log_every=3") == folder
     assert f"finished before: {folder}" in caplog.text
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
     assert first.splitlines()[:3] == capsys.readouterr().out.splitlines()[:3], "the same table"
+
+
+def test_a_finished_run_is_compared_to_floors_that_it_lacks(start, no_pictures, steps, caplog):
+    folder = start(*TOY, "floors=cheap", "~floors.pca")
+    before = ScoreTable.load(folder / "scores.npz")
+    steps.clear()
+    with caplog.at_level(logging.INFO):
+        assert start(*TOY, "floors=cheap", "floors.nearest_neighbour.neighbours=7") == folder
+    assert "finished before but for nearest_neighbour, pca" in caplog.text
+    after = ScoreTable.load(folder / "scores.npz")
+    assert not steps, "nothing is trained again"
+    assert after.terms.keys() - before.terms.keys() == {"pca"} <= read(folder)["metrics"].keys()
+    changed = [name for name in before.terms if not np.array_equal(before.terms[name], after.terms[name])]
+    assert changed == ["nearest_neighbour"]
+
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        start(*TOY, "floors=none")
+        start(*TOY, "floors=cheap", "floors.nearest_neighbour.neighbours=7")
+    assert "but for" not in caplog.text, "it has them, and more"
+
+
+def test_a_floor_that_fails_leaves_the_finished_run_as_it_was(start, no_pictures, monkeypatch):
+    folder = start(*TOY)
+    before = {name: (folder / name).read_bytes() for name in ("metrics.json", "scores.npz", "config.yaml", "run.json")}
+    with monkeypatch.context() as patch:
+        patch.setattr(Floor, "fit", lambda *_: [][0])
+        with pytest.raises(IndexError):
+            start(*TOY, "floors=cheap")
+    assert {name: (folder / name).read_bytes() for name in before} == before
+    assert runs.state(folder) == runs.State.DONE
+    assert "pca" in read(start(*TOY, "floors=cheap"))["metrics"]
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A folder of images in two classes, trained and tested on."""
+    rng = np.random.default_rng(0)
+    for part in ("train/cat", "test/cat", "test/dog"):
+        (tmp_path / "photos" / part).mkdir(parents=True)
+        for number in range(16):
+            image = Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
+            image.save(tmp_path / "photos" / part / f"{number}.png")
+    return tmp_path / "photos"
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+@pytest.mark.parametrize("change", ["added", "changed", "removed"])
+def test_a_finished_run_belongs_to_its_data(start, no_pictures, photos, part, change):
+    data = ("dataset=image_folder", "protocol=novelty", f"dataset.root={photos}", "dataset.size=8")
+    data = (*data, "architecture=mlp", "inference=default", "inference.j_sees=sample")
+    folder = start(*data)
+    assert start(*data) == folder
+    image = photos / part / "cat" / "15.png"
+    if change == "added":
+        (photos / part / "cat" / "16.png").write_bytes(image.read_bytes())
+    elif change == "changed":
+        Image.new("RGB", (8, 8)).save(image)
+    else:
+        image.unlink()
+    role = {"train": "training", "test": "test"}[part]
+    for floors in ("none", "cheap"):
+        with pytest.raises(UserError, match=rf"{folder} holds a run of other {role} data.*delete it, .*runs="):
+            start(*data, f"floors={floors}")
+
+
+def test_an_interrupted_run_does_not_go_on_with_other_data(start, no_pictures, zoo, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "metrics_of", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            start(*zoo, "protocol.abnormal_class=a_b")
+    arrays = dict(np.load(tmp_path / "zoo.npz"))
+    arrays["x_train"][0] += 1e-3
+    np.savez(tmp_path / "zoo.npz", **arrays)
+    with pytest.raises(UserError, match="other training data"):
+        start(*zoo, "protocol.abnormal_class=a_b")
 
 
 def test_a_crash_leaves_its_reason_and_a_success_removes_it(start, no_pictures, monkeypatch, tmp_path):
@@ -343,10 +419,22 @@ def test_all_classes_in_turn(start, no_pictures, zoo, steps, capsys):
 
 
 def test_a_table_of_runs_with_and_without_floors_has_what_all_of_them_have(start, no_pictures, zoo):
-    start(*zoo, "protocol.abnormal_class=a_b", "detector=fgan")
-    folder = start(*zoo, "detector=fgan", "floors=cheap")
+    start(*zoo, "protocol.abnormal_class='a b'", "detector=fgan", "floors=cheap")
+    folder = start(*zoo, "detector=fgan")
     assert read(folder, "summary.json")["mean"].keys() == {"task1"}
     assert len(read(folder, "summary.json")["runs"]["a b"]) == 5
+
+
+def test_a_floor_of_other_settings_does_not_meet_the_checkpoint_of_the_last(start, no_pictures):
+    def floor(**settings):
+        more = [f"floors.nearest_autoencoder.representation.{key}={value}" for key, value in settings.items()]
+        folder = start(*DIGITS, "floors=all", "~floors.nearest_codes", *more)
+        return folder, ScoreTable.load(folder / "scores.npz").terms["nearest_autoencoder"]
+
+    folder, plain = floor()
+    assert floor(lr=0.005)[0] == folder
+    assert not np.array_equal(floor(lr=0.005)[1], plain)
+    assert np.array_equal(floor()[1], plain)
 
 
 @pytest.mark.parametrize("setting", ["lr=0.005", "architecture.latent=7"])

@@ -9,6 +9,7 @@ from torch import nn
 
 from omasgan import checkpoint
 from omasgan.errors import UserError
+from omasgan.stages.stage import Stage, Workspace
 
 pytestmark = pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 
@@ -196,3 +197,13 @@ def test_a_state_that_cannot_be_written_leaves_the_earlier_file(path):
     with pytest.raises((pickle.PicklingError, AttributeError)):
         checkpoint.save(path, "task1", {"step": 8, "f": lambda: None})
     assert untouched(path)
+
+
+def test_a_stage_does_not_go_on_on_another_device(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    assert list(Stage("task1", 2, Workspace(folder=tmp_path), {}, {})) == [0, 1]
+    path = tmp_path / "checkpoints" / "task1.pt"
+    state = checkpoint.load(path, "task1", CPU)
+    checkpoint.save(path, "task1", {**state, "random": torch.zeros(16, dtype=torch.uint8)})  # a graphics card's
+    with pytest.raises(UserError, match=f"{path} was not made on a cpu: .*delete {path.parent}"):
+        list(Stage("task1", 2, Workspace(folder=tmp_path), {}, {}))
