@@ -127,6 +127,10 @@ PSEUDO_KEY = "pseudo_class"
 """A protocol's second class, which stands in for the anomalies; null where the protocol knows it by itself."""
 
 
+PSEUDO = "-pseudo-"
+"""Between a class and the one that stands in for the anomalies, in a run's class."""
+
+
 def is_pseudo(protocol: str) -> bool:
     """Whether a protocol, by its option's name, is there to choose settings by: its test holds no reported class."""
     return protocol.startswith("pseudo")
@@ -202,7 +206,7 @@ def class_of(protocol: Mapping[str, Any]) -> tuple[str, str]:
     pseudo = protocol.get(PSEUDO_KEY)
     for key, role in CLASS_KEYS.items():
         if protocol.get(key, "all") != "all" and pseudo != "all":
-            return role, str(protocol[key]) if pseudo is None else f"{protocol[key]}-pseudo-{pseudo}"
+            return role, str(protocol[key]) if pseudo is None else f"{protocol[key]}{PSEUDO}{pseudo}"
     return "", ""
 
 
@@ -284,8 +288,10 @@ def check(cfg: DictConfig, groups: Collection[str] = (*GROUPS, "floors")) -> dic
     plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     assert isinstance(plain, dict)
     config = {str(key): value for key, value in plain.items()}
-    # The detector last: it holds other groups by reference, and a fault is named where the user sets it.
-    for key in sorted(GROUPS, key="detector".__eq__):
+    if isinstance(abnormal := config["abnormal_dataset"], str):
+        raise UserError(f"abnormal_dataset is '{abnormal}': choose a data set as dataset@abnormal_dataset={abnormal}")
+    # These two last: they hold other groups by reference, and a fault is named where the user sets it.
+    for key in sorted(GROUPS, key=("representation", "detector").__contains__):
         if key in groups and (key != "abnormal_dataset" or config[key] is not None):
             check_node(key, config[key])
     for name, node in config["floors"].items() if "floors" in groups else ():

@@ -21,7 +21,7 @@ def stream(seed: int, name: str, device: torch.device) -> torch.Generator:
 
 @contextmanager
 def seeded(seed: int, name: str) -> Iterator[None]:
-    """Draw from a named stream whatever takes torch's global generator (initial weights, dropout); restore it after."""
-    with torch.random.fork_rng():
+    """Draw from a named stream whatever takes the processor's global generator (initial weights); restore it after."""
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(seed, name))
         yield

@@ -22,7 +22,7 @@ from omasgan.data.dataset import Spec
 from omasgan.errors import UserError
 from omasgan.files import write_text
 from omasgan.pipeline import Job, Metrics
-from omasgan.runs import HeldError
+from omasgan.runs import METRICS, SUMMARY, HeldError, find
 from omasgan.sweeps import search
 
 log = logging.getLogger("omasgan")
@@ -85,7 +85,7 @@ def _sweep(choices: Mapping[str, str]) -> str | None:
 
 
 def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
-    """Score a folder of images, or an array of samples, with a finished run; write a CSV with a row a sample.
+    """Score an image, a folder of them, or an array of samples with a finished run; write a CSV with a row a sample.
 
     `above` is the share of the run's normal test samples that score lower: 1 is more anomalous than all of them.
     Raises UserError where run, input or output are missing or do not fit.
@@ -98,7 +98,10 @@ def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
             )
     run_folder, source = (Path(config["score"][key]).expanduser() for key in ("run", "input"))
     target = Path(config["score"]["output"] or "scores.csv").expanduser()
-    if not (run_folder / "metrics.json").is_file():
+    if (run_folder / SUMMARY).is_file():
+        one = next((part for part in find(run_folder) if part != run_folder), run_folder)
+        raise UserError(f"score.run={run_folder} holds a run for each class: give one of them, as score.run={one}")
+    if not (run_folder / METRICS).is_file():
         raise UserError(f"score.run={run_folder} is not the folder of a finished run: it has no metrics.json")
 
     trained = _trained_config(run_folder / "config.yaml")
@@ -129,13 +132,15 @@ def _trained_config(path: Path) -> dict[str, Any]:
 
 
 def _read(source: Path, spec: Spec) -> tuple[list[str], Tensor]:
-    """The names and samples of a folder of images, or of an .npy, for a detector of samples of that shape."""
+    """The names and samples of an image, a folder of them, or an .npy, for a detector of samples of that shape."""
     if not source.exists():
-        raise UserError(f"score.input={source} does not exist: give a folder of images, or an .npy of samples")
-    if source.is_dir():
+        raise UserError(f"score.input={source} does not exist: give an image, a folder of them, or an .npy of samples")
+    is_image = source.suffix.lower() in folders.SUFFIXES
+    if source.is_dir() or is_image:
         if not spec.is_image or spec.shape[1] != spec.shape[2]:
-            raise UserError(f"score.input={source} is a folder, but the run is on samples {spec.shape}: give an .npy")
-        files = folders.list_images(source)
+            what = "an image" if is_image else "a folder"
+            raise UserError(f"score.input={source} is {what}, but the run is on samples {spec.shape}: give an .npy")
+        files = [source] if source.is_file() else folders.list_images(source)
         return [file.name for file in files], folders.read_images(files, spec.shape[1], spec.shape[0])
     x = arrays.read_samples(source)
     if tuple(x.shape[1:]) != spec.shape:

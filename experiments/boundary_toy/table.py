@@ -5,9 +5,9 @@ python experiments/boundary_toy/table.py runs experiments/boundary_toy/table.csv
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
-import sys
 from pathlib import Path
 
 COLUMNS = ["data", "seed", "B outside", "B near", "B covers", "G outside", "G' outside", "G' : G"]
@@ -25,14 +25,18 @@ def row(path: Path) -> list[object]:
     return [data, path.parent.name.removeprefix("seed_"), *(f"{value:.4f}" for value in figures + aurocs)]
 
 
-def main(runs: Path, target: Path) -> None:
+def main() -> None:
     """Write the CSV and print it as a Markdown table."""
-    rows = [row(path) for path in sorted(runs.glob("toy_*_novelty/omasgan-*/seed_*/metrics.json"))]
-    with target.open("w", newline="") as file:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("runs", type=Path, help="the folder of the runs")
+    parser.add_argument("table", type=Path, help="the CSV that is written")
+    given = parser.parse_args()
+    rows = [row(path) for path in sorted(given.runs.glob("toy_*_novelty/omasgan-*/seed_*/metrics.json"))]
+    with given.table.open("w", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
     for cells in (COLUMNS, ["---"] * len(COLUMNS), *rows):
         print(f"| {' | '.join(map(str, cells))} |")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main()

@@ -5,8 +5,8 @@ python experiments/speed/fake_runs.py FOLDER 1000
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -173,4 +173,8 @@ def sweep(top: Path, runs: int, samples: int = 10_000) -> None:
 
 
 if __name__ == "__main__":
-    sweep(Path(sys.argv[1]), int(sys.argv[2]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="where the runs go")
+    parser.add_argument("runs", type=int, help="how many")
+    given = parser.parse_args()
+    sweep(given.folder, given.runs)

@@ -5,6 +5,7 @@ python experiments/speed/report.py 1000
 
 from __future__ import annotations
 
+import argparse
 import resource
 import subprocess
 import sys
@@ -19,7 +20,9 @@ from omasgan.report.page import content_of
 
 def main() -> None:
     """Write the runs, time `omasgan task=report` from its start to its end, and measure the page."""
-    number = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("runs", type=int, nargs="?", default=1000, help="how many run folders")
+    number = parser.parse_args().runs
     with tempfile.TemporaryDirectory() as place:
         top = Path(place)
         sweep(top / "runs", number)

@@ -88,8 +88,9 @@ def halvings(architecture: str, shape: tuple[int, ...]) -> int:
     """
     if len(shape) != 3:
         raise UserError(
-            f"architecture={architecture} makes images, but is given rows of {shape[0]} (data, or the codes of a "
-            "representation): use architecture=mlp, or for images experiment=pixels"
+            f"architecture={architecture} is for images, but is given rows of {shape[0]} (data, or the codes of a "
+            "representation): use architecture=mlp, for images experiment=pixels, or where a representation learns "
+            "by it, representation=pixels"
         )
     level, height, width = 0, *shape[1:]
     while max(height, width) > 7 and height % 2 == 0 and width % 2 == 0:
@@ -97,7 +98,8 @@ def halvings(architecture: str, shape: tuple[int, ...]) -> int:
     if level == 0 or max(height, width) > 7:
         raise UserError(
             f"architecture={architecture} cannot make images of {shape[1]} x {shape[2]} pixels: their sides must halve "
-            f"down to 7 or less, as 8, 16, 28, 32, 48 and 64 do; set dataset.size, or use architecture=mlp"
+            "down to 7 or less, as 8, 16, 28, 32, 48 and 64 do; resize them (of a folder: dataset.size), use "
+            "architecture=mlp, or where a representation learns by it, representation=photographs"
         )
     return level
 

@@ -61,7 +61,7 @@ def _load_npz(path: Path) -> dict[str, Array]:
 def _load_npy(path: Path) -> Array:
     data = _load(path)
     if isinstance(data, dict):
-        raise UserError(f"{path} is an .npz, which holds its own test data: leave test_path out, or give two .npy")
+        raise UserError(f"{path} is an .npz, which holds several arrays: give an .npy, or it alone as dataset.path")
     return data
 
 

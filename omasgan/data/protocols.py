@@ -184,7 +184,7 @@ def _split(train_y: Tensor, test_y: Tensor, class_names: Sequence[str], normal: 
     if untrained or not normal:
         raise UserError(
             f"no training samples of the normal class {', '.join(untrained) or '(none is left)'}: "
-            "every normal class needs some; choose other classes or another protocol"
+            "every normal class needs some; choose other classes, or protocol=novelty, where all trained on are normal"
         )
     chosen = torch.tensor(normal)
     abnormal = ~torch.isin(test_y, chosen)
@@ -206,7 +206,7 @@ def _lopsided(abnormal: Tensor, class_names: Sequence[str], normal: Sequence[int
     names = ", ".join(class_names[index] for index in normal)
     return UserError(
         f"with {names} normal, the test holds {int(abnormal.sum())} anomalies in {len(abnormal)} samples: "
-        "it needs anomalies and normal samples; choose another class or protocol"
+        "it needs anomalies and normal samples; choose another class, or protocol=novelty, which needs no anomalies"
     )
 
 

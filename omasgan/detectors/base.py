@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from omasgan.data.dataset import Spec
+from omasgan.errors import UserError
 from omasgan.stages.stage import Workspace
 
 
@@ -24,6 +25,11 @@ class Detector(ABC):
     def __init__(self, spec: Spec, workspace: Workspace) -> None:
         self.spec = spec
         self.workspace = workspace
+
+    def check(self, n: int) -> None:
+        """Raise UserError where n training samples are too few: before anything is learned from them."""
+        if n < 1:
+            raise UserError("there are no training normals: give some")
 
     @abstractmethod
     def fit(self, train: Tensor) -> None:

@@ -55,6 +55,7 @@ class OMASGAN(FGAN):
         self.B, self.G_new, self.C = (copy.deepcopy(network) for network in (self.G, self.G, self.D))
         self.sight: Sight | None = None
         self.sighted = inference.j_sees == "distances"
+        self.measures = self.sighted or inference.divergence_term == "distance"
         if self.sighted and len(spec.shape) != 1:
             raise UserError("inference.j_sees=distances is for rows and codes: for images in pixels use sample")
         if inference.doubt > 0 and not spec.doubts:
@@ -65,8 +66,18 @@ class OMASGAN(FGAN):
         seen = (spec.shape[0] + len(RANKS),) if self.sighted else spec.shape
         self.J = workspace.network("J", lambda: architecture.discriminator(seen))
 
+    def check(self, n: int) -> None:
+        """See `Detector`: where distances count, the bank needs more samples than their spacing is measured by."""
+        if self.measures and min(n, self.inference.bank_size) <= SPACED:
+            raise UserError(
+                f"there are {n} training normals, of which inference.bank_size takes {self.inference.bank_size} at "
+                f"most: distances to them need more than {SPACED}; give more samples, or choose "
+                "inference.j_sees=sample and inference.divergence_term=variational"
+            )
+
     def fit(self, train: Tensor) -> None:
         """See `Detector`."""
+        self.check(len(train))
         batches = self.batches(train)
         self.train_task1(batches)
         self.train_task2(batches)
@@ -79,7 +90,7 @@ class OMASGAN(FGAN):
     def train_J(self, normals: Tensor) -> None:
         """J; and before it, where it or the divergence term measures distances, the bank of normal samples."""
         batches = Batches(normals, self.scaling, self.workspace.device, self.augmentation)
-        if self.sighted or self.inference.divergence_term == "distance":
+        if self.measures:
             self.sight = self.look_at(batches)
         sees = self.sight if self.sighted else None
         anomaly.train(self.J, sees, self.G_new, self.B, batches, self.inference, self.recipe, self.workspace)
@@ -87,11 +98,6 @@ class OMASGAN(FGAN):
 
     def look_at(self, batches: Batches) -> Sight:
         """The bank, of the samples in `batches` or of as many of G', and the unit of distances to it."""
-        if len(batches.x) <= SPACED:
-            raise UserError(
-                f"inference.bank_size and the training data give a bank of {len(batches.x)} samples: "
-                f"distances need more than {SPACED}"
-            )
         normals = batches.scaling(batches.x)
         real = self.inference.bank == "real"
         bank = normals if real else self.drawn(self.G_new, len(normals), "bank")

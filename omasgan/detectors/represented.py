@@ -46,8 +46,13 @@ class Represented(Detector):
         self.encoded = [*self.encoded[-1:], (x, codes)]
         return codes
 
+    def check(self, n: int) -> None:
+        """See `Detector`."""
+        self.detector.check(n)
+
     def fit(self, train: Tensor) -> None:
         """See `Detector`."""
+        self.check(len(train))
         if not self.shares:
             self.encoded = []
             self.representation.fit(train)

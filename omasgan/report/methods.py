@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean, stdev
 from typing import Any
 
-from omasgan.config import CLASS_KEYS, GROUPS, NOT_SCIENCE, SHOWN_APART, is_pseudo
+from omasgan.config import CLASS_KEYS, GROUPS, NOT_SCIENCE, PSEUDO, PSEUDO_KEY, SHOWN_APART, is_pseudo
 from omasgan.report.folders import STATES, Run, State
 from omasgan.report.statistics import interval
 from omasgan.terminal import heading
@@ -153,6 +153,7 @@ def _interval(value: float, deviation: float) -> tuple[float, float]:
 
 def study(runs: list[Run], class_names: Mapping[int, Sequence[str]] | None = None) -> Study:
     """What the runs compare. class_names: all classes of a run's data set, where they are known."""
+    runs = list(runs)
     problems: list[str] = []
     settings, setting_of = _settings(runs, class_names or {})
     flat = {number: flatten(runs[number]) for number in setting_of}
@@ -219,9 +220,11 @@ def _enter(method: Method, runs: Sequence[Run], number: int, term: str) -> None:
 
 def _disagreements(study: Study, method: Method) -> Iterator[str]:
     """Several runs of one method, class and seed should agree; the newest counts where they do not."""
+    for seeds in method.done.values():
+        for numbers in seeds.values():
+            numbers.sort(key=lambda number: -study.runs[number].finished)
     for cls, seeds in method.done.items():
         for seed, numbers in seeds.items():
-            numbers.sort(key=lambda number: -study.runs[number].finished)
             values = [study.value(number, method, "auroc") for number in numbers]
             if max(values) - min(values) > TOLERANCE:
                 other = next(n for n, value in zip(numbers, values, strict=True) if abs(value - values[0]) > TOLERANCE)
@@ -232,15 +235,16 @@ def _disagreements(study: Study, method: Method) -> Iterator[str]:
                 return
 
 
-def _settings(runs: Sequence[Run], class_names: Mapping[int, Sequence[str]]) -> tuple[list[Setting], dict[int, int]]:
-    """The settings, and the setting of every run whose configuration is known."""
+def _settings(runs: list[Run], class_names: Mapping[int, Sequence[str]]) -> tuple[list[Setting], dict[int, int]]:
+    """The settings, and the setting of every run whose configuration is known; classes get their names in `runs`."""
     grouped: dict[tuple[str, str, str], list[int]] = {}
     flat: dict[tuple[str, str, str], dict[str, Any]] = {}
     for number, run in enumerate(runs):
         if not run.config:
             continue
         nodes = {group: run.config.get(group) for group in DATA}
-        leaves = {k: v for k, v in _leaves(nodes) if k.rsplit(".", 1)[-1] not in {*PLACES, *CLASS_KEYS, "_target_"}}
+        left_out = {*PLACES, *CLASS_KEYS, PSEUDO_KEY, "_target_"}
+        leaves = {k: v for k, v in _leaves(nodes) if k.rsplit(".", 1)[-1] not in left_out}
         key = run.choices.get("dataset", "?"), run.choices.get("protocol", "?"), _canonical(leaves)
         grouped.setdefault(key, []).append(number)
         flat[key] = leaves
@@ -254,8 +258,10 @@ def _settings(runs: Sequence[Run], class_names: Mapping[int, Sequence[str]]) -> 
         if is_pseudo(key[1]):
             label += OBJECTIVE_OF_A_CHOICE
         role = next((runs[m].role for m in members if runs[m].role), "")
-        have = {runs[m].cls for m in members if runs[m].cls}
         names = next((list(class_names[m]) for m in members if m in class_names), [])
+        for member in members:
+            runs[member] = replace(runs[member], cls=_named(runs[member].cls, names))
+        have = {runs[m].cls for m in members if runs[m].cls}
         if not role:
             classes = [WHOLE]
         elif have <= set(names) and len(names) <= MANY:
@@ -266,6 +272,15 @@ def _settings(runs: Sequence[Run], class_names: Mapping[int, Sequence[str]]) -> 
             setting_of[member] = len(settings)
         settings.append(Setting(label, key[0], key[1], role, classes))
     return settings, dict(sorted(setting_of.items()))
+
+
+def _named(cls: str, names: Sequence[str]) -> str:
+    """A class by its name where a run was given its index; with a pseudo-anomaly, both."""
+    parts = [
+        names[int(part)] if part not in names and part.isdecimal() and int(part) < len(names) else part
+        for part in cls.split(PSEUDO)
+    ]
+    return PSEUDO.join(parts)
 
 
 def flatten(run: Run) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from omasgan.data.dataset import Spec
+from omasgan.errors import UserError
 from omasgan.stages.stage import Workspace
 
 
@@ -43,6 +44,12 @@ class Representation(ABC):
     @abstractmethod
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take what `state_dict` gave."""
+
+
+def must_be_images(spec: Spec, what: str) -> None:
+    """Raises UserError for rows; `what` is what images alone have."""
+    if not spec.is_image:
+        raise UserError(f"{what} are for images, the data are rows: use representation=pixels, as experiment=rows does")
 
 
 class Pixels(Representation):

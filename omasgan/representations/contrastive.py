@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy, normalize
 from omasgan.architectures.base import Architecture
 from omasgan.data.augmentation import Augmentation
 from omasgan.data.dataset import Spec
-from omasgan.errors import UserError
+from omasgan.representations.base import must_be_images
 from omasgan.representations.learned import Learned
 from omasgan.representations.turns import TURNS, angles, must_turn, turned
 from omasgan.settings import Budget, Count, NonNegative, Positive
@@ -49,8 +49,7 @@ class Contrastive(Learned):
         lr: Positive = 2e-3,
     ) -> None:
         super().__init__(spec, workspace, budget, lr)
-        if not spec.is_image:
-            raise UserError("contrastive codes are for images, the data are rows: use experiment=rows")
+        must_be_images(spec, "contrastive codes")
         if turns > 0:
             must_turn(spec, "set the representation's turns to 0")
         self.views, self.turns, self.temperature = views, turns, temperature

@@ -15,7 +15,7 @@ from omasgan.data.augmentation import Augmentation
 from omasgan.data.batches import Scaling
 from omasgan.data.dataset import Spec
 from omasgan.errors import UserError
-from omasgan.representations.base import Representation
+from omasgan.representations.base import Representation, must_be_images
 from omasgan.representations.discriminants import PRINCIPAL, Discriminants
 from omasgan.seeding import stream, stream_seed
 from omasgan.settings import Count
@@ -65,8 +65,7 @@ class Patches(Representation):
         components: Annotated[int, Range(low=1, high=PRINCIPAL)] = 128,
     ) -> None:
         super().__init__(spec, workspace)
-        if not spec.is_image:
-            raise UserError("codes of patches are for images, the data are rows: use experiment=rows")
+        must_be_images(spec, "codes of patches")
         places = min(spec.shape[1:]) - side + 1
         if places < parts:
             raise UserError(

@@ -10,6 +10,7 @@ from omasgan.architectures.base import Architecture
 from omasgan.data.augmentation import Augmentation, looks
 from omasgan.data.dataset import Spec
 from omasgan.errors import UserError
+from omasgan.representations.base import must_be_images
 from omasgan.representations.learned import Learned
 from omasgan.settings import Budget, Positive
 from omasgan.stages.stage import Stage, Workspace
@@ -71,8 +72,7 @@ class Turns(Learned):
 
 def must_turn(spec: Spec, remedy: str) -> None:
     """Raises UserError for data that cannot be turned."""
-    if not spec.is_image:
-        raise UserError("only images can be turned, and the data are rows: use experiment=rows")
+    must_be_images(spec, "turned copies")
     if spec.shape[1] != spec.shape[2]:
         raise UserError(
             f"images of {spec.shape[1]} x {spec.shape[2]} pixels cannot be turned: use square ones, or {remedy}"

@@ -112,8 +112,9 @@ class Stage:
 
         Raises UserError where a recorded value is not finite, and where a checkpoint does not fit.
         """
-        # Dropout draws from torch's global generator, so that is a stream of the stage's too.
-        with torch.random.fork_rng():
+        # Dropout draws from the device's global generator, so that is a stream of the stage's too.
+        device = self.workspace.device
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(self.random.initial_seed())
             start = self._resume()
             if start >= self.steps:

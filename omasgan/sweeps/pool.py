@@ -67,7 +67,7 @@ def settings(jobs: int | None, threads: int | None) -> Settings:
         if value is not None and value < 1:
             raise UserError(f"hydra.launcher.{name} is {value}: it must be at least 1, or null for what fits here")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    gpus = _count_gpus()
+    gpus = _count_gpus(threads or max(1, cores // (jobs or min(cores, MOST_JOBS))))
     jobs = jobs or gpus or min(cores, MOST_JOBS)
     return Settings(jobs, threads or max(1, cores // jobs), gpus)
 
@@ -187,7 +187,7 @@ def _work(
     if logging_config is not None and "file" in (OmegaConf.select(logging_config, "root.handlers") or ()):
         with open_dict(cfg):
             logging_config.root.handlers = ["file"]  # the console is that file, too
-    _share(settings, slot)
+    _share(settings, slot, str(cfg.device))
     Singleton.instance(JobRuntime).set("name", cfg.hydra.job.name)
     context = HydraContext(config_loader=cast(Any, None), callbacks=Callbacks(cfg))  # the configuration is composed
     done = run_job(
@@ -215,10 +215,10 @@ def _write_to(path: Path) -> None:
         os.dup2(file.fileno(), 2)
 
 
-def _share(settings: Settings, slot: int) -> None:
-    """Take this job's share of cores and GPUs."""
+def _share(settings: Settings, slot: int, device: str) -> None:
+    """Take this job's share of cores and, where it names no GPU by its number, of GPUs."""
     gpu = gpu_of(slot, settings.gpus, os.environ.get("CUDA_VISIBLE_DEVICES"))
-    if gpu is not None:
+    if gpu is not None and device in ("auto", "cuda"):
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     import torch
 
@@ -233,9 +233,9 @@ def _die_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _count_gpus() -> int:
-    """How many GPUs torch sees; asked in a process of its own, which spares this one torch's import."""
-    context = _server(1)
+def _count_gpus(threads: int) -> int:
+    """How many GPUs torch sees; asked in a process of the jobs' server, which spares this one torch's import."""
+    context = _server(threads)
     results, sender = context.Pipe(duplex=False)
     process = context.Process(target=_tell_gpus, args=(sender,))
     process.start()

@@ -75,7 +75,9 @@ def runs(tmp_path):
         (["+typo=1"], ["no setting 'typo'", "choose .*dataset"]),
         (["+boundary.muu=1"], ["no setting 'boundary.muu'", "did you mean 'mu'", "it takes .*nu"]),
         (["+floors.foo=1"], ["floors.foo is 1", "_target_"]),
-        (["abnormal_dataset=foo"], ["abnormal_dataset is 'foo'", "_target_"]),
+        (["abnormal_dataset=svhn"], ["abnormal_dataset is 'svhn'", "dataset@abnormal_dataset=svhn"]),
+        (["abnormal_dataset={a:1}"], ["abnormal_dataset is", "_target_"]),
+        (["representation=autoencoder", "budget.task1=-3"], [" budget.task1 is -3", "at least 0"]),
         (["dataset._target_=omasgan.nowhere"], ["dataset._target_ is 'omasgan.nowhere'", "no such class"]),
         (["dataset._target_=omasgan.data"], ["class or function is expected"]),
         (["boundary.mu=abc"], ["boundary.mu is 'abc'", "a number is expected"]),
@@ -156,6 +158,7 @@ def data(tmp_path_factory):
     rng = np.random.default_rng(0)
     rows = {"x_train": rng.normal(size=(64, 3)), "x_test": rng.normal(size=(20, 3))}
     np.savez(folder / "rows.npz", **rows, y_test=np.arange(20) % 2)
+    np.savez(folder / "few.npz", x_train=rows["x_train"][:10], x_test=rows["x_test"])
     np.save(folder / "more.npy", rng.normal(size=(5, 3)))
     np.save(folder / "wide.npy", rng.normal(size=(5, 4)))
     np.save(folder / "two.npy", rng.normal(size=(5, 2)))
@@ -177,6 +180,7 @@ def data(tmp_path_factory):
 
 
 ROWS = ("dataset=arrays", "protocol=novelty", "dataset.path={data}/rows.npz")
+FEW = ("inference=default", "dataset.path={data}/few.npz")
 IMAGES = ("dataset=image_folder", "protocol=novelty", "dataset.root={data}/images", "dataset.size=8", "budget.batch=8")
 
 
@@ -191,8 +195,13 @@ IMAGES = ("dataset=image_folder", "protocol=novelty", "dataset.root={data}/image
             ["no training samples", "class 1, 2"],
         ),
         (["dataset=arrays", "dataset.path={data}/gap.npz", "protocol=occ", "protocol.normal_class=2"], ["class 2"]),
-        ([*ROWS, "architecture=dcgan"], ["architecture=dcgan makes images", "rows of 3", "use architecture=mlp"]),
-        ([*ROWS, "architecture=resnet"], ["architecture=resnet makes images", "use architecture=mlp"]),
+        ([*ROWS, "architecture=dcgan"], ["architecture=dcgan is for images", "rows of 3", "use architecture=mlp"]),
+        ([*ROWS, "architecture=resnet"], ["architecture=resnet is for images", "use architecture=mlp"]),
+        ([*ROWS, "representation=autoencoder"], ["dcgan is for images", "rows of 3", "representation=pixels"]),
+        ([*ROWS, "representation=photographs"], ["patches are for images", "representation=pixels"]),
+        ([*ROWS, "representation=contrastive"], ["contrastive codes are for images", "representation=pixels"]),
+        ([*ROWS, "representation=turns"], ["turned copies are for images", "representation=pixels"]),
+        ([*ROWS, *FEW, "architecture=mlp"], ["10 training normals", "more than 10", "j_sees=sample"]),
         ([*ROWS, "augmentation=flip"], ["for images, the data are rows", "use augmentation=none"]),
         ([*ROWS, "augmentation=flip_colour"], ["use augmentation=none"]),
         ([*IMAGES, "architecture=dcgan", "dataset.size=9"], ["9 x 9", "8, 16", "dataset.size"]),
@@ -424,9 +433,11 @@ SCORE = ("task=score", "score.run={run}", "score.input={data}/two.npy", "score.o
         ([*SCORE, "score.run={run}/plots"], ["plots is not the folder of a finished run"]),
         (
             [*SCORE, "score.input={data}/nowhere"],
-            ["score.input=.*nowhere does not exist", "folder of images, or an .npy"],
+            ["score.input=.*nowhere does not exist", "an image, a folder of them, or an .npy"],
         ),
         ([*SCORE, "score.input={data}/images"], ["is a folder", r"samples \(2,\)", "give an .npy"]),
+        ([*SCORE, "score.input={data}/images/07.png"], ["is an image", r"samples \(2,\)", "give an .npy"]),
+        ([*SCORE, "score.input={data}/rows.npz"], ["rows.npz is an .npz, which holds several arrays", "give an .npy"]),
         ([*SCORE, "score.input={data}/wide.npy"], [r"has samples \(4,\)", r"is on \(2,\)"]),
         ([*SCORE, "score.input={data}/pickle.npy"], ["pickle.npy can't be read"]),
         ([*SCORE, "score.output={run}/nowhere/scores.csv"], ["cannot write .*nowhere/scores.csv"]),

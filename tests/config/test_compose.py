@@ -164,6 +164,15 @@ def test_an_experiment_wins_over_all_but_the_command_line(composed, layered):
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
+def test_another_representation_can_be_chosen_with_every_experiment(composed, name):
+    for representation in ("pixels", "principal", "joint"):
+        chosen = composed(f"representation={representation}").representation
+        cfg = filled(composed(f"experiment={name}", f"representation={representation}"))
+        assert cfg.representation.keys() == chosen.keys(), "nothing of another representation's is left"
+        configuration.check(cfg)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment_runs(composed, monkeypatch, tmp_path, name):
     def here_or_skip(title, root, files, fetches):
         if not all((Path(root) / file).is_file() for file in files):

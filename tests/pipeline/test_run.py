@@ -410,6 +410,8 @@ def test_all_classes_in_turn(start, no_pictures, zoo, steps, capsys):
         assert f"\n{name}" in f"\n{table}"
 
     steps.clear()
+    with pytest.raises(UserError, match=rf"holds a run for each class.*score.run={folder}/abnormal_"):
+        start("task=score", f"score.run={folder}", f"score.input={folder}")
     alone = start(*zoo, "protocol.abnormal_class='a b'")
     assert alone in folders
     assert read(alone)["metrics"] == summary["runs"]["a b"]
@@ -525,6 +527,8 @@ def test_scoring_a_folder_of_images(start, no_pictures, tmp_path):
     rows = rows_of(tmp_path / "scores.csv")
     assert [row["name"] for row in rows] == list(table.names)
     assert [float(row["score"]) for row in rows] == table.terms["task1"].tolist()
+    start("task=score", f"score.run={folder}", f"score.input={tmp_path}/test/07.png", f"score.output={tmp_path}/7.csv")
+    assert rows_of(tmp_path / "7.csv") == [rows[7]]
 
 
 def test_a_floor_scores_new_samples_too(start, no_pictures, tmp_path):

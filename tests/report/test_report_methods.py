@@ -1,9 +1,11 @@
 import json
 import os
+from dataclasses import replace
 from statistics import fmean, stdev
 
 import numpy as np
 import pytest
+import yaml
 
 from omasgan.report import command
 from omasgan.report.comparison import comparisons
@@ -120,6 +122,33 @@ def test_runs_that_disagree_are_told_of_and_the_newest_counts(tmp_path, fake, re
     assert str(new) in line
     cell = reading.study.cell(named(reading.study, "omasgan · full"), "0", "auroc")
     assert (cell.mean, cell.n) == (auroc(new, "full"), 1)
+
+
+def test_every_disagreement_goes_by_the_newest_though_one_is_told(tmp_path, fake, read):
+    for cls in (0, 1):
+        old, new = (
+            fake.write(tmp_path / f"{name}{cls}", cls, table=fake.scores(cls, 400, seed))
+            for name, seed in (("a", 0), ("b", 5))
+        )
+        os.utime(old / "metrics.json", (1, 1))
+    reading = read(tmp_path)
+    assert len([problem for problem in reading.problems if "full" in problem]) == 1
+    assert reading.study.cell(named(reading.study, "omasgan · full"), "1", "auroc").mean == auroc(new, "full")
+
+
+@pytest.mark.parametrize("protocol", ["loo", "pseudo_loo"])
+def test_a_class_by_its_index_is_the_class_by_its_name(tmp_path, fake, read, protocol):
+    names = ("airplane", "cat", "ship")
+    tables = {seed: replace(fake.scores(1, 300, seed, classes=3), class_names=names) for seed in (0, 1)}
+    for seed, cls, pseudo in ((0, 1, 2), (1, "cat", "ship")):
+        run = fake.write(tmp_path, 1, seed, table=tables[seed], choices={"protocol": protocol})
+        config = yaml.safe_load((run / "config.yaml").read_text())
+        config["protocol"] |= {"abnormal_class": cls} | ({"pseudo_class": pseudo} if protocol != "loo" else {})
+        (run / "config.yaml").write_text(yaml.safe_dump(config))
+    study = read(tmp_path).study
+    (cls,) = named(study, "omasgan · full").done
+    assert cls == ("cat" if protocol == "loo" else "cat-pseudo-ship")
+    assert study.cell(named(study, "omasgan · full"), cls, "auroc").n == 2
 
 
 # Pairs

@@ -69,9 +69,9 @@ def launch(tmp_path):
 
     context = SimpleNamespace(config_loader=SimpleNamespace(load_sweep_config=load))
 
-    def do(*seeds, settings=TWO):
+    def do(*seeds, settings=TWO, more=()):
         # In a folder of its own each: that is the sweeper's part.
-        jobs = [[f"seed={seed}", f"runs={tmp_path}", f"hydra.sweep.subdir=job_{seed}"] for seed in seeds]
+        jobs = [[f"seed={seed}", f"runs={tmp_path}", f"hydra.sweep.subdir=job_{seed}", *more] for seed in seeds]
         return pool.launch(settings, context, behave, None, jobs, 0)
 
     return do
@@ -132,7 +132,8 @@ def test_a_job_has_its_share_of_the_cores(launch):
 
 def test_gpus_are_handed_out_one_a_job(launch, monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert [launch(8, settings=Settings(1, 1, gpus=2))[0].return_value] == ["0"]
+    assert launch(8, settings=Settings(1, 1, gpus=2))[0].return_value == "0"
+    assert launch(8, settings=Settings(1, 1, gpus=2), more=["device=cuda:1"])[0].return_value is None, "it has chosen"
     slots = [gpu_of(slot, 2, None) for slot in range(4)]
     assert slots == ["0", "1", "0", "1"]
     assert [gpu_of(slot, 2, "5, 7") for slot in range(3)] == ["5", "7", "5"], "of those that the user lets us see"
@@ -163,8 +164,8 @@ def test_less_than_one(wrong):
 @pytest.mark.parametrize(("cores", "jobs", "threads"), [(2, 2, 1), (64, 8, 8), (3, 3, 1)])
 def test_the_machine_is_shared_out(monkeypatch, cores, jobs, threads):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
-    monkeypatch.setattr(pool, "_count_gpus", lambda: 0)
+    monkeypatch.setattr(pool, "_count_gpus", lambda threads: 0)
     assert pool.settings(None, None) == Settings(jobs, threads)
     assert pool.settings(1, None) == Settings(1, cores)
-    monkeypatch.setattr(pool, "_count_gpus", lambda: 4)
+    monkeypatch.setattr(pool, "_count_gpus", lambda threads: 4)
     assert pool.settings(None, None).jobs == 4, "one a GPU"

@@ -224,7 +224,7 @@ def test_an_interrupted_representation_goes_on_as_if_nothing_had_been(tmp_path):
     ("name", "spec", "n", "message"),
     [
         ("contrastive", ROWS, 64, "contrastive codes are for images"),
-        ("turns", ROWS, 64, "only images can be turned"),
+        ("turns", ROWS, 64, "turned copies are for images"),
         ("contrastive", Spec((1, 8, 16)), 64, "8 x 16 pixels cannot be turned"),
         ("turns", Spec((1, 8, 16)), 64, "8 x 16 pixels cannot be turned"),
         ("autoencoder", ROWS, 64, "is given rows of 5"),
