@@ -265,6 +265,12 @@ def test_a_crash_leaves_its_reason_and_a_success_removes_it(start, no_pictures, 
     assert not reason.exists()
 
 
+def test_too_few_normals_are_refused_before_anything_is_learned(start, no_pictures, steps):
+    with pytest.raises(UserError, match="bank_size takes 10 at most: .* more than 10"):
+        start(*DIGITS, "representation=autoencoder", "architecture=mlp", "inference=default", "inference.bank_size=10")
+    assert not steps
+
+
 # Stopping and going on
 
 
