@@ -25,7 +25,7 @@ demo: .venv/installed
 	.venv/bin/omasgan experiment=quickstart
 
 test: lint
-	.venv/bin/pytest --numprocesses 2
+	.venv/bin/pytest --numprocesses 2 --dist worksteal
 
 lint: .venv/installed
 	.venv/bin/ruff check

@@ -221,8 +221,9 @@ def photos(tmp_path):
     return tmp_path / "photos"
 
 
-@pytest.mark.parametrize("part", ["train", "test"])
-@pytest.mark.parametrize("change", ["added", "changed", "removed"])
+@pytest.mark.parametrize(
+    ("part", "change"), [("train", "added"), ("train", "changed"), ("test", "changed"), ("test", "removed")]
+)
 def test_a_finished_run_belongs_to_its_data(start, no_pictures, photos, part, change):
     data = ("dataset=image_folder", "protocol=novelty", f"dataset.root={photos}", "dataset.size=8")
     data = (*data, "architecture=mlp", "inference=default", "inference.j_sees=sample")
@@ -266,7 +267,7 @@ def test_a_crash_leaves_its_reason_and_a_success_removes_it(start, no_pictures, 
 
 
 def test_too_few_normals_are_refused_before_anything_is_learned(start, no_pictures, steps):
-    with pytest.raises(UserError, match="bank_size takes 10 at most: .* more than 10"):
+    with pytest.raises(UserError, match=r"bank_size takes 10 at most: .* more than 10"):
         start(*DIGITS, "representation=autoencoder", "architecture=mlp", "inference=default", "inference.bank_size=10")
     assert not steps
 

@@ -212,7 +212,7 @@ def test_files_in_the_wrong_role(tmp_path):
     both, one, gone = (str(tmp_path / name) for name in ("both.npz", "one.npy", "gone.npz"))
     for given, message in (
         ((one,), "one.npy is one array: .*test_path"),
-        ((both, one), "both.npz is an .npz.*test_path"),
+        ((both, one), "both.npz is an .npz.*dataset.path"),
         ((one, both), "both.npz is an .npz"),
         ((gone,), f"{re.escape(gone)} is no file"),
         ((one, gone), f"{re.escape(gone)} is no file"),
