@@ -3,6 +3,7 @@
 python experiments/study.py runs/mnist_loo experiments/mnist_loo
 python experiments/study.py runs/mnist_loo/omasgan-1a2b3c4d experiments/ablation    # where there are runs of several
 python experiments/study.py runs/mnist_loo experiments/mnist_loo --keep-floors      # of runs without the slow floors
+python experiments/study.py runs/mnist_loo experiments/mnist_loo --keep-seeds       # of one more seed
 
 scores.npz holds, as `class|seed|term`, the rank of every test sample's score, and as `class|seed|label` which samples
 are anomalies: an AUROC depends on nothing else, so anyone can compute each figure of results.csv anew.
@@ -72,20 +73,25 @@ def collect(study: Path) -> tuple[Results, dict[str, NDArray[np.generic]]]:
     return results, ranks
 
 
-def keep_floors(results: Results, ranks: dict[str, NDArray[np.generic]], target: Path) -> None:
-    """Add what the record in `target` says of floors that the runs lack, and that depend on none of their settings."""
+def keep(results: Results, ranks: dict[str, NDArray[np.generic]], target: Path, floors: bool, seeds: bool) -> None:
+    """Add what the runs lack from the record in `target`: floors that depend on none of the settings, whole seeds."""
+    made = {seed for _, seed, _ in results}
+    labels = {name.split("|")[0]: value for name, value in ranks.items() if name.endswith("|label")}
+
+    def wanted(seed: int, term: str) -> bool:
+        return seeds if seed not in made else floors and term in INDEPENDENT
+
     with (target / "results.csv").open() as file:
         for row in csv.DictReader(file):
-            key = (row["class"], int(row["seed"]), row["term"])
-            if key[2] in INDEPENDENT and (*key[:2], "full") in results:
-                results.setdefault(key, {name: float(row[name]) for name in COLUMNS[3:]})
+            cls, seed, term = row["class"], int(row["seed"]), row["term"]
+            if cls in labels and wanted(seed, term):
+                results.setdefault((cls, seed, term), {name: float(row[name]) for name in COLUMNS[3:]})
     with np.load(target / "scores.npz") as record:
         for name in record.files:
             cls, seed, term = name.split("|")
-            label = f"{cls}|{seed}|label"
-            if term in INDEPENDENT and label in ranks:
-                if not np.array_equal(record[label], ranks[label]):
-                    sys.exit(f"{target} has other test samples for class {cls}: its floors are of another split")
+            if cls in labels and wanted(int(seed), term):
+                if not np.array_equal(record[f"{cls}|{seed}|label"], labels[cls]):
+                    sys.exit(f"{target} has other test samples for class {cls}: it is of another split")
                 ranks.setdefault(name, record[name])
 
 
@@ -147,11 +153,11 @@ def draw(results: Results, path: Path) -> None:
     plt.close(figure)
 
 
-def main(study: Path, target: Path, keep: bool) -> None:
+def main(study: Path, target: Path, keep_floors: bool, keep_seeds: bool) -> None:
     """Write all of the module's docstring; the table is printed."""
     results, ranks = collect(study)
-    if keep:
-        keep_floors(results, ranks, target)
+    if keep_floors or keep_seeds:
+        keep(results, ranks, target, keep_floors, keep_seeds)
     write_results(results, target / "results.csv")
     np.savez_compressed(target / "scores.npz", **ranks)
     draw(results, target / "auroc.png")
@@ -163,5 +169,6 @@ if __name__ == "__main__":
     parser.add_argument("study", type=Path)
     parser.add_argument("target", type=Path)
     parser.add_argument("--keep-floors", action="store_true", help="keep those of the present record")
+    parser.add_argument("--keep-seeds", action="store_true", help="keep those of the present record that the runs lack")
     arguments = parser.parse_args()
-    main(arguments.study, arguments.target, arguments.keep_floors)
+    main(arguments.study, arguments.target, arguments.keep_floors, arguments.keep_seeds)

@@ -1,5 +1,7 @@
+import importlib.util
 import os
 import signal
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +14,28 @@ torch.set_num_threads(1)
 
 # A shell that starts the tests in the background has Ctrl-C ignored, and so would every process that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+EXPERIMENTS = Path(__file__).parents[1] / "experiments"
+
+
+@pytest.fixture(scope="session")
+def script():
+    """A module of `experiments`, by its path there."""
+
+    def load(path):
+        spec = importlib.util.spec_from_file_location(Path(path).stem, EXPERIMENTS / path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def fake(script):
+    """The writer of run folders that the benchmark uses, too."""
+    return script("speed/fake_runs.py")
 
 
 @pytest.fixture(autouse=True, scope="session")

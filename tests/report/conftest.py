@@ -1,24 +1,11 @@
-import importlib.util
 import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from omasgan.report import command
-
-SPEED = Path(__file__).parents[2] / "experiments" / "speed"
-
-
-@pytest.fixture(scope="session")
-def fake():
-    """The writer of run folders that the benchmark uses, too."""
-    spec = importlib.util.spec_from_file_location("fake_runs", SPEED / "fake_runs.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="session")
