@@ -193,8 +193,6 @@ def _run(job: Job, dataset: Dataset, split: IndexSplit, workspace: Workspace) ->
     terms = {job.choices["detector"] if name == "score" else name: term for name, term in own_terms.items()}
     started = time.monotonic()
     for name, floor in _floors(job, dataset, detector, workspace):
-        if name in terms:  # the detector itself, perhaps of other settings
-            continue
         floor.fit(normals)
         terms[name] = floor.score(tested)
     seconds["floors"] = time.monotonic() - started
@@ -214,10 +212,13 @@ def _run(job: Job, dataset: Dataset, split: IndexSplit, workspace: Workspace) ->
 def _floors(job: Job, dataset: Dataset, detector: Detector, workspace: Workspace) -> Iterator[tuple[str, Detector]]:
     """The floors, untrained, with the codes that the detector has learned where their settings are the same.
 
-    What a floor learns otherwise has a folder of its settings, where no checkpoint of others is met.
+    One that bears the detector's name, whatever its settings, would take its place, and is left out. What a floor
+    learns otherwise has a folder of its settings, where no checkpoint of others is met.
     """
     learned = build.representations(job.config["detector"])
     for name, node in job.config["floors"].items():
+        if name == job.choices["detector"]:
+            continue
         own = build.representations(node)
         known = all(representation in learned for representation in own)
         place = workspace if known else workspace.beside(f"{name}-{configuration.digest(own)}")

@@ -37,9 +37,8 @@ class Scaling:
         return scaling
 
     def to(self, device: torch.device) -> Scaling:
-        """Move the two constants."""
-        self.shift, self.scale = self.shift.to(device), self.scale.to(device)
-        return self
+        """The same, with its constants on the device."""
+        return Scaling.from_state_dict({name: value.to(device) for name, value in self.state_dict().items()})
 
     def __call__(self, x: Tensor) -> Tensor:
         """(n, C, H, W) uint8 or (n, k) float32 to float32 of the same shape."""

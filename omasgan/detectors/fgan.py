@@ -80,7 +80,7 @@ class FGAN(Detector):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """See `Detector`."""
-        self.scaling = Scaling.from_state_dict(state["scaling"])
+        self.scaling = Scaling.from_state_dict(state["scaling"]).to(self.workspace.device)
         for name, network in self.networks().items():
             network.load_state_dict(state["networks"][name])
             frozen(network)
@@ -95,7 +95,7 @@ class FGAN(Detector):
 
     def batches(self, train: Tensor) -> Batches:
         """The training samples on the device; fixes the scaling."""
-        self.scaling = Scaling(train)
+        self.scaling = Scaling(train).to(self.workspace.device)
         return Batches(train, self.scaling, self.workspace.device, self.augmentation)
 
     def train_task1(self, batches: Batches) -> None:

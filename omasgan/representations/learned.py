@@ -32,7 +32,7 @@ class Learned(Representation):
     def fit(self, train: Tensor) -> None:
         """See `Representation`. Raises UserError where a loss is not finite."""
         n, networks = min(self.budget.representation_batch, len(train)), self.networks()
-        self.scaling = Scaling(train)
+        self.scaling = Scaling(train).to(self.workspace.device)
         batches = Batches(train, self.scaling, device=self.workspace.device)
         adam = Adam(nn.ModuleDict(networks).parameters(), self.lr, fused=True)
         stage = Stage(
