@@ -90,18 +90,17 @@ def run(job: Job, dataset: Dataset, protocol: Protocol) -> Metrics:
 
 def _done(job: Job) -> bool:
     """Whether the run is finished, and was compared to all the floors that are wanted now."""
-    if not (job.folder / runs.METRICS).exists():
-        return False
-    lacking = runs.lacking_floors(job.folder, job.config["floors"])
-    if lacking:
-        log.info("finished before but for %s", ", ".join(lacking))
-    return not lacking
+    return (job.folder / runs.METRICS).exists() and not runs.lacking_floors(job.folder, job.config["floors"])
 
 
 def _claimed_run(job: Job, dataset: Dataset, split: IndexSplit) -> Metrics:
     workspace = build.workspace(job.config, job.folder)
     if (job.folder / runs.RECORD).exists():
         _check(job, dataset, split)
+        if (job.folder / runs.METRICS).exists():
+            wanted, there = job.config["floors"], runs.config_of(job.folder).get("floors") or {}
+            log.info("finished before but for %s", ", ".join(runs.lacking_floors(job.folder, wanted)))
+            job = replace(job, config={**job.config, "floors": {**there, **wanted}})  # what it has, it keeps
     else:
         _claim(job, dataset, workspace)
     failed = job.folder / runs.FAILED
