@@ -132,14 +132,14 @@ def _trained_config(path: Path) -> dict[str, Any]:
 
 
 def _read(source: Path, spec: Spec) -> tuple[list[str], Tensor]:
-    """The names and samples of an image, a folder of them, or an .npy, for a detector of samples of that shape."""
+    """The names and samples of an image, a folder of them, or an array, for a detector of samples of that shape."""
     if not source.exists():
-        raise UserError(f"score.input={source} does not exist: give an image, a folder of them, or an .npy of samples")
+        raise UserError(f"score.input={source} does not exist: give images, or an .npy or .csv of samples")
     is_image = source.suffix.lower() in folders.SUFFIXES
     if source.is_dir() or is_image:
         if not spec.is_image or spec.shape[1] != spec.shape[2]:
             what = "an image" if is_image else "a folder"
-            raise UserError(f"score.input={source} is {what}, but the run is on samples {spec.shape}: give an .npy")
+            raise UserError(f"score.input={source} is {what}, but the run is on samples {spec.shape}: give an array")
         files = [source] if source.is_file() else folders.list_images(source)
         return [file.name for file in files], folders.read_images(files, spec.shape[1], spec.shape[0])
     x = arrays.read_samples(source)

@@ -1,7 +1,8 @@
-"""A user's own NumPy arrays as a data set. No pickle is ever loaded."""
+"""A user's own NumPy arrays, or tables of numbers, as a data set. No pickle is ever loaded."""
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,12 @@ CHANNELS = (1, 3)
 
 
 def arrays(path: str, test_path: str | None = None) -> Dataset:
-    """Samples from one .npz (x_train, x_test, y_train, y_test), or from two .npy, which have no labels.
+    """Samples from one .npz (x_train, x_test, y_train, y_test), or from two .npy or .csv, which have no labels.
 
     Images: uint8, or floats in 0..1, of shape (n, H, W), (n, H, W, C) or (n, C, H, W) with C 1 or 3; where
-    both fit, the last axis is the colour. Rows: any numbers (n, k). Labels: whole numbers or text (n,), which
-    name the classes. Without y_train all training samples are of one class: 'normal', or 0 where y_test holds
-    numbers. Without any labels the test samples are of class 'normal', too.
+    both fit, the last axis is the colour. Rows: any numbers (n, k); a .csv may begin with a line of names.
+    Labels: whole numbers or text (n,), which name the classes. Without y_train all training samples are of one
+    class: 'normal', or 0 where y_test holds numbers. Without any labels the test samples are 'normal', too.
     """
     train_path = Path(path).expanduser()
     if test_path is None:
@@ -45,14 +46,14 @@ def arrays(path: str, test_path: str | None = None) -> Dataset:
 
 
 def read_samples(path: Path) -> Tensor:
-    """The samples of one .npy, read as `arrays` reads them: uint8 (n, C, H, W) or float32 (n, k)."""
+    """The samples of one .npy or .csv, read as `arrays` reads them: uint8 (n, C, H, W) or float32 (n, k)."""
     return _samples(_load_npy(path), str(path))
 
 
 def _load_npz(path: Path) -> dict[str, Array]:
     data = _load(path)
     if not isinstance(data, dict):
-        raise UserError(f"{path} is one array: give the test data's .npy as test_path, or an .npz that holds both")
+        raise UserError(f"{path} is one array: give that of the test data as test_path, or an .npz that holds both")
     if missing := {"x_train", "x_test"} - data.keys():
         raise UserError(f"{path} has no {' and no '.join(sorted(missing))}: an .npz must hold x_train and x_test")
     return data
@@ -67,7 +68,9 @@ def _load_npy(path: Path) -> Array:
 
 def _load(path: Path) -> Array | dict[str, Array]:
     if not path.is_file():
-        raise UserError(f"{path} is no file: name an .npz, or an .npy for the training data")
+        raise UserError(f"{path} is no file: name an .npz, or an .npy or .csv for the training data")
+    if path.suffix.lower() == ".csv":
+        return _load_csv(path)
     try:
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
@@ -79,6 +82,36 @@ def _load(path: Path) -> Array | dict[str, Array]:
             f"{path} can't be read: it is damaged, no NumPy file, or holds pickled objects, which are never "
             "loaded; save plain arrays by numpy.save or numpy.savez"
         ) from error
+
+
+def _load_csv(path: Path) -> Array:
+    """A table of numbers (n, k), with a line of names above it or without."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file)
+            lines = [(reader.line_num, row) for row in reader if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path} can't be read as a table ({error}): replace it") from error
+    if lines and not any(map(_is_number, lines[0][1])):
+        del lines[0]
+    for number, row in lines:
+        if len(row) != len(lines[0][1]):
+            raise UserError(f"{path}, line {number}, has {len(row)} values, the first row {len(lines[0][1])}: mend it")
+        for text in row:
+            if not _is_number(text):
+                raise UserError(
+                    f"{path}, line {number}: '{text}' is no number, as all between its commas must be: leave out "
+                    "columns and lines of words"
+                )
+    return np.array([row for _, row in lines], dtype=np.float64)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _samples(x: Array, name: str) -> Tensor:

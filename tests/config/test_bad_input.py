@@ -433,10 +433,10 @@ SCORE = ("task=score", "score.run={run}", "score.input={data}/two.npy", "score.o
         ([*SCORE, "score.run={run}/plots"], ["plots is not the folder of a finished run"]),
         (
             [*SCORE, "score.input={data}/nowhere"],
-            ["score.input=.*nowhere does not exist", "an image, a folder of them, or an .npy"],
+            ["score.input=.*nowhere does not exist", "give images, or an .npy or .csv"],
         ),
-        ([*SCORE, "score.input={data}/images"], ["is a folder", r"samples \(2,\)", "give an .npy"]),
-        ([*SCORE, "score.input={data}/images/07.png"], ["is an image", r"samples \(2,\)", "give an .npy"]),
+        ([*SCORE, "score.input={data}/images"], ["is a folder", r"samples \(2,\)", "give an array"]),
+        ([*SCORE, "score.input={data}/images/07.png"], ["is an image", r"samples \(2,\)", "give an array"]),
         ([*SCORE, "score.input={data}/rows.npz"], ["rows.npz is an .npz, which holds several arrays", "give an .npy"]),
         ([*SCORE, "score.input={data}/wide.npy"], [r"has samples \(4,\)", r"is on \(2,\)"]),
         ([*SCORE, "score.input={data}/pickle.npy"], ["pickle.npy can't be read"]),

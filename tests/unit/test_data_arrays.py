@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from omasgan.data.arrays import arrays
+from omasgan.data.arrays import arrays, read_samples
 from omasgan.errors import UserError
 
 RNG = np.random.default_rng(0)
@@ -204,6 +204,38 @@ def test_a_cut_npy_is_refused(tmp_path):
         path.write_bytes(content[:length])
         with pytest.raises(UserError, match=r"cut\.npy"):
             arrays(str(tmp_path / "x.npy"), str(path))
+
+
+@pytest.mark.parametrize("head", ["", "height,width\n", "\ufeffheight,width\r\n"])
+def test_a_table_is_read_as_the_array_it_shows(tmp_path, head):
+    (tmp_path / "train.csv").write_text(f"{head}1,2.5\n-3,4e2\n\n5,6\n", encoding="utf-8")
+    (tmp_path / "test.csv").write_text("7,8\n")
+    dataset = arrays(str(tmp_path / "train.csv"), str(tmp_path / "test.csv"))
+    assert dataset.train.x.dtype == torch.float32
+    assert dataset.train.x.tolist() == [[1, 2.5], [-3, 400], [5, 6]]
+    assert dataset.test.x.tolist() == read_samples(tmp_path / "test.csv").tolist() == [[7, 8]]
+    assert dataset.class_names == ("normal",)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1,2\n3,four\n", "line 2: 'four' is no number"),
+        ("1;2\n", "at least one sample"),
+        ("1,2\n3;4\n", "line 2, has 1 values, the first row 2"),
+        ("a,b\n1,2\n3\n", "line 3, has 1 values, the first row 2"),
+        ("1,\n", "line 1: '' is no number"),
+        ("1,nan\n", "NaN"),
+        ("", "at least one sample"),
+        ("a,b\n", "at least one sample"),
+        ("\xff", "can't be read as a table"),
+    ],
+)
+def test_a_table_that_is_none_is_refused(tmp_path, text, message):
+    path = tmp_path / "t.csv"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(UserError, match=rf"t\.csv.*{message}"):
+        read_samples(path)
 
 
 def test_files_in_the_wrong_role(tmp_path):
