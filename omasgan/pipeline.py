@@ -202,6 +202,9 @@ def _run(job: Job, dataset: Dataset, split: IndexSplit, workspace: Workspace) ->
     metrics = metrics_of(table, seed=job.config["seed"]) if both else {}
     _draw(job, dataset, split, detector, table, metrics, workspace.record)
     _mirror(metrics, workspace.record)
+    # Of a run that was finished before and got a floor, the time in which it was trained and scored counts.
+    before = runs.read(job.folder / runs.METRICS).get("seconds", {})
+    seconds |= {name: before[name] for name in ("fit", "score") if name in before}
     whole = {"metrics": metrics, "seconds": seconds, "support": _support(dataset, detector)}
     write_json(job.folder / runs.METRICS, {**whole, "tested": split.tested(dataset).digest})
     _write_config(job)  # the floors may be others than when it began

@@ -179,6 +179,7 @@ def test_a_finished_run_is_read_back(start, no_pictures, monkeypatch, capsys, ca
 
 def test_a_finished_run_is_compared_to_floors_that_it_lacks(start, no_pictures, steps, caplog):
     folder = start(*TOY, "floors=cheap", "~floors.pca")
+    seconds = read(folder)["seconds"]
     everything = ("floors=cheap", "floors.nearest_neighbour.neighbours=7", "~floors.mahalanobis")
     before = ScoreTable.load(folder / "scores.npz")
     steps.clear()
@@ -188,6 +189,7 @@ def test_a_finished_run_is_compared_to_floors_that_it_lacks(start, no_pictures, 
     after = ScoreTable.load(folder / "scores.npz")
     assert not steps, "nothing is trained again"
     assert after.terms.keys() == before.terms.keys() | {"pca"} == read(folder)["metrics"].keys(), "none is lost"
+    assert read(folder)["seconds"] == {**seconds, "floors": read(folder)["seconds"]["floors"]}
     changed = [name for name in before.terms if not np.array_equal(before.terms[name], after.terms[name])]
     assert changed == ["nearest_neighbour"]
 
