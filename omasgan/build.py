@@ -17,7 +17,6 @@ from omasgan.errors import UserError
 from omasgan.memory import keep_freed_memory
 from omasgan.settings import LoggerSettings
 from omasgan.stages.stage import Workspace
-from omasgan.tracking import Record, silent_record
 
 
 def dataset(config: Mapping[str, Any]) -> Dataset:
@@ -38,7 +37,7 @@ def logger(config: Mapping[str, Any]) -> LoggerSettings:
     return cast(LoggerSettings, instantiate(config["logger"]))
 
 
-def workspace(config: Mapping[str, Any], folder: Path | None = None, record: Record | None = None) -> Workspace:
+def workspace(config: Mapping[str, Any], folder: Path | None = None) -> Workspace:
     """Device, seed, arithmetic, and where the stages write.
 
     Raises UserError for a device that this machine lacks.
@@ -51,7 +50,6 @@ def workspace(config: Mapping[str, Any], folder: Path | None = None, record: Rec
         device=device,
         seed=config["seed"],
         folder=folder,
-        record=record or silent_record(),
         dtype=torch.bfloat16 if _bfloat16(config["precision"], device) else None,
         record_every=config["logger"]["log_every"],
     )

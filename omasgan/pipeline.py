@@ -98,9 +98,10 @@ def _claimed_run(job: Job, dataset: Dataset, split: IndexSplit) -> Metrics:
     if (job.folder / runs.RECORD).exists():
         _check(job, dataset, split)
         if (job.folder / runs.METRICS).exists():
-            wanted, there = job.config["floors"], runs.config_of(job.folder).get("floors") or {}
+            wanted = job.config["floors"]
             log.info("finished before but for %s", ", ".join(runs.lacking_floors(job.folder, wanted)))
-            job = replace(job, config={**job.config, "floors": {**there, **wanted}})  # what it has, it keeps
+            floors = {**runs.floors_of(job.folder), **wanted}  # what it has, it keeps
+            job = replace(job, config={**job.config, "floors": floors})
     else:
         _claim(job, dataset, workspace)
     failed = job.folder / runs.FAILED

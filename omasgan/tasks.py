@@ -135,12 +135,12 @@ def _read(source: Path, spec: Spec) -> tuple[list[str], Tensor]:
     """The names and samples of an image, a folder of them, or an array, for a detector of samples of that shape."""
     if not source.exists():
         raise UserError(f"score.input={source} does not exist: give images, or an .npy or .csv of samples")
-    is_image = source.suffix.lower() in folders.SUFFIXES
-    if source.is_dir() or is_image:
+    is_folder = source.is_dir()
+    if is_folder or source.suffix.lower() in folders.SUFFIXES:
         if not spec.is_image or spec.shape[1] != spec.shape[2]:
-            what = "an image" if is_image else "a folder"
+            what = "a folder" if is_folder else "an image"
             raise UserError(f"score.input={source} is {what}, but the run is on samples {spec.shape}: give an array")
-        files = [source] if source.is_file() else folders.list_images(source)
+        files = folders.list_images(source) if is_folder else [source]
         return [file.name for file in files], folders.read_images(files, spec.shape[1], spec.shape[0])
     x = arrays.read_samples(source)
     if tuple(x.shape[1:]) != spec.shape:

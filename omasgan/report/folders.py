@@ -95,7 +95,7 @@ def read(folder: Path) -> tuple[Run, list[str]]:
     record = loaded("run.json", json.loads) or {}
     failed = loaded("failed.json", json.loads) or {}
     result = loaded("metrics.json", json.loads)
-    config = loaded("config.yaml", lambda text: yaml.load(text, Loader=LOADER)) or {}
+    config = loaded("config.yaml", lambda text: yaml.load(text, Loader=runs.LOADER)) or {}
 
     try:
         seconds, metrics, support = _result(result or {})
@@ -184,7 +184,3 @@ def curves(folder: Path) -> dict[str, dict[str, tuple[list[int], list[float | No
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's where PyYAML was built with it: ten times as fast."""

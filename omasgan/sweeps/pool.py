@@ -67,8 +67,9 @@ def settings(jobs: int | None, threads: int | None) -> Settings:
         if value is not None and value < 1:
             raise UserError(f"hydra.launcher.{name} is {value}: it must be at least 1, or null for what fits here")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    gpus = _count_gpus(threads or max(1, cores // (jobs or min(cores, MOST_JOBS))))
-    jobs = jobs or gpus or min(cores, MOST_JOBS)
+    without_gpus = jobs or min(cores, MOST_JOBS)
+    gpus = _count_gpus(threads or max(1, cores // without_gpus))
+    jobs = jobs or gpus or without_gpus
     return Settings(jobs, threads or max(1, cores // jobs), gpus)
 
 
