@@ -33,7 +33,7 @@ def measured(setting: dict[str, int], steps: int) -> list[float]:
     """The figures of `WHAT`."""
     shape = (1, setting["image size"], setting["image size"])
     architecture, workspace = DCGAN(width=setting["width"]), fast_workspace()
-    boundary = Boundary(N=setting["batch"], Q=setting["Q"])
+    boundary = Boundary(N=setting["batch"], Q=setting["Q"], unit="sqrt_k")
     stages = loops(architecture, setting["batch"], steps, workspace, boundary=boundary, shape=shape)
     figures = [1e3 * median_seconds(stages[stage], steps, 3) for stage in ("Task 1", "Task 2")]
     network = frozen(architecture.discriminator(shape)).to(memory_format=torch.channels_last)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Literal, Protocol, TypeVar
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
@@ -23,10 +24,24 @@ class Architecture(Protocol):
         """A network from z (n, l) to samples (n, *shape)."""
 
     def discriminator(self, shape: tuple[int, ...]) -> nn.Module:
-        """A network from samples (n, *shape) to raw outputs v (n,)."""
+        """A network from samples (n, *shape) to raw outputs v (n,), float32."""
 
     def encoder(self, shape: tuple[int, ...], outputs: int) -> nn.Module:
         """A network from samples (n, *shape) to (n, outputs), of which a discriminator is the case of one output."""
+
+
+class Precise(nn.Linear):
+    """In float32 under autocast, too: in bfloat16 there are 128 scores from 4 to 8, which samples would share."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As nn.Linear's."""
+        with torch.autocast(x.device.type, enabled=False):
+            return super().forward(x.float())
+
+
+def last_layer(inputs: int, outputs: int) -> nn.Linear:
+    """Of an encoder; one output is a score."""
+    return Precise(inputs, outputs) if outputs == 1 else nn.Linear(inputs, outputs)
 
 
 class Flat(nn.Module):

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from torch import Tensor, nn
 
-from omasgan.architectures.base import Flat, FromPixels, Norm, ToPixels, halvings, maybe_spectral, norm_layer
+from omasgan.architectures.base import (
+    Flat,
+    FromPixels,
+    Norm,
+    ToPixels,
+    halvings,
+    last_layer,
+    maybe_spectral,
+    norm_layer,
+)
+from omasgan.architectures.strided import Doubling, Halving
 from omasgan.settings import Count, Steps
 
 
@@ -39,11 +50,11 @@ class DCGAN:
         ]
         for inputs, outputs in zip(widths[:0:-1], widths[-2::-1], strict=True):
             layers += [
-                nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=False),
+                Doubling(inputs, outputs, bias=False),
                 norm_layer(self.generator_norm, outputs),
                 nn.ReLU(),
             ]
-        layers += [nn.ConvTranspose2d(widths[0], channels, 4, stride=2, padding=1), nn.Tanh()]
+        layers += [Doubling(widths[0], channels), nn.Tanh()]
         return nn.Sequential(*layers).apply(initialise)
 
     def discriminator(self, shape: tuple[int, ...]) -> nn.Module:
@@ -54,16 +65,17 @@ class DCGAN:
         """Images (n, C, H, W) -> (n, outputs)."""
         widths = self._widths(shape)
         channels, height, width = shape
-        convolutions = [(level, 4, 2) for level in widths] + [(2 * widths[-1], 3, 1)] * self.refinements
+        convolutions: list[nn.Conv2d] = [Halving(*level).apply(initialise) for level in pairwise([channels, *widths])]
+        inputs = widths[-1]
+        for _ in range(self.refinements):
+            convolutions.append(nn.Conv2d(inputs, 2 * widths[-1], 3, padding=1).apply(initialise))
+            inputs = 2 * widths[-1]
         layers: list[nn.Module] = []
-        inputs = channels
-        for level, side, stride in convolutions:
-            conv = nn.Conv2d(inputs, level, side, stride=stride, padding=1).apply(initialise)
-            layers += [maybe_spectral(conv, self.spectral_norm), norm_layer(self.discriminator_norm, level)]
-            layers += [nn.LeakyReLU(0.2)]
-            inputs = level
+        for conv in convolutions:
+            norm = norm_layer(self.discriminator_norm, conv.out_channels)
+            layers += [maybe_spectral(conv, self.spectral_norm), norm, nn.LeakyReLU(0.2)]
         features = inputs * (height >> len(widths)) * (width >> len(widths))
-        head = nn.Linear(features, outputs).apply(initialise)
+        head = last_layer(features, outputs).apply(initialise)
         return nn.Sequential(*layers, FromPixels(), maybe_spectral(head, self.spectral_norm))
 
     def _widths(self, shape: tuple[int, ...]) -> list[int]:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from omasgan.architectures.base import Flat, maybe_spectral
+from omasgan.architectures.base import Flat, last_layer, maybe_spectral
 from omasgan.settings import Count
 
 
@@ -43,4 +43,4 @@ class MLP:
         layers: list[nn.Module] = [nn.Flatten()]
         for inputs, hidden in pairwise([torch.Size(shape).numel(), *[self.width] * self.depth]):
             layers += [maybe_spectral(nn.Linear(inputs, hidden), self.spectral_norm), nn.LeakyReLU(0.2)]
-        return nn.Sequential(*layers, maybe_spectral(nn.Linear(self.width, outputs), self.spectral_norm))
+        return nn.Sequential(*layers, maybe_spectral(last_layer(self.width, outputs), self.spectral_norm))

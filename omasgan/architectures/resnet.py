@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, relu
 
-from omasgan.architectures.base import Flat, Norm, ToPixels, halvings, maybe_spectral, norm_layer
+from omasgan.architectures.base import Flat, Norm, ToPixels, halvings, last_layer, maybe_spectral, norm_layer
+from omasgan.architectures.strided import Halving
 from omasgan.settings import Count
 
 
@@ -56,20 +57,20 @@ class ResNet:
             return self._stem_encoder(shape[0], levels, outputs)
         settings = (self.width, self.discriminator_norm, self.spectral_norm)
         blocks = [DownBlock(self.width, *settings) for _ in range(levels - 1)]
-        head = maybe_spectral(nn.Linear(self.width, outputs), self.spectral_norm)
+        head = maybe_spectral(last_layer(self.width, outputs), self.spectral_norm)
         return nn.Sequential(DownBlock(shape[0], *settings, first=True), *blocks, nn.ReLU(), SumOverSpace(), head)
 
     def _stem_encoder(self, channels: int, levels: int, outputs: int) -> nn.Module:
         norm, spectral = self.discriminator_norm, self.spectral_norm
         widths = [self.width * 2**level for level in range(levels)]
         return nn.Sequential(
-            maybe_spectral(nn.Conv2d(channels, widths[0], 4, stride=2, padding=1), spectral),
+            maybe_spectral(Halving(channels, widths[0]), spectral),
             PooledBlock(widths[0], widths[0], norm, spectral, halves=False),
             *(PooledBlock(narrow, wide, norm, spectral, halves=True) for narrow, wide in itertools.pairwise(widths)),
             norm_layer(norm, widths[-1]),
             nn.ReLU(),
             nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
-            maybe_spectral(nn.Linear(widths[-1], outputs), spectral),
+            maybe_spectral(last_layer(widths[-1], outputs), spectral),
         )
 
 

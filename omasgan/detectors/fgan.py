@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -54,7 +55,7 @@ class FGAN(Detector):
 
     def terms(self, x: Tensor) -> dict[str, Tensor]:
         """See `Detector`: task1 = -T_D(x)."""
-        return {"task1": -self.recipe.divergence.activation(self.outputs(self.D, x))}
+        return {"task1": -self.recipe.divergence.activation(self.outputs(partial(self.v, self.D), x))}
 
     def generators(self) -> dict[str, nn.Module]:
         """The trained generators by the paper's names."""
@@ -105,7 +106,13 @@ class FGAN(Detector):
         self.G = G_average
         frozen(self.D)
 
-    def outputs(self, network: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-        """What a network, or a function of scaled samples, gives for samples in the data's units; float64 (n, ...)."""
+    def outputs(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        """What a function of scaled samples gives for samples in the data's units; float64 (n, ...)."""
         device = self.workspace.device
-        return in_batches(lambda part: network(self.scaling(part.to(device))).to("cpu", torch.float64), x)
+        return in_batches(lambda part: function(self.scaling(part.to(device))).to("cpu", torch.float64), x)
+
+    def v(self, network: nn.Module, x: Tensor) -> Tensor:
+        """The raw output of a discriminator for scaled samples, in the arithmetic that it learned in; float64 (n,)."""
+        with self.workspace.autocast():
+            v: Tensor = network(x)
+        return v.double()

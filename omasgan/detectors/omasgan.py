@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -143,13 +144,13 @@ class OMASGAN(FGAN):
         if self.sight is not None:
             there = self.sight.around(x, of_bank)
             seen = self.sight.beside(x, there) if self.sighted else x
-        v_J = self.J(seen).double()
+        v_J = self.v(self.J, seen)
         if there is not None and inference.divergence_term == "distance":
             term = there.term(inference.neighbours, inference.locality)
         elif inference.divergence_term == "conjugate":
-            term = -divergence.conjugate_of_activation(self.C(x).double())
+            term = -divergence.conjugate_of_activation(self.v(self.C, x))
         else:
-            term = -divergence.activation(self.C(x).double())
+            term = -divergence.activation(self.v(self.C, x))
         return torch.stack([v_J.sigmoid() if inference.j_scale == "probability" else v_J, term], dim=1)
 
     def terms(self, x: Tensor) -> dict[str, Tensor]:
@@ -159,9 +160,12 @@ class OMASGAN(FGAN):
         full = torch.zeros(len(x), dtype=torch.float64)
         for name, (mean, deviation) in self.scales.items():
             full += weights[name] * (parts[name] - mean) / max(deviation, TINY)
+        task3 = parts["divergence"]  # which in the paper's reading is what C says of x
+        if self.inference.divergence_term != "variational":
+            task3 = -self.recipe.divergence.activation(self.outputs(partial(self.v, self.C), x))
         return {
             **super().terms(x),
-            "task3": -self.recipe.divergence.activation(self.outputs(self.C, x)),
+            "task3": task3,
             **parts,
             "full": full,
         }

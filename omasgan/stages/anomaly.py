@@ -40,7 +40,7 @@ def train(
             b, g_new = sight(torch.cat([b, g_new])).chunk(2)
             x = sight(x, of_bank=True)
         with workspace.autocast():
-            v_b, v_x, v_g = (J(side).float() for side in (b, x, g_new))
+            v_b, v_x, v_g = (J(side) for side in (b, x, g_new))
         loss_J = anomaly_loss(v_b, v_x, v_g, inference.delta)
         descend(loss_J + gradient_penalty(J, (x, b), optimisation.r1), adam_J)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 from torch.optim import Adam
 
 from omasgan import checkpoint
@@ -55,15 +56,15 @@ class Workspace:
             make_folder(folder / "checkpoints")
         return replace(self, folder=folder, record=silent_record())
 
-    def autocast(self) -> AbstractContextManager[object]:
-        """The arithmetic of one forward pass and its loss.
+    @contextmanager
+    def autocast(self) -> Iterator[None]:
+        """The arithmetic of one forward pass and its loss; a spectral norm is computed once for all samples in it.
 
-        Opened anew every step on purpose: autocast caches the cast weights as long as it stays open, so a context
-        held across an optimiser's step would train stale copies.
+        Opened anew every step on purpose: weights that were cast or normalised are kept as long as it stays open, so a
+        context held across an optimiser's step would train stale copies.
         """
-        if self.dtype is None:
-            return nullcontext()
-        return torch.autocast(self.device.type, dtype=self.dtype)
+        with parametrize.cached(), torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None):
+            yield
 
     def network(self, name: str, build: Callable[[], nn.Module]) -> nn.Module:
         """A fresh network on the device, its weights drawn from a stream of its own."""

@@ -29,14 +29,14 @@ def train(
             x = batches.draw(n, stage.random)
             with workspace.autocast():
                 g = stage.sample(G, n, recipe.latent)
-                v_x, v_g = D(x).float(), D(g).float()
+                v_x, v_g = D(x), D(g)
             loss_D = critic_loss(divergence, v_x, v_g)
             descend(loss_D + gradient_penalty(D, (x, g), optimisation.r1), adam_D)
 
         D.requires_grad_(False)
         with workspace.autocast():
             g = G(stage.latents(n, recipe.latent))
-            v_g_new = D(g).float()
+            v_g_new = D(g)
         loss_G = generator_loss(divergence, v_g_new)
         descend(loss_G, adam_G)
         average(G_average, G, optimisation.ema, step)

@@ -58,7 +58,7 @@ def train(
             if boundary.critic == "cotrained":
                 with workspace.autocast():
                     b = stage.sample(B, N, recipe.latent)
-                    v_g, v_b = C(g).float(), C(b).float()
+                    v_g, v_b = C(g), C(b)
                 loss_C = critic_loss(divergence, v_g, v_b)
                 descend(loss_C + gradient_penalty(C, (g, b), optimisation.r1), adam_C)
 
@@ -66,7 +66,7 @@ def train(
         z = stage.latents(N, recipe.latent)
         with workspace.autocast():
             b = B(z)
-            v_b = C(b).float()
+            v_b = C(b)
         d = distance(b, reference.samples, boundary.norm) / unit
         s = dispersion(z / z_unit, b.float() / unit, boundary.neighbours, boundary.epsilon)
         weight_m, nu = weights(boundary, step / recipe.budget.task2)
@@ -76,7 +76,7 @@ def train(
 
         if stage.due():
             with torch.no_grad(), workspace.autocast():
-                v_g = C(reference.samples[:N]).float()
+                v_g = C(reference.samples[:N])
             stage.record(
                 {
                     "loss/B": loss_B,
@@ -107,7 +107,7 @@ def train_halo_critic(
         around = reference.draw(n, stage)
         noise = torch.randn(around.shape, generator=stage.random, device=around.device)
         with workspace.autocast():
-            v_g, v_around = C(g).float(), C(around + blur * noise).float()
+            v_g, v_around = C(g), C(around + blur * noise)
         loss_C = critic_loss(recipe.divergence, v_g, v_around)
         descend(loss_C, adam_C)
         if stage.due():

@@ -38,7 +38,7 @@ def train(
             x = batches.draw(n, stage.random)
             with workspace.autocast():
                 g_new, g, b = (stage.sample(network, n, recipe.latent) for network in (G_new, G, B))
-                v_new, v_x, v_b, v_g = (C(side).float() for side in (g_new, x, b, g))
+                v_new, v_x, v_b, v_g = (C(side) for side in (g_new, x, b, g))
             loss_C = retraining_critic_loss(
                 divergence, v_new, v_x, v_b, v_g, retraining.alpha, retraining.beta, retraining.gamma
             )
@@ -47,7 +47,7 @@ def train(
         C.requires_grad_(False)
         with workspace.autocast():
             g_new = G_new(stage.latents(n, recipe.latent))
-            v_g_new = C(g_new).float()
+            v_g_new = C(g_new)
         loss_G = generator_loss(divergence, v_g_new)
         descend(loss_G, adam_G)
         average(G_new_average, G_new, optimisation.ema, step)

@@ -11,6 +11,7 @@ from omasgan.architectures.dcgan import DCGAN
 from omasgan.architectures.mlp import MLP
 from omasgan.architectures.resnet import ResNet
 from omasgan.errors import UserError
+from omasgan.stages.stage import Workspace
 
 LATENT = 6
 CONVOLUTIONAL = [DCGAN, ResNet]
@@ -238,3 +239,31 @@ def test_width_and_depth_are_what_they_say():
     assert outputs(MLP(width=7, depth=2).generator((5,)), nn.Linear) == [7, 7, 5]
     assert outputs(DCGAN(width=2).discriminator((1, 96, 192)), nn.Conv2d) == [2, 4, 8, 16, 16]
     assert set(outputs(ResNet(width=3).discriminator((1, 32, 32)), nn.Conv2d)) == {3}
+
+
+@every_case
+def test_scores_are_float32_under_autocast(architecture, shape):
+    D = architecture.discriminator(shape)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        v = D(torch.randn(64, *shape))
+    assert v.dtype == torch.float32
+    assert (v != v.bfloat16()).any(), "rounded, samples would share scores"
+
+
+def test_a_spectral_norm_is_computed_once_for_all_passes_under_one_autocast():
+    D = MLP(width=8, spectral_norm=True).discriminator((5,))
+    once = copy.deepcopy(D)
+    x = torch.randn(4, 5)
+    workspace = Workspace()
+    with workspace.autocast():
+        v, again = D(x), D(x)
+    torch.testing.assert_close(v, again, rtol=0, atol=0)
+    once(x)
+    for (name, one), other in zip(D.state_dict().items(), once.state_dict().values(), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0, msg=name)
+    (v.sum() + again.sum()).backward()
+    with workspace.autocast():
+        D(x)
+    assert not torch.equal(
+        D.state_dict()["0.1.parametrizations.weight.0._u"], once.state_dict()["0.1.parametrizations.weight.0._u"]
+    )

@@ -42,6 +42,27 @@ def test_the_critics_readings_are_its_own(detector, monkeypatch):
     torch.testing.assert_close(terms["divergence"], terms["task3"])
 
 
+@pytest.mark.parametrize(("reading", "looks"), [("variational", 1), ("conjugate", 2), ("distance", 1)])
+def test_the_critic_looks_once_at_a_sample_for_each_thing_that_it_says(detector, reading, looks, monkeypatch):
+    seen = []
+    monkeypatch.setattr(detector, "inference", replace(detector.inference, divergence_term=reading))
+    hook = detector.C.register_forward_hook(lambda *_: seen.append(1))
+    detector.terms(torch.randn(30, 5, generator=torch.Generator().manual_seed(1)))
+    hook.remove()
+    assert len(seen) == looks
+
+
+def test_scores_are_computed_in_the_arithmetic_of_the_workspace(detector, monkeypatch):
+    x = torch.randn(300, 5, generator=torch.Generator().manual_seed(1))
+    exact = detector.terms(x)
+    monkeypatch.setattr(detector, "workspace", replace(detector.workspace, dtype=torch.bfloat16))
+    for name, term in detector.terms(x).items():
+        assert term.dtype == torch.float64
+        assert (term - exact[name]).abs().max() < 0.02 * exact[name].abs().max(), name
+        assert torch.equal(term, exact[name]) == (name == "divergence"), "a distance is exact in any arithmetic"
+        assert len(term.unique()) > 295, "rounded, samples would share scores"
+
+
 def test_doubts_are_a_term_and_count_in_full_as_they_are_weighed(detector, monkeypatch):
     x = torch.randn(30, 5, generator=torch.Generator().manual_seed(1))
     plain = detector.terms(x)
