@@ -1,8 +1,9 @@
 """Training and scoring against this machine's own bfloat16 matrix product, and against plain code, in one run.
 
-Plain: float32, contiguous memory, the C library's allocator as it is, d and s written as loops over the samples of B.
-The steps are the product's own; only these parts are exchanged. In between, the product with the library's own strided
-convolutions. Repetitions alternate, so that what else the machine does hits all alike; medians count.
+Plain: float32, contiguous memory, d and s written as loops over the samples of B; in a process of its own, whose memory
+nothing else has shaped. The steps are the product's own; only these parts are exchanged. In between, the product with
+the library's own strided convolutions. Repetitions alternate, so that what else the machine does hits all alike;
+medians count.
 
     python experiments/speed/benchmark.py [--width 32] [--batch 256] [--steps 5] [--repeats 5] [--csv FILE]
 """
@@ -16,17 +17,21 @@ import logging
 import statistics
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 from unittest.mock import patch
 
 import torch
 from hydra import compose, initialize_config_dir
 from torch import Tensor, nn
+from torch.nn.grad import conv2d_weight
 from torch.utils.flop_counter import FlopCounterMode
 
 from omasgan import build
 from omasgan import config as configuration
+from omasgan.architectures import strided
 from omasgan.architectures.base import FromPixels, ToPixels
 from omasgan.architectures.dcgan import DCGAN
 from omasgan.data.augmentation import Affine
@@ -34,7 +39,6 @@ from omasgan.data.batches import Batches, Scaling
 from omasgan.data.dataset import Spec
 from omasgan.detectors.base import Detector
 from omasgan.divergences import GAN
-from omasgan.memory import keep_freed_memory
 from omasgan.representations.contrastive import Contrastive
 from omasgan.settings import Boundary, Budget, Inference, Optimisation, Retraining
 from omasgan.stages import anomaly, task1, task2, task3
@@ -79,6 +83,21 @@ def plain(network: nn.Module) -> nn.Module:
         if isinstance(layer, FromPixels):
             setattr(network, name, nn.Flatten())
     return network.to(memory_format=torch.contiguous_format)
+
+
+@cache
+def plain_loops(width: int, batch: int, steps: int) -> dict[str, Loop]:
+    """Every stage's loop with networks that are plain."""
+    return loops(DCGAN(width=width), batch, steps, Workspace(), of=plain)
+
+
+def plain_seconds(stage: str, width: int, batch: int, steps: int) -> float:
+    """Time of a step of plain code."""
+    with (
+        patch("omasgan.stages.task2.distance", loop_distance),
+        patch("omasgan.stages.task2.dispersion", loop_dispersion),
+    ):
+        return seconds(plain_loops(width, batch, steps)[stage], steps)
 
 
 def fast_workspace() -> Workspace:
@@ -176,31 +195,38 @@ def peak_rate() -> float:
     return 2 * PRODUCT**3 / seconds(lambda: [one @ other for _ in range(10)] and None, 10)
 
 
+def weight_gradients(width: int, batch: int) -> str:
+    """The gradient of the weight between dcgan's feature maps: the library's depends on how near the cores are."""
+    large, small = (
+        torch.randn(batch, channels, side, side, dtype=torch.bfloat16).to(memory_format=torch.channels_last)
+        for channels, side in ((width, 14), (2 * width, 7))
+    )
+    ways = {
+        "the library's": lambda: conv2d_weight(large, (2 * width, width, 4, 4), small, 2, 1),
+        "by products": lambda: strided.correlate(large, small),
+    }
+    return ", ".join(f"{name} {1e3 * median_seconds(way, 1, 20):.1f} ms" for name, way in ways.items())
+
+
 def training(width: int, batch: int, steps: int, repeats: int) -> list[list[object]]:
     """A row a stage: operations a step, time a step, rate, share of the peak, and the times that it is compared to."""
     architecture, fast = DCGAN(width=width), fast_workspace()
     ours = loops(architecture, batch, steps, fast)
-    theirs = loops(architecture, batch, steps, Workspace(), of=plain)
     # Counted where the library's convolutions are used: a layout that takes more operations earns nothing by them.
     counted = loops(architecture, batch, steps, Workspace())
     rows: list[list[object]] = []
-    for stage, loop in ours.items():
-        work = operations(counted[stage], steps)
-        times: list[tuple[float, float, float, float]] = []
-        for _ in range(repeats + 1):
-            with ExitStack() as stack:
-                keep_freed_memory()
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=logging.disable) as beside:
+        for stage, loop in ours.items():
+            work = operations(counted[stage], steps)
+            times: list[tuple[float, float, float, float]] = []
+            for _ in range(repeats + 1):
                 peak, own = peak_rate(), seconds(loop, steps)
-                with patch("omasgan.architectures.strided.short_type", lambda _: None):
+                with patch.object(strided, "short_type", lambda _: None):
                     library = seconds(loop, steps)
-                keep_freed_memory(False)
-                stack.enter_context(patch("omasgan.stages.task2.distance", loop_distance))
-                stack.enter_context(patch("omasgan.stages.task2.dispersion", loop_dispersion))
-                times.append((peak, own, library, seconds(theirs[stage], steps)))
-        peak, own, library, other = (statistics.median(column) for column in zip(*times[1:], strict=True))
-        rate = work / own
-        rows.append([stage, work / 1e9, 1e3 * own, rate / 1e9, rate / peak, 1e3 * library, 1e3 * other, other / own])
-    keep_freed_memory()
+                times.append((peak, own, library, beside.submit(plain_seconds, stage, width, batch, steps).result()))
+            peak, own, library, other = (statistics.median(column) for column in zip(*times[1:], strict=True))
+            rate, ms = work / own, [1e3 * library, 1e3 * other]
+            rows.append([stage, work / 1e9, 1e3 * own, rate / 1e9, rate / peak, *ms, other / own])
     return rows
 
 
@@ -257,7 +283,9 @@ def main() -> None:
     logging.disable()
 
     columns = ["stage", "GFLOP a step", "ms", "GFLOP/s", "share of peak", "library's ms", "plain ms", "times faster"]
+    before = weight_gradients(arguments.width, arguments.batch)
     rows = training(arguments.width, arguments.batch, arguments.steps, arguments.repeats)
+    print(f"gradient of a weight, before: {before}; after: {weight_gradients(arguments.width, arguments.batch)}")
     print(f"dcgan, width {arguments.width}, batch {arguments.batch}, {torch.get_num_threads()} threads")
     for cells in (columns, ["---"] * len(columns), *rows):
         print(f"| {' | '.join(f'{cell:.4g}' if isinstance(cell, float) else str(cell) for cell in cells)} |")
