@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 
 from omasgan import build, checkpoint, reuse, runs
 from omasgan import config as configuration
-from omasgan.data.dataset import Dataset
+from omasgan.data.dataset import Dataset, Spec
 from omasgan.data.protocols import IndexSplit, Protocol
 from omasgan.data.support import boundary_report
 from omasgan.detectors.base import Detector
@@ -34,6 +34,9 @@ log = logging.getLogger("omasgan")
 
 Metrics = dict[str, dict[str, float]]
 """Term -> metric -> value; empty where the test split has no anomalies, or nothing else."""
+
+DETECTOR = "detector.pt"
+"""A run's file for `task=score`: what was trained, and the scores of the normal test samples."""
 
 GRID_SAMPLES = 36
 PLANE_SAMPLES = 2000
@@ -177,8 +180,7 @@ def _write_config(job: Job) -> None:
 def _run(job: Job, dataset: Dataset, split: IndexSplit, workspace: Workspace) -> Metrics:
     normals = dataset.train.x[split.train]
     started = time.monotonic()
-    detector = build.detector(job.config["detector"], dataset.spec, workspace)
-    detector.fit(normals)
+    detector = _detector(job, dataset, normals, workspace)
     seconds = {"fit": time.monotonic() - started}
 
     started = time.monotonic()
@@ -187,7 +189,7 @@ def _run(job: Job, dataset: Dataset, split: IndexSplit, workspace: Workspace) ->
     seconds["score"] = time.monotonic() - started
     normal_scores = own_terms[detector.main_term][~split.abnormal]
     state = {"shape": list(dataset.spec.shape), "normal_scores": normal_scores, "detector": detector.state_dict()}
-    checkpoint.save(job.folder / "detector.pt", "detector", state)
+    checkpoint.save(job.folder / DETECTOR, "detector", state)
 
     # A detector of one term is called by its own name, as the floors are.
     terms = {job.choices["detector"] if name == "score" else name: term for name, term in own_terms.items()}
@@ -210,6 +212,27 @@ def _run(job: Job, dataset: Dataset, split: IndexSplit, workspace: Workspace) ->
     write_json(job.folder / runs.METRICS, {**whole, "tested": split.tested(dataset).digest})
     _write_config(job)  # the floors may be others than when it began
     return metrics
+
+
+def _detector(job: Job, dataset: Dataset, normals: torch.Tensor, workspace: Workspace) -> Detector:
+    """The trained detector; of a run that is finished but for a floor, as it was saved."""
+    if (job.folder / runs.METRICS).exists() and (job.folder / DETECTOR).exists():
+        return finished_detector(job.folder, job.config["detector"], workspace)[0]
+    detector = build.detector(job.config["detector"], dataset.spec, workspace)
+    detector.fit(normals)
+    return detector
+
+
+def finished_detector(folder: Path, node: Mapping[str, Any], workspace: Workspace) -> tuple[Detector, torch.Tensor]:
+    """The detector of a finished run, of the settings `node`, and its scores of the run's normal test samples.
+
+    Raises UserError where the file is missing, damaged or of other settings.
+    """
+    path = folder / DETECTOR
+    state = checkpoint.load(path, "detector", workspace.device)
+    detector = build.detector(node, Spec(tuple(state["shape"])), workspace)
+    checkpoint.restore(path, {"detector": detector}, state)
+    return detector, state["normal_scores"]
 
 
 def _floors(job: Job, dataset: Dataset, detector: Detector, workspace: Workspace) -> Iterator[tuple[str, Detector]]:

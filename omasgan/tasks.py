@@ -15,7 +15,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
-from omasgan import build, checkpoint, pipeline, summary
+from omasgan import build, pipeline, summary
 from omasgan import config as configuration
 from omasgan.data import arrays, folders
 from omasgan.data.dataset import Spec
@@ -106,14 +106,11 @@ def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
 
     trained = _trained_config(run_folder / "config.yaml")
     workspace = build.workspace({**trained, "device": config["device"], "threads": config["threads"]})
-    path = run_folder / "detector.pt"
-    state = checkpoint.load(path, "detector", workspace.device)
-    detector = build.detector(trained["detector"], Spec(tuple(state["shape"])), workspace)
-    checkpoint.restore(path, {"detector": detector}, state)
+    detector, normal_scores = pipeline.finished_detector(run_folder, trained["detector"], workspace)
 
     names, x = _read(source, detector.spec)
     scores = detector.score(x)
-    below = torch.searchsorted(state["normal_scores"].cpu().sort().values, scores) / len(state["normal_scores"])
+    below = torch.searchsorted(normal_scores.cpu().sort().values, scores) / len(normal_scores)
     file = io.StringIO()
     writer = csv.writer(file)
     writer.writerow(["name", "score", "above"])

@@ -1,6 +1,7 @@
 import csv
 import json
 import logging
+import shutil
 import time
 from dataclasses import replace
 from functools import partial
@@ -183,6 +184,7 @@ def test_a_finished_run_is_compared_to_floors_that_it_lacks(start, no_pictures, 
     everything = ("floors=cheap", "floors.nearest_neighbour.neighbours=7", "~floors.mahalanobis")
     before = ScoreTable.load(folder / "scores.npz")
     steps.clear()
+    shutil.rmtree(folder / "checkpoints")
     with caplog.at_level(logging.INFO):
         assert start(*TOY, *everything) == folder
     assert caplog.text.count("finished before but for nearest_neighbour, pca") == 1
