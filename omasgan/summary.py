@@ -36,17 +36,21 @@ def auroc_table(runs: Mapping[str, Metrics], row_name: str) -> str:
 
 
 def verdict(runs: Mapping[str, Metrics], floors: Collection[str]) -> str:
-    """One line: the full score beside Task 1 and beside the best floor, win or lose; empty where one is missing."""
+    """One line: the full score beside Task 1 and, if there are floors, the best of them, win or lose; else empty."""
     mean = means(runs)
-    compared = [floor for floor in floors if floor in mean]
-    if "full" not in mean or not compared:
+    if "full" not in mean:
         return ""
+    line = f"AUROC of full {figures(mean['full'])}: {mean['full'] - mean['task1']:+.3f} against Task 1"
+    compared = [floor for floor in floors if floor in mean]
+    if not compared:
+        return line
     best = max(compared, key=lambda floor: mean[floor])
-    gain, lead = mean["full"] - mean["task1"], mean["full"] - mean[best]
-    return (
-        f"AUROC of full {figures(mean['full'])}: {gain:+.3f} against Task 1, "
-        f"{lead:+.3f} against the best floor ({heading(best)}, {figures(mean[best])})"
-    )
+    return f"{line}, {mean['full'] - mean[best]:+.3f} against the best floor ({heading(best)}, {figures(mean[best])})"
+
+
+def text(runs: Mapping[str, Metrics], row_name: str, floors: Collection[str]) -> str:
+    """What a run shows at its end: the table and the verdict, if there is one."""
+    return "\n".join(part for part in (auroc_table(runs, row_name), verdict(runs, floors)) if part)
 
 
 def write(folder: Path, runs: Mapping[str, Metrics], row_name: str, floors: Collection[str], job: Job) -> None:
@@ -55,7 +59,7 @@ def write(folder: Path, runs: Mapping[str, Metrics], row_name: str, floors: Coll
     target = folder / "summary.json"
     news = not target.is_file() or target.read_bytes() != json_bytes(values)
     write_json(target, values)
-    write_text(folder / "table.txt", f"{auroc_table(runs, row_name)}\n{verdict(runs, floors)}\n")
+    write_text(folder / "table.txt", text(runs, row_name, floors) + "\n")
     aurocs = {name: {heading(term): metrics[term]["auroc"] for term in metrics} for name, metrics in runs.items()}
     plots.save(plots.bar_comparison(aurocs, [heading(floor) for floor in floors]), folder / "comparison.png")
     logger = build.logger(job.config)

@@ -69,8 +69,7 @@ def run(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> float | No
         whole_job = Job(config, identity, choices, folder, sweep)
         summary.write(folder, runs, role, config["floors"], whole_job)
     if all(runs.values()):
-        print(summary.auroc_table(runs, role or "data"))
-        print(summary.verdict(runs, config["floors"]))
+        print(summary.text(runs, role or "data", config["floors"]))
     else:
         print("the test data holds no anomaly that is known, so there are scores and no metrics")
     print(f"scores, metrics and plots: {folder}")
