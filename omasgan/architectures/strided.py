@@ -4,8 +4,8 @@ A pixel of the small image belongs to 4 x 4 pixels of the large one, two pixels 
 and their gradients come down to three maps between a large image (n, c, 2h, 2w), a small one (n, s, h, w) and a weight
 (s, c, 4, 4): `shrink`, `enlarge`, which is its transpose, and `correlate`. Each is the gradient of another.
 
-The library is fast at the first; at the second where c is no handful; at the third, which all training needs, it
-reaches half of what a matrix product does. What is gained, and where: experiments/speed.
+The library is fast at the first; at the second where c is no handful; at the third, which all training needs, on one
+thread, while two of them are little faster. What is gained, and where: experiments/speed.
 """
 
 from __future__ import annotations
@@ -129,23 +129,22 @@ def enlarge(small: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
 
 def correlate(large: Tensor, small: Tensor) -> Tensor:
     """How the sum of small * shrink(large) changes with the weight; (s, c, 4, 4)."""
-    c, s = large.shape[1], small.shape[1]
-    if c < FEW:
+    c, s, threads = large.shape[1], small.shape[1], torch.get_num_threads()
+    if c < FEW or threads == 1:
         return conv2d_weight(large, (s, c, SIDE, SIDE), small, STRIDE, PADDING)  # type: ignore[no-any-return, no-untyped-call]
     chunks = -(-small.numel() * SIDE * SIDE * c // (s * PATCHES))
     pairs = zip(torch.tensor_split(large, chunks), torch.tensor_split(small, chunks), strict=True)
-    parts = torch.cat([_products(*pair) for pair in pairs])
+    parts = torch.cat([_products(*pair, threads) for pair in pairs])
     return parts.sum(dim=0).view(s, SIDE, SIDE, c).permute(0, 3, 1, 2)
 
 
-def _products(large: Tensor, small: Tensor) -> Tensor:
+def _products(large: Tensor, small: Tensor, threads: int) -> Tensor:
     """What some samples give to `correlate`, with the channels last: for each thread those of its own, (., s, 16 c).
 
     A thread lays out the patches of its samples and reads them itself. Where another one reads them, they go from core
     to core; where these share no cache, that takes three times as long as the product.
     """
     c, s = large.shape[1], small.shape[1]
-    threads = torch.get_num_threads()
     shares = threads if small[:, 0].numel() % threads == 0 else 1
     # Next to each other in memory, four pixels of a row are one run of 4 c numbers.
     rows = pad(large.permute(0, 2, 3, 1), (0, 0, PADDING, PADDING, PADDING, PADDING)).flatten(2)

@@ -70,7 +70,9 @@ def test_enlarge_is_the_transposed_convolution(c):
 
 
 @CHANNELS
-@pytest.mark.parametrize(("n", "patches", "threads"), [(4, 2**22, 2), (5, 2**22, 2), (7, 300, 2), (4, 1, 1)])
+@pytest.mark.parametrize(
+    ("n", "patches", "threads"), [(4, 2**22, 2), (5, 2**22, 2), (7, 300, 2), (4, 1, 3), (4, 2**22, 1)]
+)
 def test_correlate_is_the_gradient_of_the_weight_however_it_is_shared_out(c, n, patches, threads, monkeypatch):
     monkeypatch.setattr(strided, "PATCHES", patches)
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
