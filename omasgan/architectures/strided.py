@@ -37,10 +37,7 @@ class Halving(nn.Conv2d):
         dtype = short_type(x)
         if dtype is None:
             return super().forward(x)
-        bias = None if self.bias is None else self.bias.to(dtype)
-        with torch.autocast("cpu", enabled=False):
-            halved: Tensor = Shrink.apply(x.to(dtype), self.weight.to(dtype), bias)
-        return halved
+        return _in_type(dtype, Shrink, x, self)
 
 
 class Doubling(nn.ConvTranspose2d):
@@ -54,16 +51,21 @@ class Doubling(nn.ConvTranspose2d):
         dtype = short_type(x)
         if dtype is None:
             return super().forward(x, output_size)
-        bias = None if self.bias is None else self.bias.to(dtype)
-        with torch.autocast("cpu", enabled=False):
-            doubled: Tensor = Enlarge.apply(x.to(dtype), self.weight.to(dtype), bias)
-        return doubled
+        return _in_type(dtype, Enlarge, x, self)
 
 
 def short_type(x: Tensor) -> torch.dtype | None:
     """What a layer computes in where it is this module's turn: on a processor, under autocast; None: the library's."""
     here = x.device.type == "cpu" and torch.is_autocast_enabled("cpu")
     return torch.get_autocast_dtype("cpu") if here else None
+
+
+def _in_type(dtype: torch.dtype, operator: type[Operator], x: Tensor, layer: Halving | Doubling) -> Tensor:
+    """The operator with a layer's weights; all of it in that type."""
+    bias = None if layer.bias is None else layer.bias.to(dtype)
+    with torch.autocast("cpu", enabled=False):
+        result: Tensor = operator.apply(x.to(dtype), layer.weight.to(dtype), bias)
+    return result
 
 
 class Shrink(torch.autograd.Function):
@@ -78,13 +80,7 @@ class Shrink(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         """Of the large image, the weight and the bias."""
-        large, weight = ctx.saved_tensors
-        of_large, of_weight, of_bias = ctx.needs_input_grad
-        return (
-            Enlarge.apply(gradient, weight, None) if of_large else None,
-            correlate(large, gradient) if of_weight else None,
-            gradient.sum((0, 2, 3)) if of_bias else None,
-        )
+        return _gradients(ctx, gradient, Enlarge, large=ctx.saved_tensors[0], small=gradient)
 
 
 class Enlarge(torch.autograd.Function):
@@ -99,13 +95,22 @@ class Enlarge(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         """Of the small image, the weight and the bias."""
-        small, weight = ctx.saved_tensors
-        of_small, of_weight, of_bias = ctx.needs_input_grad
-        return (
-            Shrink.apply(gradient, weight, None) if of_small else None,
-            correlate(gradient, small) if of_weight else None,
-            gradient.sum((0, 2, 3)) if of_bias else None,
-        )
+        return _gradients(ctx, gradient, Shrink, large=gradient, small=ctx.saved_tensors[0])
+
+
+Operator = Shrink | Enlarge
+
+
+def _gradients(
+    ctx: Any, gradient: Tensor, transpose: type[Operator], large: Tensor, small: Tensor
+) -> tuple[Tensor | None, ...]:
+    """Of an operator's image, weight and bias, as far as they are wanted."""
+    of_image, of_weight, of_bias = ctx.needs_input_grad
+    return (
+        transpose.apply(gradient, ctx.saved_tensors[1], None) if of_image else None,
+        correlate(large, small) if of_weight else None,
+        gradient.sum((0, 2, 3)) if of_bias else None,
+    )
 
 
 def shrink(large: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

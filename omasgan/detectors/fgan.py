@@ -55,7 +55,7 @@ class FGAN(Detector):
 
     def terms(self, x: Tensor) -> dict[str, Tensor]:
         """See `Detector`: task1 = -T_D(x)."""
-        return {"task1": -self.recipe.divergence.activation(self.outputs(partial(self.v, self.D), x))}
+        return {"task1": self.minus_T(self.D, x)}
 
     def generators(self) -> dict[str, nn.Module]:
         """The trained generators by the paper's names."""
@@ -110,6 +110,10 @@ class FGAN(Detector):
         """What a function of scaled samples gives for samples in the data's units; float64 (n, ...)."""
         device = self.workspace.device
         return in_batches(lambda part: function(self.scaling(part.to(device))).to("cpu", torch.float64), x)
+
+    def minus_T(self, network: nn.Module, x: Tensor) -> Tensor:
+        """-T of a discriminator for samples in the data's units; float64 (n,)."""
+        return -self.recipe.divergence.activation(self.outputs(partial(self.v, network), x))
 
     def v(self, network: nn.Module, x: Tensor) -> Tensor:
         """The raw output of a discriminator for scaled samples, in the arithmetic that it learned in; float64 (n,)."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import torch
@@ -162,7 +161,7 @@ class OMASGAN(FGAN):
             full += weights[name] * (parts[name] - mean) / max(deviation, TINY)
         task3 = parts["divergence"]  # which in the paper's reading is what C says of x
         if self.inference.divergence_term != "variational":
-            task3 = -self.recipe.divergence.activation(self.outputs(partial(self.v, self.C), x))
+            task3 = self.minus_T(self.C, x)
         return {
             **super().terms(x),
             "task3": task3,
