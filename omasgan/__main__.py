@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import logging
 import os
+import pkgutil
 import sys
 import traceback
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, cast
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from omasgan import __version__, housekeeping, runs
-from omasgan import config as configuration
+from omasgan import __version__
+from omasgan.commands import COMMANDS, Command
+from omasgan.configuration.checks import check_keys
+from omasgan.configuration.explain import explain, is_users
+from omasgan.configuration.schema import FOLDER, register
 from omasgan.errors import UserError
-from omasgan.explain import explain, is_users
 from omasgan.files import write_json
+from omasgan.runs import folder as runs
+from omasgan.runs.folder import remove_empty
+from omasgan.runs.lock import HeldError
 
 log = logging.getLogger("omasgan")
 
@@ -38,33 +43,24 @@ def job(cfg: DictConfig) -> float | None:
         if traceback_wanted() or not is_users(error):
             raise
         # Hydra makes the folder before any check.
-        housekeeping.remove_empty(folder, Path(cfg.runs).expanduser())
+        remove_empty(folder, Path(cfg.runs).expanduser())
         sys.exit(f"omasgan: {explain(error)}")
 
 
 def do(cfg: DictConfig, choices: dict[str, str], folder: Path) -> float | None:
     """Do the configuration's task."""
-    configuration.check_keys(cfg)
-    if cfg.task in housekeeping.TASKS:
-        plain = OmegaConf.to_container(cfg, resolve=True)
-        housekeeping.TASKS[cfg.task](cast(dict[str, Any], plain))
-        return None
-    if cfg.task in ("report", "dashboard"):
-        from omasgan import report  # needs no torch, and checks what it reads itself
-
-        report.perform(cfg)
-        return None
-    configuration.check(cfg)
-    from omasgan import tasks  # torch takes seconds to import, and a wrong configuration needs none of it
-
+    check_keys(cfg)
     if cfg.task == "run":
         (folder / runs.FAILED).unlink(missing_ok=True)  # of the last attempt, by a sweep
-    return tasks.perform(cfg, choices, folder)
+    command: Command = pkgutil.resolve_name(
+        COMMANDS[cfg.task]
+    )  # only what the task needs: torch takes seconds to import
+    return command(cfg, choices, folder)
 
 
 def note_failure(cfg: DictConfig, folder: Path, error: Exception) -> None:
     """Leave a sweep's job its traceback, in its own log and in failed.json, and say on the terminal that it failed."""
-    if isinstance(error, runs.HeldError):
+    if isinstance(error, HeldError):
         log.warning("not run: %s", explain(error))
         return
     log.error("failed: %s", explain(error) or type(error).__name__)
@@ -93,8 +89,8 @@ def main() -> None:
         os.environ["OMASGAN_TRACEBACK"] = "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors, so that they can be explained
     logging.raiseExceptions = False  # or else a full disk, which also stops run.log, prints a traceback for every line
-    configuration.register()
-    run = hydra.main(version_base="1.3", config_path=str(configuration.FOLDER), config_name="config")(job)
+    register()
+    run = hydra.main(version_base="1.3", config_path=str(FOLDER), config_name="config")(job)
     try:
         run()
     except KeyboardInterrupt:

@@ -1,11 +1,22 @@
 import importlib.util
+import logging
 import os
+import re
 import signal
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hypothesis import settings
+
+from omasgan import __main__ as program
+from omasgan.configuration.schema import FOLDER, register
+from omasgan.files import make_folder
+from omasgan.pipeline import run as pipeline
 
 settings.register_profile("omasgan", deadline=None, max_examples=50, derandomize=True)
 settings.load_profile("omasgan")
@@ -48,3 +59,67 @@ def wandb_elsewhere(tmp_path_factory):
         for what in ("DATA", "CACHE", "CONFIG"):
             patch.setenv(f"WANDB_{what}_DIR", str(tmp_path_factory.mktemp(f"wandb_{what.lower()}")))
         yield
+
+
+PROGRESS = re.compile(r"\w+ \d+/\d+, .* steps/s|\d+ of \d+: ")
+"""Lines of a run that is under way."""
+
+
+@dataclass
+class Outcome:
+    code: int
+    errors: list[str]
+    output: str
+
+
+@pytest.fixture(scope="session")
+def without_progress():
+    """The lines of standard error but for the progress of stages."""
+    return lambda text: [line for line in text.splitlines() if not PROGRESS.match(line)]
+
+
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """They take ten times as long as the run that they show."""
+    monkeypatch.setattr(pipeline, "_draw", lambda job, *_: make_folder(job.folder / "plots"))
+
+
+@pytest.fixture
+def command(monkeypatch, capsys, without_progress, no_pictures):
+    """Runs a command line in this process."""
+
+    def run(*arguments, full_error="0"):
+        # The program sets both for Hydra; a process of its own runs it once.
+        monkeypatch.setenv("HYDRA_FULL_ERROR", full_error)
+        monkeypatch.setenv("OMASGAN_TRACEBACK", "0")
+        monkeypatch.setattr(logging, "raiseExceptions", logging.raiseExceptions)
+        monkeypatch.setattr(sys, "argv", ["omasgan", *map(str, arguments)])
+        capsys.readouterr()
+        code, last_words = 0, ""
+        try:
+            program.main()
+        except SystemExit as end:  # a text is what the interpreter prints before it exits with 1
+            code, last_words = (1, f"{end.code}\n") if isinstance(end.code, str) else (end.code or 0, "")
+        output, errors = capsys.readouterr()
+        return Outcome(code, without_progress(errors + last_words), output)
+
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield run
+    for handler in set(root.handlers) - set(handlers):
+        handler.close()  # it writes to a run's folder, or to what this test captured
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    GlobalHydra.instance().clear()
+
+
+@pytest.fixture(scope="session")
+def composed():
+    """Composes overrides to a configuration, with Hydra's own node where that is asked for."""
+    register()
+
+    def make(*overrides, folder=FOLDER, hydra=False):
+        with initialize_config_dir(str(folder), version_base="1.3"):
+            return compose("config", overrides=list(overrides), return_hydra_config=hydra)
+
+    return make

@@ -29,20 +29,23 @@ from torch import Tensor, nn
 from torch.nn.grad import conv2d_weight
 from torch.utils.flop_counter import FlopCounterMode
 
-from omasgan import build
-from omasgan import config as configuration
-from omasgan.architectures import strided
-from omasgan.architectures.base import FromPixels, ToPixels
-from omasgan.architectures.dcgan import DCGAN
-from omasgan.data.augmentation import Affine
-from omasgan.data.batches import Batches, Scaling
+from omasgan.configuration.checks import check
+from omasgan.configuration.schema import FOLDER, register
 from omasgan.data.dataset import Spec
 from omasgan.detectors.base import Detector
-from omasgan.divergences import GAN
+from omasgan.method import anomaly_discriminator, task1, task2, task3
+from omasgan.method.divergences import GAN
+from omasgan.method.recipe import Recipe
+from omasgan.method.settings import Boundary, Inference, Retraining
+from omasgan.networks import strided
+from omasgan.networks.base import FromPixels, ToPixels
+from omasgan.networks.dcgan import DCGAN
+from omasgan.pipeline import build
 from omasgan.representations.contrastive import Contrastive
-from omasgan.settings import Boundary, Budget, Inference, Optimisation, Retraining
-from omasgan.stages import anomaly, task1, task2, task3
-from omasgan.stages.stage import Recipe, Workspace, frozen
+from omasgan.training.augmentation import Affine
+from omasgan.training.batches import Batches, Scaling
+from omasgan.training.settings import Budget, Optimisation
+from omasgan.training.stage import Workspace, frozen
 
 SHAPE = (1, 28, 28)
 IMAGES = 5000
@@ -94,8 +97,8 @@ def plain_loops(width: int, batch: int, steps: int) -> dict[str, Loop]:
 def plain_seconds(stage: str, width: int, batch: int, steps: int) -> float:
     """Time of a step of plain code."""
     with (
-        patch("omasgan.stages.task2.distance", loop_distance),
-        patch("omasgan.stages.task2.dispersion", loop_dispersion),
+        patch("omasgan.method.task2.distance", loop_distance),
+        patch("omasgan.method.task2.dispersion", loop_dispersion),
     ):
         return seconds(plain_loops(width, batch, steps)[stage], steps)
 
@@ -158,7 +161,9 @@ def loops(
         "Task 3": lambda: task3.train(
             nets[3], nets[4], nets[5], G_fixed, B_fixed, batches, Retraining(), recipe(task3=steps), workspace
         ),
-        "J": lambda: anomaly.train(nets[6], None, G_fixed, B_fixed, batches, of_j, recipe(j=steps), workspace),
+        "J": lambda: anomaly_discriminator.train(
+            nets[6], None, G_fixed, B_fixed, batches, of_j, recipe(j=steps), workspace
+        ),
         "representation": lambda: fit_again(representation, x),
     }
 
@@ -237,8 +242,8 @@ def share_of_d_and_s(width: int, steps: int, repeats: int) -> float:
     for _ in range(repeats + 1):
         whole = seconds(loop, steps)
         with (
-            patch("omasgan.stages.task2.distance", lambda b, *_: torch.ones(len(b))),
-            patch("omasgan.stages.task2.dispersion", lambda _, b, *__: torch.ones(len(b))),
+            patch("omasgan.method.task2.distance", lambda b, *_: torch.ones(len(b))),
+            patch("omasgan.method.task2.dispersion", lambda _, b, *__: torch.ones(len(b))),
         ):
             shares.append(1 - seconds(loop, steps) / whole)
     return statistics.median(shares[1:])
@@ -246,9 +251,9 @@ def share_of_d_and_s(width: int, steps: int, repeats: int) -> float:
 
 def trained(*overrides: str, n: int = 54_000) -> Detector:
     """A detector that had a few steps a stage: scoring takes as long whatever it learned."""
-    configuration.register()
-    with initialize_config_dir(str(configuration.FOLDER), version_base="1.3"):
-        config = configuration.check(compose("config", ["dataset=mnist", *overrides, "budget=smoke"]))
+    register()
+    with initialize_config_dir(str(FOLDER), version_base="1.3"):
+        config = check(compose("config", ["dataset=mnist", *overrides, "budget=smoke"]))
     detector = build.detector(config["detector"], Spec(SHAPE), fast_workspace())
     detector.fit(images(SHAPE, n))
     return detector

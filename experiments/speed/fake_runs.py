@@ -15,7 +15,7 @@ import numpy as np
 from omegaconf import OmegaConf
 from PIL import Image
 
-from omasgan import config as configuration
+from omasgan.configuration.identity import identity_of
 from omasgan.evaluation import metrics
 from omasgan.evaluation.scores import ScoreTable
 
@@ -40,23 +40,30 @@ CHOICES = {
 def config(mu: float = 0.02, nu: float = 0.1, beta: float = 0.7) -> dict[str, Any]:
     """What a run's config.yaml holds, as far as the report reads it."""
     groups: dict[str, Any] = {
-        "divergence": {"_target_": "omasgan.divergences.GAN"},
-        "architecture": {"_target_": "omasgan.architectures.dcgan.DCGAN", "latent": 128, "width": 32},
-        "augmentation": {"_target_": "omasgan.data.augmentation.NoAugmentation"},
-        "optimisation": {"_target_": "omasgan.settings.Optimisation", "lr_generator": 0.0002, "ema": 0.995},
-        "boundary": {"_target_": "omasgan.settings.Boundary", "trained": True, "mu": mu, "nu": nu, "N": 512, "Q": 1024},
-        "retraining": {"_target_": "omasgan.settings.Retraining", "alpha": 0.3, "beta": beta, "gamma": 0.4},
-        "inference": {"_target_": "omasgan.settings.Inference", "delta": 0.5, "lambda_": 1.0},
-        "budget": {"_target_": "omasgan.settings.Budget", "task1": 2000, "batch": 128},
+        "divergence": {"_target_": "omasgan.method.divergences.GAN"},
+        "architecture": {"_target_": "omasgan.networks.dcgan.DCGAN", "latent": 128, "width": 32},
+        "augmentation": {"_target_": "omasgan.training.augmentation.NoAugmentation"},
+        "optimisation": {"_target_": "omasgan.training.settings.Optimisation", "lr_generator": 0.0002, "ema": 0.995},
+        "boundary": {
+            "_target_": "omasgan.method.settings.Boundary",
+            "trained": True,
+            "mu": mu,
+            "nu": nu,
+            "N": 512,
+            "Q": 1024,
+        },
+        "retraining": {"_target_": "omasgan.method.settings.Retraining", "alpha": 0.3, "beta": beta, "gamma": 0.4},
+        "inference": {"_target_": "omasgan.method.settings.Inference", "delta": 0.5, "lambda_": 1.0},
+        "budget": {"_target_": "omasgan.training.settings.Budget", "task1": 2000, "batch": 128},
     }
-    floors = {name: {"_target_": f"omasgan.detectors.floors.{name}"} for name in FLOORS}
+    floors = {name: {"_target_": f"omasgan.detectors.baselines.{name}"} for name in FLOORS}
     return {
         "dataset": {"_target_": "omasgan.data.benchmarks.mnist", "root": "somewhere"},
         "protocol": {"_target_": "omasgan.data.protocols.LeaveOneOut", "abnormal_class": 0},
         "detector": {"_target_": "omasgan.detectors.omasgan.OMASGAN", **groups},
         "floors": floors,
         **groups,
-        "logger": {"_target_": "omasgan.settings.LoggerSettings", "mode": "offline"},
+        "logger": {"_target_": "omasgan.runs.logger.LoggerSettings", "mode": "offline"},
         "abnormal_dataset": None,
         "seed": 0,
         "task": "run",
@@ -123,7 +130,7 @@ def write(
     cfg = config(**weights)
     cfg["protocol"]["abnormal_class"], cfg["seed"] = cls, seed
     chosen = {**CHOICES, **(choices or {})}
-    identity = configuration.identity(cfg)
+    identity = identity_of(cfg)
     detector = "_".join([chosen["detector"]] + [chosen["ablation"]] * (chosen["ablation"] != "none"))
     place = f"{chosen['dataset']}_{chosen['protocol']}"
     folder = top / place / f"{detector}-{identity}" / f"seed_{seed}" / f"abnormal_{cls}"

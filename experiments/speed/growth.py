@@ -14,10 +14,10 @@ import torch
 from benchmark import fast_workspace, images, loops, median_seconds
 from matplotlib.figure import Figure
 
-from omasgan.architectures.dcgan import DCGAN
-from omasgan.data.batches import Scaling
-from omasgan.settings import Boundary
-from omasgan.stages.stage import frozen
+from omasgan.method.settings import Boundary
+from omasgan.networks.dcgan import DCGAN
+from omasgan.training.batches import Scaling
+from omasgan.training.stage import frozen
 
 BASE = {"image size": 28, "width": 32, "batch": 256, "Q": 1024}
 SWEPT = {

@@ -1,1 +1,4 @@
-"""Sources (arrays and a shape) and protocols (labels to an index split); they do not know each other."""
+"""Sources (arrays and a spec) and protocols (labels to an index split); they do not know each other.
+
+May import: training. Knows no detector.
+"""

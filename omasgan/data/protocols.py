@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import torch
+from annotated_types import Interval
 from torch import Tensor
 
 from omasgan.data.dataset import Dataset, Samples
 from omasgan.errors import UserError
-from omasgan.seeding import stream
-from omasgan.validation import Range, did_you_mean
+from omasgan.text import did_you_mean
+from omasgan.training.seeding import stream
 
 ALL = "all"
 
@@ -100,7 +101,7 @@ class PseudoLeaveOneOut:
 
     abnormal_class: int | str
     pseudo_class: int | str | None = None
-    held_out: Annotated[float, Range(above=0, below=1)] = 0.2
+    held_out: Annotated[float, Interval(gt=0, lt=1)] = 0.2
 
     def split(self, train_y: Tensor, test_y: Tensor, class_names: Sequence[str]) -> IndexSplit:
         """See `Protocol`; test_y is not used. Raises UserError, too, where both classes are the same."""

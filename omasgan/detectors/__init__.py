@@ -1,1 +1,4 @@
-"""Anomaly detectors under one contract: OMASGAN, its base GAN, and the cheap floors."""
+"""The contract of a detector, OMASGAN, its base f-GAN, the baselines, and any of them on embeddings.
+
+May import: data, method, networks, representations, training. One file a detector.
+"""

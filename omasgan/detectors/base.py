@@ -10,7 +10,7 @@ from torch import Tensor
 
 from omasgan.data.dataset import Spec
 from omasgan.errors import UserError
-from omasgan.stages.stage import Workspace
+from omasgan.training.stage import Workspace
 
 
 class Detector(ABC):

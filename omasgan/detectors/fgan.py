@@ -10,17 +10,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from omasgan.architectures.base import Architecture
-from omasgan.data.augmentation import Augmentation
-from omasgan.data.batches import Batches, Scaling
 from omasgan.data.dataset import Spec
 from omasgan.detectors.base import Detector
-from omasgan.divergences import Divergence
 from omasgan.errors import UserError
-from omasgan.seeding import stream
-from omasgan.settings import Budget, Optimisation
-from omasgan.stages import task1
-from omasgan.stages.stage import Recipe, Workspace, frozen, in_batches
+from omasgan.method import task1
+from omasgan.method.divergences import Divergence
+from omasgan.method.recipe import Recipe
+from omasgan.networks.base import Architecture
+from omasgan.training.augmentation import Augmentation
+from omasgan.training.batches import Batches, Scaling
+from omasgan.training.seeding import stream
+from omasgan.training.settings import Budget, Optimisation
+from omasgan.training.stage import Workspace, frozen, in_batches
 
 
 class FGAN(Detector):

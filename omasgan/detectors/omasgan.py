@@ -9,18 +9,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from omasgan.architectures.base import Architecture
-from omasgan.data.augmentation import Augmentation
-from omasgan.data.batches import Batches
 from omasgan.data.dataset import Spec
 from omasgan.detectors.fgan import FGAN
-from omasgan.divergences import Divergence
 from omasgan.errors import UserError
-from omasgan.neighbours import RANKS, SPACED, Sight
-from omasgan.seeding import stream
-from omasgan.settings import Boundary, Budget, Inference, Optimisation, Retraining
-from omasgan.stages import anomaly, task2, task3
-from omasgan.stages.stage import Workspace, frozen
+from omasgan.method import anomaly_discriminator, task2, task3
+from omasgan.method.divergences import Divergence
+from omasgan.method.memory_bank import RANKS, SPACED, Sight
+from omasgan.method.settings import Boundary, Inference, Retraining
+from omasgan.networks.base import Architecture
+from omasgan.training.augmentation import Augmentation
+from omasgan.training.batches import Batches
+from omasgan.training.seeding import stream
+from omasgan.training.settings import Budget, Optimisation
+from omasgan.training.stage import Workspace, frozen
 
 CALIBRATION_SAMPLES = 10_000
 """Training normals, at most, that fix the scale of the two parts of the score."""
@@ -93,7 +94,9 @@ class OMASGAN(FGAN):
         if self.measures:
             self.sight = self.look_at(batches)
         sees = self.sight if self.sighted else None
-        anomaly.train(self.J, sees, self.G_new, self.B, batches, self.inference, self.recipe, self.workspace)
+        anomaly_discriminator.train(
+            self.J, sees, self.G_new, self.B, batches, self.inference, self.recipe, self.workspace
+        )
         frozen(self.J)
 
     def look_at(self, batches: Batches) -> Sight:

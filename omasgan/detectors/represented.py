@@ -10,7 +10,7 @@ from torch import Tensor
 from omasgan.data.dataset import Spec
 from omasgan.detectors.base import Detector
 from omasgan.representations.base import Representation
-from omasgan.stages.stage import Workspace
+from omasgan.training.stage import Workspace
 
 
 class Represented(Detector):

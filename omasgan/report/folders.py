@@ -11,9 +11,9 @@ from typing import Any, Literal, get_args
 
 import yaml
 
-from omasgan import runs
-from omasgan.config import class_of
+from omasgan.configuration.identity import class_of
 from omasgan.errors import UserError
+from omasgan.runs import folder as runs
 
 State = Literal["done", "failed", "interrupted", "damaged", "running"]
 

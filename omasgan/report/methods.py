@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean, stdev
 from typing import Any
 
-from omasgan.config import CLASS_KEYS, GROUPS, NOT_SCIENCE, PSEUDO, PSEUDO_KEY, SHOWN_APART, is_pseudo
+from omasgan.configuration.identity import CLASS_KEYS, GROUPS, NOT_SCIENCE, PSEUDO, PSEUDO_KEY, SHOWN_APART, is_pseudo
 from omasgan.report.folders import STATES, Run, State
 from omasgan.report.statistics import interval
-from omasgan.terminal import heading
+from omasgan.text import heading
 
 METRICS = {"auroc": "AUROC", "auprc": "AUPRC", "auprc_balanced": "AUPRC at 1:1", "fpr95": "FPR95"}
 """What is reported, by its name in metrics.json."""

@@ -21,7 +21,7 @@ from omasgan.report.folders import DamagedError, Run, curves
 from omasgan.report.methods import METRICS, Study
 from omasgan.report.published import PUBLISHED
 from omasgan.report.tables import cells, columns
-from omasgan.terminal import heading
+from omasgan.text import heading
 
 CURVE_VALUES = 200_000
 """Values of all learning curves in the page: about 0.6 MB of it."""

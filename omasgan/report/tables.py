@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from omasgan.report.comparison import Scores, comparisons, headline_pairs
 from omasgan.report.methods import METRICS, Cell, Study
 from omasgan.report.published import PUBLISHED
-from omasgan.terminal import figures
+from omasgan.text import figures
 
 MEAN = "mean"
 """The column, and in the CSV the class, of the mean over classes."""

@@ -1,1 +1,4 @@
-"""What the stages see of a sample: the sample itself, or codes that a network learned from the normal class."""
+"""What the four tasks work in: pixels, or embeddings that are learned from the normal class first.
+
+May import: data, networks, training. One file a representation, and one that joins any of them.
+"""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from omasgan.architectures.base import Architecture
 from omasgan.data.dataset import Spec
+from omasgan.networks.base import Architecture
 from omasgan.representations.learned import Learned
-from omasgan.settings import Budget, Count, NonNegative, Positive
-from omasgan.stages.stage import Stage, Workspace, in_batches
+from omasgan.training.settings import Budget, Count, NonNegative, Positive
+from omasgan.training.stage import Stage, Workspace, in_batches
 
 
 class Autoencoder(Learned):

@@ -6,14 +6,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
-from omasgan.architectures.base import Architecture
-from omasgan.data.augmentation import Augmentation
 from omasgan.data.dataset import Spec
+from omasgan.networks.base import Architecture
 from omasgan.representations.base import must_be_images
 from omasgan.representations.learned import Learned
-from omasgan.representations.turns import TURNS, angles, must_turn, turned
-from omasgan.settings import Budget, Count, NonNegative, Positive
-from omasgan.stages.stage import Stage, Workspace
+from omasgan.representations.rotation_prediction import TURNS, angles, must_turn, turned
+from omasgan.training.augmentation import Augmentation
+from omasgan.training.settings import Budget, Count, NonNegative, Positive
+from omasgan.training.stage import Stage, Workspace
 
 TINY = 1e-12
 """Stands in for a length of zero."""

@@ -10,7 +10,7 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 
 from omasgan.representations.rotation import random_rotation
-from omasgan.seeding import stream, stream_seed
+from omasgan.training.seeding import stream, stream_seed
 
 PRINCIPAL = 512
 """Principal components, at most, that the discriminants are found among: in all, noise would be invertible."""

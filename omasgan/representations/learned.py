@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from omasgan.data.batches import Batches, Scaling
 from omasgan.data.dataset import Spec
 from omasgan.representations.base import Representation
-from omasgan.settings import Budget
-from omasgan.stages.stage import Stage, Workspace, descend, frozen, in_batches
+from omasgan.training.batches import Batches, Scaling
+from omasgan.training.settings import Budget
+from omasgan.training.stage import Stage, Workspace, descend, frozen, in_batches
 
 
 class Learned(Representation):

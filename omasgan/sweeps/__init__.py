@@ -1,1 +1,4 @@
-"""Sweeps: many jobs of one command, their books, and where they run."""
+"""Many jobs of one command: the grid, the Bayesian search, the process pool, and the table of what became of each job.
+
+May import: configuration, runs, training. Loads no torch by itself: a job does.
+"""

@@ -11,9 +11,9 @@ from hydra.core.utils import JobReturn
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from omasgan.configuration.explain import explain
 from omasgan.errors import UserError
-from omasgan.explain import explain
-from omasgan.runs import State
+from omasgan.runs.folder import State
 from omasgan.sweeps import jobs as books
 
 log = logging.getLogger("omasgan")

@@ -19,11 +19,13 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
-from omasgan import runs
+from omasgan.configuration.explain import explain
 from omasgan.errors import UserError
-from omasgan.explain import explain
-from omasgan.runs import HeldError, State
-from omasgan.terminal import figures, progress, shortened, table
+from omasgan.runs import folder as runs
+from omasgan.runs.folder import State
+from omasgan.runs.lock import OWNER, HeldError, owner
+from omasgan.text import figures, shortened, table
+from omasgan.training.progress import progress
 
 log = logging.getLogger("omasgan")
 
@@ -184,4 +186,4 @@ def _holder(job: SweepJob) -> str:
     if job.folder is None:
         return ""
     folders = [job.folder, *runs.find(job.folder)]
-    return next((f"process {runs.owner(f)}" for f in folders if (f / runs.OWNER).exists()), "")
+    return next((f"process {owner(f)}" for f in folders if (f / OWNER).exists()), "")

@@ -28,13 +28,13 @@ from hydra.core.utils import JobReturn, JobRuntime, JobStatus, run_job, setup_gl
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from omasgan.configuration.explain import explain
 from omasgan.errors import UserError
-from omasgan.explain import explain
-from omasgan.runs import HeldError
+from omasgan.runs.lock import HeldError
 
 log = logging.getLogger("omasgan")
 
-PRELOADED = ["omasgan.tasks", "wandb", "matplotlib.backends.backend_agg"]
+PRELOADED = ["omasgan.commands.run", "wandb", "matplotlib.backends.backend_agg"]
 """What every job imports, in seconds; none of it starts a thread, which a fork would lose."""
 
 MOST_JOBS = 8

@@ -22,11 +22,11 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from omasgan import config as configuration
+from omasgan.configuration.identity import identity_of, is_pseudo
 from omasgan.errors import UserError
 from omasgan.files import make_folder
 from omasgan.sweeps import jobs as books
-from omasgan.terminal import figures, shortened, table
+from omasgan.text import figures, shortened, table
 
 if TYPE_CHECKING:
     import optuna
@@ -80,7 +80,7 @@ def open_trial(search: Mapping[str, Any], protocol: str) -> Trial | None:
 
 def check_protocol(choice: str) -> None:
     """Raise UserError for a protocol whose test holds the class that is reported."""
-    if not configuration.is_pseudo(choice):
+    if not is_pseudo(choice):
         raise UserError(
             f"protocol is '{choice}': a search must not see the class that is reported; "
             "choose one whose name begins with pseudo, such as protocol=pseudo_loo"
@@ -205,7 +205,7 @@ def _study_name(config: DictConfig, space: Mapping[str, object]) -> str:
     """A study for every experiment, with its classes and its seed, and every space that is searched."""
     choices = config.hydra.runtime.choices
     protocol = OmegaConf.to_container(config.protocol, resolve=False)
-    what = [configuration.identity(config), config.seed, str(protocol), sorted(map(str, space.items()))]
+    what = [identity_of(config), config.seed, str(protocol), sorted(map(str, space.items()))]
     digest = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:8]
     return f"{choices.dataset}_{choices.protocol}_{choices.detector}-{digest}"
 

@@ -1,10 +1,11 @@
+import pkgutil
 from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
 
-from omasgan import config as configuration
-from omasgan import tasks
+from omasgan.commands import COMMANDS
+from omasgan.configuration.schema import FOLDER, register
 
 TINY = (
     *("experiment=pixels", "budget=smoke", "architecture.width=8", "logger=none", "floors=none"),
@@ -15,15 +16,15 @@ TINY = (
 @pytest.fixture
 def start(tmp_path):
     """Does in this process what a command line stands for; the run's folder."""
-    configuration.register()
+    register()
 
     def do(*overrides):
         overrides = [*TINY, f"runs={tmp_path}/runs", *map(str, overrides)]
-        with initialize_config_dir(str(configuration.FOLDER), version_base="1.3"):
+        with initialize_config_dir(str(FOLDER), version_base="1.3"):
             cfg = compose("config", overrides=overrides)
             hydra = compose("config", overrides=overrides, return_hydra_config=True).hydra
         folder = Path(hydra.run.dir)
-        tasks.perform(cfg, dict(hydra.runtime.choices), folder)
+        pkgutil.resolve_name(COMMANDS[cfg.task])(cfg, dict(hydra.runtime.choices), folder)
         return folder
 
     return do

@@ -11,17 +11,18 @@ import pytest
 import torch
 from PIL import Image
 
-from omasgan import build, pipeline, runs
 from omasgan.data.dataset import Samples
-from omasgan.detectors.floors import Floor
+from omasgan.detectors.baselines import Floor
 from omasgan.detectors.omasgan import OMASGAN
 from omasgan.errors import UserError
 from omasgan.evaluation import plots
 from omasgan.evaluation.scores import ScoreTable, metrics_of
 from omasgan.files import make_folder
+from omasgan.pipeline import build
+from omasgan.pipeline import run as pipeline
 from omasgan.representations.base import Pixels
-from omasgan.stages import stage as stages
-from omasgan.stages.stage import Stage, Workspace
+from omasgan.runs import folder as runs
+from omasgan.training.stage import Stage, Workspace, descend
 
 DIGITS = ("dataset=digits", "protocol.abnormal_class=3")
 TOY = ("dataset=toy_blobs", "protocol=novelty", "architecture=mlp", "dataset.train_size=200", "dataset.test_size=100")
@@ -261,7 +262,7 @@ def test_an_interrupted_run_does_not_go_on_with_other_data(start, no_pictures, z
 
 def test_a_crash_leaves_its_reason_and_a_success_removes_it(start, no_pictures, monkeypatch, tmp_path):
     with monkeypatch.context() as patch:
-        patch.setattr("omasgan.stages.task3.train", lambda *_: [][0])
+        patch.setattr("omasgan.method.task3.train", lambda *_: [][0])
         with pytest.raises(IndexError):
             start(*TOY)
     (reason,) = tmp_path.rglob("failed.json")
@@ -310,7 +311,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
     if stage not in order:
         pytest.skip(f"this configuration has no stage {stage}")
 
-    plain = stages.descend
+    plain = descend
     steps.clear()
 
     def pull(loss, optimiser):
@@ -320,8 +321,8 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
 
     stopped = (*data, "hydra.run.dir=${runs}/stopped")
     with monkeypatch.context() as patch:
-        for module in ("task1", "task2", "task3", "anomaly"):
-            patch.setattr(f"omasgan.stages.{module}.descend", pull)
+        for module in ("task1", "task2", "task3", "anomaly_discriminator"):
+            patch.setattr(f"omasgan.method.{module}.descend", pull)
         with pytest.raises(Power):
             start(*stopped)
     steps.clear()

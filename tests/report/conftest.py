@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from omasgan.report import command
+from omasgan.commands import report
+from omasgan.report import reading
 
 
 @pytest.fixture(scope="session")
@@ -14,7 +15,7 @@ def settings(tmp_path_factory):
 
     def make(folders, output=None, mode="disabled", pictures=40):
         node = {"folders": folders, "output": str(output), "title": "Test <report>", "pictures": pictures}
-        logger = {"_target_": "omasgan.settings.LoggerSettings", "mode": mode}
+        logger = {"_target_": "omasgan.runs.logger.LoggerSettings", "mode": mode}
         return {"report": node, "runs": "runs", "logger": logger}
 
     return make
@@ -39,14 +40,14 @@ def small_sweep(tmp_path_factory, fake):
 
 @pytest.fixture(scope="session")
 def read():
-    return lambda *places: command.read(list(places))
+    return lambda *places: reading.read(list(places))
 
 
 @pytest.fixture(scope="session")
 def written(small_sweep, settings, tmp_path_factory):
     """The folder of the small sweep's report."""
     output = tmp_path_factory.mktemp("report")
-    command.report(settings(str(small_sweep), output))
+    report.write(settings(str(small_sweep), output))
     return output
 
 

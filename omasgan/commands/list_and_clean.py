@@ -1,0 +1,109 @@
+"""What the command does with runs that are there: `task=list` shows them, `task=clean` removes what came to nothing.
+
+No torch is imported here: both answer at once.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from omegaconf import DictConfig
+
+from omasgan.errors import UserError
+from omasgan.runs import folder as runs
+from omasgan.runs.folder import State, remove_empty
+from omasgan.runs.lock import LOCK, owner
+from omasgan.text import duration, figures, shortened, table
+
+NOTE_LENGTH = 60
+
+
+def list_runs(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
+    """Print every run below the folder `runs`: state, AUROC of its score, age, and where it is or why it failed."""
+    top = Path(cfg.runs).expanduser()
+    folders = list(runs.find(top))
+    if not folders:
+        print(f"no runs in {top}")
+        return
+    states = [runs.state(folder) for folder in folders]
+    rows = [_row(top, folder, state) for folder, state in zip(folders, states, strict=True)]
+    print(table(rows, ["run", "state", "score", "AUROC", "age", "note"]))
+    print(f"{len(rows)} runs in {top}: {counted(states)}")
+
+
+def clean(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
+    """Remove interrupted runs (and failed ones where clean.failed is true) below the folder `runs`, after asking.
+
+    Never one that is finished or running. Raises UserError where there is nobody to ask.
+    """
+    top = Path(cfg.runs).expanduser()
+    unwanted = {State.INTERRUPTED} | ({State.FAILED} if cfg.clean.failed else set())
+    chosen = [folder for folder in runs.find(top) if runs.state(folder) in unwanted]
+    if not chosen:
+        print(f"nothing to remove in {top}" + ("" if cfg.clean.failed else " (clean.failed=true for failed)"))
+        return
+    for folder in chosen:
+        print(f"{runs.state(folder)}: {folder}")
+    if not cfg.clean.yes and not _agreed(f"remove these {len(chosen)} runs for good?"):
+        print("nothing was removed")
+        return
+    removed = sum(_remove(folder, top, unwanted) for folder in chosen)
+    print(f"removed {removed} of {len(chosen)} runs" + (": the others were taken up" if removed < len(chosen) else ""))
+
+
+def counted(states: list[State]) -> str:
+    """'2 done, 1 failed', in the order in which states are declared."""
+    counts = Counter(states)
+    return ", ".join(f"{counts[state]} {state}" for state in State if counts[state])
+
+
+def _row(top: Path, folder: Path, state: State) -> list[str]:
+    metrics = runs.read(folder / runs.METRICS).get("metrics") or {}
+    auroc = runs.main_auroc(folder)
+    notes = {
+        State.RUNNING: lambda: f"process {owner(folder)}",
+        State.FAILED: lambda: str(runs.read(folder / runs.FAILED).get("error", "")),
+    }
+    note = " ".join(notes[state]().split()) if state in notes else ""
+    return [
+        str(folder.relative_to(top)),
+        str(state),
+        runs.main_term(metrics) or "-",
+        "-" if auroc is None else figures(auroc),
+        duration(runs.age(folder)),
+        shortened(note, NOTE_LENGTH),
+    ]
+
+
+def _agreed(question: str) -> bool:
+    if not sys.stdin.isatty():
+        raise UserError("task=clean asks before it removes, and nobody can answer here: say clean.yes=true")
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
+
+
+def _remove(folder: Path, top: Path, unwanted: set[State]) -> bool:
+    """Remove a run and the folders above it that are empty then; False where it is no longer unwanted."""
+    lock = FileLock(folder / LOCK)
+    try:
+        if runs.state(folder) not in unwanted:  # it was taken up while the question stood
+            return False
+        lock.acquire(timeout=0)  # from here on nobody can take it up
+        for entry in folder.iterdir():  # a job's folder also holds the runs of its classes, which stay
+            if not entry.is_dir() or (folder / runs.RECORD).exists() or not any(runs.find(entry)):
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    except Timeout:
+        return False
+    except OSError as error:
+        raise UserError(f"cannot remove {error.filename or folder}: {error.strerror}; remove it by hand") from error
+    finally:
+        lock.release()
+    remove_empty(folder, top)
+    return True

@@ -1,0 +1,73 @@
+"""`task=report`: reads run folders, writes the page and the tables, and tells W&B the same figures."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from omasgan.configuration.checks import check
+from omasgan.errors import UserError
+from omasgan.files import make_folder, write_text
+from omasgan.report import page, tables, wandb_export
+from omasgan.report.reading import counts, read
+from omasgan.runs.logger import LoggerSettings
+
+log = logging.getLogger(__name__)
+
+
+def report(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
+    """Do task=report."""
+    write(checked(cfg))
+
+
+def write(config: Mapping[str, Any]) -> None:
+    """Write report.html, tables.csv, tables.md, tables.tex and comparison.csv. UserError where there are no runs."""
+    started = time.monotonic()
+    settings = config["report"]
+    output = Path(settings["output"]).expanduser()
+    reading = read(places(config))
+    make_folder(output)
+    pictures = page.pictures(reading.study.runs, settings["pictures"])
+    created = time.strftime("%Y-%m-%d %H:%M")
+    content = page.data(reading.study, reading.scores, pictures, reading.problems, created)
+    written = {
+        "report.html": page.render(content, settings["title"]),
+        "tables.csv": tables.to_csv(tables.LONG, tables.long_rows(reading.study, reading.scores)),
+        "tables.md": tables.to_markdown(reading.study, reading.scores),
+        "tables.tex": tables.to_latex(reading.study, reading.scores),
+        "comparison.csv": tables.to_csv(tables.PAIRED, tables.paired_rows(reading.study, reading.scores)),
+    }
+    for name, text in written.items():
+        write_text(output / name, text)
+    for problem in content["problems"]:
+        log.warning("%s", problem)
+    wandb_export.tell(output / "record", reading.study, reading.scores, _logger(config["logger"]))
+    print(f"{counts(reading.study)}, read in {time.monotonic() - started:.1f} s: {output / 'report.html'}")
+
+
+def places(config: Mapping[str, Any]) -> list[Path]:
+    """Where the runs lie: report.folders, one or a list, else the folder `runs`. UserError for anything else."""
+    given = config["report"]["folders"]
+    if given is None:
+        return [Path(config["runs"]).expanduser()]
+    several = [given] if isinstance(given, str) else given
+    if not isinstance(several, list) or not several or not all(isinstance(place, str) for place in several):
+        raise UserError(f"report.folders is {given!r}: give a folder, or some as report.folders=[runs/a,runs/b]")
+    return [Path(place).expanduser() for place in several]
+
+
+def _logger(node: Mapping[str, Any]) -> LoggerSettings:
+    return LoggerSettings(**{key: value for key, value in node.items() if key != "_target_"})
+
+
+def checked(cfg: DictConfig) -> dict[str, Any]:
+    """The configuration of task=report or task=dashboard, checked; `pictures` must not be negative."""
+    plain = check(cfg, groups=("logger",))  # the others' would import torch
+    if plain["report"]["pictures"] < 0:
+        raise UserError(f"report.pictures is {plain['report']['pictures']}: it must be at least 0")
+    return plain

@@ -1,0 +1,144 @@
+"""Turns what Hydra, OmegaConf and the operating system raise into one line that a user can act on."""
+
+from __future__ import annotations
+
+import re
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from typing import Any, get_type_hints
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException, InstantiationException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+    ValidationError,
+)
+
+from omasgan.configuration.schema import FOLDER, Config
+from omasgan.configuration.validation import expected
+from omasgan.errors import UserError
+from omasgan.text import did_you_mean
+
+
+def is_users(error: BaseException) -> bool:
+    """Whether the error is the user's to mend; any other is a fault of this program, which needs its traceback."""
+    if isinstance(error, InstantiationException):  # a constructor raised it, and Hydra wrapped it
+        return error.__cause__ is not None and is_users(error.__cause__)
+    named = isinstance(error, UserError | HydraException | OmegaConfBaseException | OSError | MemoryError)
+    return named or bool(OUT_OF_MEMORY.search(str(error))) or _refused_by_hydra(error)
+
+
+OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory", re.IGNORECASE)
+"""What PyTorch says on a GPU and on a CPU."""
+
+
+def _refused_by_hydra(error: BaseException) -> bool:
+    """Whether Hydra itself raised one of Python's own errors, as it does for `dataset=null` and `dataset=[3]`."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return str(frame.f_globals.get("__name__")).startswith(("hydra.", "omegaconf.", "yaml."))
+
+
+def explain(error: BaseException) -> str:
+    """The error in one line: what was given, what is allowed, how to mend it."""
+    return " ".join(_explain(error).split())
+
+
+def _explain(error: BaseException) -> str:
+    for cause in _causes(error):
+        match cause:
+            case UserError():  # Hydra wraps what it hears from a constructor or a resolver
+                return str(cause)
+            case OverrideParseException():
+                return (
+                    f"'{cause.override}' is no override: write key=value, group=option or +key=value, "
+                    "and a value of more than letters, digits, / and . as key='\"value\"'"
+                )
+            case MissingConfigException(missing_cfg_file=str(name)):
+                return _missing_option(name, cause.options or [])
+            case MissingMandatoryValue(full_key=str(key)):
+                return f"{key} is not set: give it as {key}=..."
+            case OSError():
+                return f"{cause.filename or 'the file system'}: {cause.strerror or cause}; choose another place"
+            case ConfigKeyError(full_key=str(key)) | ConfigAttributeError(full_key=str(key)):
+                return _missing_key(key)
+            case ValidationError(full_key=str(key)):
+                return f"{key} is {cause.value!r}: {_expected(key)} is expected"
+        for pattern, meaning in MEANINGS.items():
+            if found := re.search(pattern, str(cause), re.IGNORECASE):
+                return found.expand(meaning)
+        if isinstance(cause, OmegaConfBaseException) and cause.full_key:
+            return f"{cause.full_key}: {str(cause).splitlines()[0]}"
+    return str(error).split("\n")[0]
+
+
+MEANINGS = {
+    r"Missing mandatory value: (\S+)": r"\1 is not set: give it as \1=...",
+    r"Could not delete from config. '(.*)'": r"there is no setting '\1' to delete: leave out ~\1",
+    r"In '(\S+)': \w+ raised while composing config:\n(.*)": r"\1.yaml: \2",
+    r'in "(.*)", line (\d+), column': r"\1 is no YAML: look at line \2",
+    r"Ambiguous value for argument '(.*)'": r"\1 gives several values: add -m to run one after the other",
+    r"Multiple values for (\S+)\.": r"\1 is chosen twice: choose it by \1=... without a +",
+    r"Config group override must be|is not iterable": "a group is given no option's name: write group=option",
+    OUT_OF_MEMORY.pattern: "out of memory: make budget.batch, boundary.N, boundary.Q or architecture.width smaller",
+}
+"""What others say, and what a user can do about it."""
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def _expected(key: str) -> str:
+    hint: Any = Config
+    for part in key.split("."):
+        hint = get_type_hints(hint)[part]
+    return expected(hint)
+
+
+EXTRAS = {"hydra/launcher/submitit_slurm": "slurm", "hydra/launcher/ray": "ray"}
+"""What our configuration of a launcher is built on, and the extra that installs it."""
+
+
+def _missing_option(name: str, options: Sequence[str]) -> str:
+    if name in EXTRAS:
+        extra = EXTRAS[name]
+        return f"hydra/launcher={extra} needs a plugin that is not installed: pip install 'omasgan[{extra}]'"
+    group, _, option = name.rpartition("/")
+    choices = f": choose one of {', '.join(options)}" if options else ""
+    return f"there is no {group or 'configuration'} '{option}'{did_you_mean(option, options)}{choices}"
+
+
+def _missing_key(key: str) -> str:
+    known = list(_keys(_chosen_options()))
+    parent, _, name = key.rpartition(".")
+    beside = [other for other in known if other.rpartition(".")[0] == parent]
+    elsewhere = [other for other in known if other.rpartition(".")[2] == name]
+    elsewhere.sort(key=lambda other: other.count("."))  # the detector repeats other groups, further down
+    hint = f" (did you mean '{elsewhere[0]}'?)" if elsewhere else did_you_mean(key, beside)
+    settings = ", ".join(other.rpartition(".")[2] for other in beside)
+    return f"there is no setting '{key}'{hint}: {parent or 'the top level'} has {settings or 'no setting'}"
+
+
+def _chosen_options() -> DictConfig:
+    """The configuration of the groups' options that the command line chooses, without its other settings."""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(FOLDER), version_base="1.3"):
+        groups = GlobalHydra.instance().config_loader().list_groups("")
+        options = [found for found in map(re.compile(r"(\w+)(@[\w.]+)?=\w+").match, sys.argv[1:]) if found]
+        return compose("config", [found[0] for found in options if found[1] in groups])
+
+
+def _keys(node: Any, prefix: str = "") -> Iterator[str]:
+    for key in sorted(set(node) - {"_target_"}):
+        yield f"{prefix}{key}"
+        is_value = OmegaConf.is_missing(node, key) or OmegaConf.is_interpolation(node, key)
+        if not is_value and isinstance(node[key], DictConfig):
+            yield from _keys(node[key], f"{prefix}{key}.")

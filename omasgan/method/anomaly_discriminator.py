@@ -1,0 +1,68 @@
+"""The anomaly discriminator J, eq. (7): 1 on the boundary, 0 on the data and on G'."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from omasgan.method.losses import anomaly_loss, gradient_penalty
+from omasgan.method.memory_bank import Sight
+from omasgan.method.recipe import Recipe
+from omasgan.method.settings import Inference
+from omasgan.training.batches import Batches
+from omasgan.training.stage import Stage, Workspace, adam, descend, gradient_norm
+
+
+def train(
+    J: nn.Module,
+    sight: Sight | None,
+    G_new: nn.Module,
+    B: nn.Module,
+    batches: Batches,
+    inference: Inference,
+    recipe: Recipe,
+    workspace: Workspace,
+) -> None:
+    """Train J in place; G' (`G_new`) and B are frozen. sight: what J is shown of a sample; None: the sample alone.
+
+    Raises UserError where a loss is not finite.
+    """
+    optimisation, n = recipe.optimisation, recipe.budget.batch
+    adam_J = adam(J, optimisation.lr_discriminator, optimisation)
+    stage = Stage("j", recipe.budget.j, workspace, {"J": J}, {"adam_J": adam_J}, optimisation.decay)
+
+    for _ in stage:
+        x = batches.draw(n, stage.random)
+        with workspace.autocast():
+            b, g_new = stage.sample(B, n, recipe.latent), stage.sample(G_new, n, recipe.latent)
+        if inference.reach_min < 1:
+            b = toward(b, batches.draw(n, stage.random), inference, stage)
+        if sight is not None:
+            b, g_new = sight(torch.cat([b, g_new])).chunk(2)
+            x = sight(x, of_bank=True)
+        with workspace.autocast():
+            v_b, v_x, v_g = (J(side) for side in (b, x, g_new))
+        loss_J = anomaly_loss(v_b, v_x, v_g, inference.delta)
+        descend(loss_J + gradient_penalty(J, (x, b), optimisation.r1), adam_J)
+
+        if stage.due():
+            stage.record(
+                {
+                    "loss/J": loss_J,
+                    "J/boundary": v_b.sigmoid().mean(),
+                    "J/data": v_x.sigmoid().mean(),
+                    "J/G'": v_g.sigmoid().mean(),
+                    "gradient norm/J": gradient_norm(J),
+                }
+            )
+
+
+def toward(b: Tensor, x: Tensor, inference: Inference, stage: Stage) -> Tensor:
+    """Samples x + t (b - x), t uniform in reach_min..reach_max, for samples b of B and normals x; (n, ...).
+
+    Where B lies far outside, J would learn nothing about the gap between it and the data; the way from a normal sample
+    to one of B crosses that gap, and the space between the modes.
+    """
+    share = torch.rand(len(b), *[1] * (b.dim() - 1), generator=stage.random, device=b.device)
+    share = inference.reach_min + (inference.reach_max - inference.reach_min) * share
+    return x + share * (b.float() - x)

@@ -1,0 +1,88 @@
+"""From a checked configuration to objects: the only place that instantiates `_target_`s."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from hydra.utils import instantiate
+
+from omasgan.data import protocols
+from omasgan.data.dataset import Dataset, Spec
+from omasgan.data.protocols import Protocol
+from omasgan.detectors.base import Detector
+from omasgan.errors import UserError
+from omasgan.runs.logger import LoggerSettings
+from omasgan.training.memory import keep_freed_memory
+from omasgan.training.stage import Workspace
+
+
+def dataset(config: Mapping[str, Any]) -> Dataset:
+    """The data, with the abnormal data set's test split where the protocol has one."""
+    normal = cast(Dataset, instantiate(config["dataset"]))
+    if config["abnormal_dataset"] is None:
+        return normal
+    return protocols.join(normal, cast(Dataset, instantiate(config["abnormal_dataset"])), "abnormal")
+
+
+def protocol(config: Mapping[str, Any]) -> Protocol:
+    """Which classes are normal."""
+    return cast(Protocol, instantiate(config["protocol"]))
+
+
+def logger(config: Mapping[str, Any]) -> LoggerSettings:
+    """W&B's settings."""
+    return cast(LoggerSettings, instantiate(config["logger"]))
+
+
+def workspace(config: Mapping[str, Any], folder: Path | None = None) -> Workspace:
+    """Device, seed, arithmetic, and where the stages write.
+
+    Raises UserError for a device that this machine lacks.
+    """
+    if config["threads"] is not None:
+        torch.set_num_threads(config["threads"])
+    device = _device(config["device"])
+    keep_freed_memory()
+    return Workspace(
+        device=device,
+        seed=config["seed"],
+        folder=folder,
+        dtype=torch.bfloat16 if _bfloat16(config["precision"], device) else None,
+        record_every=config["logger"]["log_every"],
+    )
+
+
+def detector(node: Mapping[str, Any], spec: Spec, workspace: Workspace) -> Detector:
+    """A detector, untrained, for samples of that shape."""
+    # As a partial: Hydra would turn these two arguments into configuration nodes.
+    return cast(Detector, instantiate(dict(node), _partial_=True)(spec=spec, workspace=workspace))
+
+
+def representations(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The configurations of all representations that a detector's holds, parts of others too."""
+    nested = [found for value in node.values() if isinstance(value, Mapping) for found in representations(value)]
+    return [node, *nested] if str(node.get("_target_", "")).startswith("omasgan.representations.") else nested
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.zeros(1, device=name).item()
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).split("\n")[0]
+        raise UserError(f"device is '{name}', which does not work here ({reason}): use auto, cpu or cuda:N") from None
+    return torch.device(name)
+
+
+def _bfloat16(precision: str, device: torch.device) -> bool:
+    if precision != "auto":
+        return precision == "bfloat16"
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    # A processor without bfloat16 instructions computes in it too, only slower than in float32.
+    capabilities = torch.cpu.get_capabilities()
+    return device.type == "cpu" and any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))

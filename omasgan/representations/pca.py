@@ -1,0 +1,82 @@
+"""The principal components of the samples themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from sklearn.decomposition import PCA
+from torch import Tensor
+
+from omasgan.data.dataset import Spec
+from omasgan.errors import UserError
+from omasgan.representations.base import Representation
+from omasgan.representations.rotation import random_rotation
+from omasgan.training.batches import Scaling
+from omasgan.training.seeding import stream, stream_seed
+from omasgan.training.settings import Count, Fraction
+from omasgan.training.stage import Workspace, in_batches
+
+FITTED = 10_000
+"""Samples, at most, that the components are learned from."""
+
+TINY = 1e-6
+"""Stands in for a variance of zero."""
+
+
+class Principal(Representation):
+    """A code is so many principal components, (components,): of images, the colours and how they lie, coarsely.
+
+    n samples have n - 1 of them at most. whitening: each is divided by its deviation to this power; 0 leaves the large
+    ones large, 1 makes all equal. They are turned by a random rotation, see `random_rotation`.
+    """
+
+    def __init__(self, spec: Spec, workspace: Workspace, components: Count = 24, whitening: Fraction = 0.5) -> None:
+        super().__init__(spec, workspace)
+        if components > spec.size:
+            raise UserError(
+                f"the representation's components are {components}, but a sample has {spec.size} numbers: keep fewer"
+            )
+        self.components, self.whitening = components, whitening
+        self.codes = Spec((components,))
+
+    def fit(self, train: Tensor) -> None:
+        """See `Representation`. Raises UserError where there is but one sample."""
+        if len(train) < 2:
+            raise UserError("one training normal has no principal components: give two at least")
+        self.scaling = Scaling(train.cpu())
+        random = stream(self.workspace.seed, "components", torch.device("cpu"))
+        some = train.cpu()[torch.randperm(len(train), generator=random)[:FITTED]]
+        seed = stream_seed(self.workspace.seed, "principal components") % 2**32
+        components = min(self.components, len(some) - 1)
+        found = PCA(components, random_state=seed).fit(self.scaling(some).flatten(1).numpy())
+        self.centre = torch.from_numpy(found.mean_)
+        rotation = random_rotation(self.components, random)[:, :components]
+        directions = torch.from_numpy(found.components_)
+        scale = torch.from_numpy(found.explained_variance_).clamp_min(TINY).sqrt().unsqueeze(1) ** self.whitening
+        self.projection, self.back = rotation @ (directions / scale), (directions * scale).T @ rotation.T
+
+    def encode(self, x: Tensor) -> Tensor:
+        """See `Representation`."""
+        return in_batches(lambda part: (self.scaling(part.cpu()).flatten(1) - self.centre) @ self.projection.T, x)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """See `Representation`; what the components cannot say is the mean sample's."""
+        scaled = codes.cpu() @ self.back.T + self.centre
+        return self.scaling.invert(scaled.view(-1, *self.spec.shape))
+
+    def state_dict(self) -> dict[str, Any]:
+        """See `Representation`."""
+        learned = {name: getattr(self, name) for name in LEARNED}
+        return {"scaling": self.scaling.state_dict(), **learned}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """See `Representation`."""
+        self.scaling = Scaling.from_state_dict(state["scaling"]).to(torch.device("cpu"))
+        for name in LEARNED:
+            setattr(self, name, state[name].cpu())
+
+
+LEARNED = ("centre", "projection", "back")
+"""What is learned, beside the scaling."""

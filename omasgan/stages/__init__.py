@@ -1,1 +1,0 @@
-"""The four stages of the method, a plain loop each."""

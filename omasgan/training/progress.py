@@ -1,0 +1,83 @@
+"""What a person sees of a run: a bar on a terminal, plain lines in a file, and the final table."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any, Protocol
+
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+SHOWN = 4  # values beside a step
+
+SILENCE = 30.0  # seconds without a line, at most
+
+log = logging.getLogger(__name__)
+
+
+class Progress(Protocol):
+    """How far a stage is."""
+
+    def update(self, step: int, values: Mapping[str, float] | None = None) -> None:
+        """Show that `step` steps of the stage are done, with a few values; None leaves the old ones."""
+
+
+@contextmanager
+def progress(
+    stage: str, total: int, start: int = 0, enabled: bool | None = None, unit: str = "step"
+) -> Iterator[Progress]:
+    """The progress of a stage that goes from step `start` to `total`, or of a sweep, whose unit is a job.
+
+    Either a bar, with log lines written clear of it, or a log line at every tenth of the stage and after 30
+    seconds without one. enabled: whether it is a bar; None makes it one where standard error is a terminal.
+    """
+    if enabled is None:
+        enabled = sys.stderr.isatty()
+    if enabled:
+        width, height = shutil.get_terminal_size()  # tqdm shows nothing where a terminal gives its size as 0
+        bar = tqdm(desc=stage, total=total, initial=start, unit=unit, ncols=width, nrows=height)
+        with logging_redirect_tqdm(), bar:
+            yield _Bar(bar)
+    else:
+        yield _Lines(stage, total, start, unit)
+
+
+class _Bar:
+    def __init__(self, bar: tqdm[Any]) -> None:
+        self._bar = bar
+
+    def update(self, step: int, values: Mapping[str, float] | None = None) -> None:
+        if values is not None:
+            self._bar.set_postfix_str(_few(values), refresh=False)
+        self._bar.update(step - self._bar.n)
+
+
+class _Lines:
+    def __init__(self, stage: str, total: int, start: int, unit: str) -> None:
+        self._stage, self._total, self._start, self._unit = stage, max(total, 1), start, unit
+        self._began = self._spoke = time.monotonic()
+        self._tenth = 10 * start // self._total
+        self._values = ""
+
+    def update(self, step: int, values: Mapping[str, float] | None = None) -> None:
+        if values is not None:
+            self._values = _few(values)
+        now, tenth = time.monotonic(), 10 * step // self._total
+        if tenth == self._tenth and now - self._spoke < SILENCE:
+            return
+        self._spoke, self._tenth = now, tenth
+        rate = (step - self._start) / max(now - self._began, 1e-9)
+        left = tqdm.format_interval((self._total - step) / rate) if rate else "?"
+        pace = f"{rate:.2f} steps/s" if self._unit == "step" else f"{60 * rate:.1f} {self._unit}s/min"
+        line = f"{self._stage} {step}/{self._total}, {pace}, {left} left"
+        log.info(f"{line}, {self._values}" if self._values else line)
+
+
+def _few(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in islice(values.items(), SHOWN))

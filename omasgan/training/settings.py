@@ -1,0 +1,57 @@
+"""How every network is trained: its schedule and its optimiser."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge, Gt, Interval
+
+Positive = Annotated[float, Gt(0)]
+NonNegative = Annotated[float, Ge(0)]
+Fraction = Annotated[float, Interval(ge=0, le=1)]
+Share = Annotated[float, Interval(gt=0, le=1)]
+Decay = Annotated[float, Interval(ge=0, lt=1)]
+Count = Annotated[int, Ge(1)]
+Steps = Annotated[int, Ge(0)]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long to train, and nothing else: a smaller budget never changes the method.
+
+    representation: steps of a learned representation. task1, task2, task3, j: of a stage's generator (of J in the
+    last). critic: steps that the critic of Task 2 trains alone, where boundary.critic is 'halo'. batch: samples a step,
+    drawn with replacement; representation_batch: of the representation, never more than the training normals, for one
+    may tell the images of a batch apart.
+    """
+
+    representation: Steps = 1200
+    task1: Steps = 3000
+    critic: Steps = 500
+    task2: Steps = 600
+    task3: Steps = 1500
+    j: Steps = 600
+    batch: Annotated[int, Ge(2)] = 128
+    representation_batch: Annotated[int, Ge(2)] = 256
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """How the networks of every stage are trained.
+
+    lr_generator, lr_discriminator: Adam's step size. beta1, beta2: Adam's decay rates. decay: the share of a stage's
+    steps, at its end, over which the step sizes fall to zero in a straight line; 0 keeps them constant. critic_steps:
+    steps of the critic a step of the generator. r1: weight gamma of the critic's gradient penalty
+    gamma/2 ||grad V||^2 on either side's samples (Mescheder et al. 2018), 0 for none. ema: decay of the running average
+    of a generator's weights, which is the generator that a stage hands on.
+    """
+
+    lr_generator: Positive = 2e-3
+    lr_discriminator: Positive = 2e-3
+    beta1: Decay = 0.0
+    beta2: Decay = 0.99
+    decay: Fraction = 0.5
+    critic_steps: Count = 1
+    r1: NonNegative = 3.0
+    ema: Decay = 0.995

@@ -1,0 +1,176 @@
+import re
+import string
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+
+from omasgan.configuration.identity import NAME_LENGTH, NOT_SCIENCE, SHOWN_APART, class_folder, identity_of
+from omasgan.configuration.schema import FOLDER
+
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
+PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
+
+
+@pytest.fixture(scope="module")
+def folder(composed):
+    """The folder of a run, below the one that holds all runs."""
+
+    def of(*overrides):
+        cfg = composed(*overrides, hydra=True)
+        return Path(cfg.hydra.run.dir).relative_to(cfg.runs)
+
+    return of
+
+
+@pytest.fixture(scope="module")
+def cfg(composed):
+    return composed("dataset=mnist", "divergence=alpha")
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "device=cuda:3",
+        "threads=1",
+        "runs=elsewhere",
+        "data=elsewhere",
+        "logger=none",
+        "logger.log_every=1",
+        "logger.project=another",
+        "floors=none",
+        "floors.pca.variance=0.5",
+        "score.run=elsewhere",
+    ],
+)
+def test_what_is_no_science_does_not_move_a_run(folder, override):
+    assert folder("dataset=mnist", override) == folder("dataset=mnist")
+
+
+def test_what_is_science_gives_every_run_a_folder_of_its_own(folder):
+    one_each = [
+        (),
+        ("boundary.mu=0.123",),
+        ("seed=1",),
+        ("protocol.abnormal_class=1",),
+        ("protocol=occ",),
+        ("protocol=novelty",),
+        ("divergence=kl",),
+        ("divergence=alpha",),
+        ("divergence=alpha", "divergence.alpha=2"),
+        ("budget=smoke",),
+        ("budget.task1=7",),
+        ("precision=float32",),
+        ("architecture=dcgan",),
+        ("architecture.width=16",),
+        ("augmentation=flip",),
+        ("optimisation.ema=0.9",),
+        ("retraining.gamma=0.1",),
+        ("inference.delta=0.1",),
+        ("detector=fgan",),
+        ("dataset=mnist",),
+        ("dataset=mnist", "dataset.root=another"),
+        ("protocol=cross_dataset", "dataset=mnist"),
+        ("protocol=cross_dataset", "dataset=mnist", "dataset@abnormal_dataset=svhn"),
+        *[(f"ablation={path.stem}",) for path in (FOLDER / "ablation").glob("no_*.yaml")],
+    ]
+    folders = [folder(*overrides) for overrides in one_each]
+    assert len(set(folders)) == len(folders)
+
+
+def test_a_folder_reads_as_data_protocol_detector_ablation_seed_and_class(folder):
+    place = folder("dataset=mnist", "ablation=no_distance", "seed=4", "protocol.abnormal_class=7")
+    assert re.fullmatch(r"mnist_loo/omasgan_no_distance-[0-9a-f]{8}/seed_4/abnormal_7", place.as_posix())
+    assert folder("protocol=occ", "protocol.normal_class=cat").name == "normal_cat"
+    assert folder("protocol=novelty").name == "seed_0"
+
+
+def test_all_classes_share_the_folder_in_which_each_of_them_would_run_alone(folder):
+    whole = folder("seed=2", "protocol.abnormal_class=all")
+    for name in ("0", "9", "'a b'"):
+        alone = folder("seed=2", f"protocol.abnormal_class={name}")
+        assert alone == whole / class_folder({"abnormal_class": name.strip("'")})
+
+
+@pytest.mark.parametrize("runs", ["runs", "a/b", "/a/b", "~/a"])
+def test_a_sweep_puts_a_run_where_a_single_command_would(composed, runs):
+    hydra = composed(f"runs='{runs}'", "protocol.abnormal_class=3", hydra=True).hydra
+    assert Path(hydra.sweep.dir, hydra.sweep.subdir) == Path(hydra.run.dir)
+    assert Path(hydra.run.dir).is_relative_to(Path(runs).expanduser())
+
+
+def leaves(cfg, key=""):
+    """The place of every value that is written out; what is taken from elsewhere is changed there."""
+    for name in cfg:
+        if OmegaConf.is_interpolation(cfg, name) or OmegaConf.is_missing(cfg, name):
+            continue
+        if OmegaConf.is_dict(cfg[name]):
+            yield from leaves(cfg[name], f"{key}{name}.")
+        else:
+            yield f"{key}{name}"
+
+
+def test_the_identity_is_that_of_all_science_and_of_nothing_else(cfg):
+    original = identity_of(cfg)
+    seen = {original}
+    for key in leaves(cfg):
+        changed = cfg.copy()
+        OmegaConf.set_struct(changed, False)
+        value = OmegaConf.select(cfg, key)
+        OmegaConf.update(changed, key, not value if isinstance(value, bool) else 123 if value != 123 else 124)
+        apart = key in SHOWN_APART or key == "protocol.abnormal_class"
+        if key.partition(".")[0] in NOT_SCIENCE or apart:
+            assert identity_of(changed) == original, key
+        else:
+            assert identity_of(changed) not in seen, key
+            seen.add(identity_of(changed))
+
+
+@given(st.permutations(["a", "b", "c"]), st.floats(0, 9), st.integers(-9, 9))
+def test_the_identity_knows_values_alone(order, real, whole):
+    values = {"a": real, "b": whole, "c": "text"}
+    one = identity_of({"protocol": {}, "boundary": values})
+    assert one == identity_of({"boundary": {key: values[key] for key in order}, "protocol": {}})
+    assert one == identity_of({"protocol": {}, "boundary": {**values, "b": float(whole)}})
+    assert one != identity_of({"protocol": {}, "boundary": {**values, "b": whole + 1}})
+    assert one != identity_of({"protocol": {}, "boundary": {**values, "c": 0}})
+
+
+def test_true_is_not_one():
+    assert identity_of({"protocol": {}, "x": True}) != identity_of({"protocol": {}, "x": 1})
+
+
+names = st.one_of(
+    st.text(min_size=1, max_size=80),
+    st.text(string.ascii_letters + " _/.-", min_size=1, max_size=4),
+    st.sampled_from(
+        ["a b", "a_b", "a  b", "a/b", "..", ".", "../../etc", "猫", "犬", "", "\n", "ä", "cat dog", "C:\\x"]
+    ),
+)
+
+
+@given(names, names)
+@example("a b", "a_b")
+@example("猫", "犬")
+@example("a/b", "a b")
+@example("x" * 61, "x" * 62)
+def test_every_class_has_a_plain_folder_of_its_own(one, other):
+    folders = {name: class_folder({"abnormal_class": name}) for name in (one, other)}
+    for name in folders.values():
+        assert PLAIN.fullmatch(name) or name == ""
+        assert len(name) < 100
+    if "all" not in folders:
+        assert len(set(folders.values())) == len(folders)
+
+
+@given(st.text(string.ascii_letters + string.digits + "_.-", min_size=1, max_size=NAME_LENGTH))
+def test_a_plain_name_is_kept(name):
+    if name != "all" and "__" not in name:
+        assert class_folder({"normal_class": name}) == f"normal_{name}"
+
+
+def test_a_class_by_number_and_by_that_name_is_one(folder):
+    assert folder("protocol.abnormal_class=3") == folder("protocol.abnormal_class='3'")

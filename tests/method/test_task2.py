@@ -1,0 +1,24 @@
+import pytest
+import torch
+
+from omasgan.method.settings import Boundary
+from omasgan.method.task2 import Reference, to_another
+from omasgan.training.batches import Batches, Scaling
+from omasgan.training.stage import Stage, Workspace
+
+
+@pytest.mark.parametrize("n", [50, 200, 3000])
+@pytest.mark.parametrize("norm", [1.0, 2.0])
+def test_the_unit_is_how_far_normals_lie_apart_however_few_there_are(n, norm):
+    x = torch.randn(n, 4, generator=torch.Generator().manual_seed(0))
+    workspace = Workspace()
+    batches = Batches(x, Scaling(x), workspace.device)
+    boundary = Boundary(reference="real", unit="spacing", norm=norm, quantile=0.5, Q=1024)
+    unit = Reference(torch.nn.Identity(), batches, boundary, 4, workspace).fill(Stage("task2", 1, workspace, {}, {}))
+    others = torch.cdist(batches.x, batches.x, p=norm).fill_diagonal_(torch.inf)
+    assert unit == pytest.approx(float(others.amin(dim=1).median()), rel=0.5)
+
+
+def test_normals_that_are_all_alike_have_a_unit():
+    x = torch.ones(20, 3)
+    assert (to_another(x, x, 2.0) > 0).all()

@@ -1,0 +1,29 @@
+import pytest
+
+from omasgan.pipeline import classes
+
+METRICS = {"task1": {"auroc": 0.7}, "full": {"auroc": 0.9}, "nearest_neighbour": {"auroc": 0.95}, "pca": {"auroc": 0.8}}
+
+
+@pytest.mark.parametrize(
+    ("floors", "expected"),
+    [
+        ([], "AUROC of full .900: +0.200 against Task 1"),
+        (["elsewhere"], "AUROC of full .900: +0.200 against Task 1"),
+        (["pca"], "AUROC of full .900: +0.200 against Task 1, +0.100 against the best floor (PCA, .800)"),
+        (
+            ["pca", "nearest_neighbour"],
+            "AUROC of full .900: +0.200 against Task 1, -0.050 against the best floor (1-NN, .950)",
+        ),
+    ],
+)
+def test_the_last_line_compares_the_whole_score_to_what_there_is(floors, expected):
+    lines = classes.text({"0": METRICS, "1": METRICS}, "abnormal", floors).splitlines()
+    assert lines[-1] == expected
+    assert lines[-2].startswith("    mean")
+
+
+def test_a_detector_without_a_whole_score_has_a_table_alone():
+    lines = classes.text({"0": {"task1": {"auroc": 0.7}}}, "abnormal", ["pca"]).splitlines()
+    assert [line.split() for line in lines if "-" not in line] == [["abnormal", "Task", "1"], ["0", ".700"]]
+    assert lines[-1].split() == ["0", ".700"]

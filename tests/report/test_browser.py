@@ -1,0 +1,270 @@
+"""The page in a real browser: Debian's Chromium, where it is installed."""
+
+import shutil
+
+import pytest
+
+from omasgan.commands import report
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed: apt-get install chromium")
+
+FIGURES = {
+    "fig-classes": ".scatterlayer .point",
+    "fig-ablation": ".scatterlayer .js-line",
+    "fig-pairs": ".scatterlayer .point",
+    "fig-map1": ".heatmaplayer image",
+    "fig-map2": ".heatmaplayer image",
+    "fig-parallel": ".scatterlayer .js-line",
+    "fig-hist-a": ".barlayer .point",
+    "fig-hist-b": ".barlayer .point",
+    "fig-curves": ".scatterlayer .js-line",
+    "fig-roc": ".scatterlayer .js-line",
+}
+"""A figure's place, and the marks that it is drawn with."""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as machine:
+        browser = machine.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(browser):
+    """Opens a page from the disk; at the end, nothing may have been asked for or complained of."""
+    said, asked, contexts = [], [], []
+
+    def open_page(folder, width=1280, height=900, scheme="light"):
+        contexts.append(browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme))
+        tab = contexts[-1].new_page()
+        tab.on("console", lambda message: said.append(message.text) if message.type != "log" else None)
+        tab.on("pageerror", lambda error: said.append(str(error)))
+        tab.on("request", lambda request: asked.append(request.url))
+        tab.goto(f"file://{folder}/report.html")
+        tab.wait_for_selector("html[data-ready=yes]", state="attached", timeout=60_000)
+        return tab
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert said == []
+    assert [url for url in asked if not url.startswith(("data:", "blob:", "file:///"))] == []
+    assert len([url for url in asked if url.startswith("file:")]) == len(contexts)
+
+
+def column(tab, table="#table", cell="td.mean"):
+    texts = tab.locator(f"{table} tbody tr:not(.published) {cell}").all_inner_texts()
+    return [float(text.split(" ")[0].rstrip("†")) for text in texts if text[:1] in ".01"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_every_figure_is_drawn_and_fits(written, opened, scheme, width):
+    tab = opened(written, width, scheme=scheme)
+    for place, marks in FIGURES.items():
+        assert tab.locator(f"#{place} {marks}").count() > 0, place
+        box = tab.locator(f"#{place} svg.main-svg").first.bounding_box()
+        assert box["width"] > 200, place
+    assert tab.evaluate("document.documentElement.scrollWidth") == width, "nothing sticks out"
+    assert tab.evaluate("document.documentElement.dataset.theme") == scheme
+    assert tab.locator("#pictures-a img").count() == 2
+    assert all(tab.evaluate("[...document.querySelectorAll('.pictures img')].map((image) => image.naturalWidth > 0)"))
+
+
+def test_a_heatmap_is_not_blank(written, opened):
+    tab = opened(written)
+    colours = tab.evaluate(
+        """async () => {
+          const image = new Image();
+          image.src = document.querySelector("#fig-map1 .heatmaplayer image").getAttribute("href")
+            || document.querySelector("#fig-map1 .heatmaplayer image").getAttribute("xlink:href");
+          await image.decode();
+          const canvas = document.createElement("canvas");
+          canvas.width = image.width; canvas.height = image.height;
+          const context = canvas.getContext("2d");
+          context.drawImage(image, 0, 0);
+          const found = new Set();
+          const pixels = context.getImageData(0, 0, image.width, image.height).data;
+          for (let i = 0; i < pixels.length; i += 4) if (pixels[i + 3]) found.add(pixels.slice(i, i + 3).join());
+          return found.size;
+        }"""
+    )
+    assert colours >= 4, "two by two settings, each with a mean of its own"
+
+
+def test_the_table_sorts_both_ways_by_any_column(written, opened):
+    tab = opened(written)
+    falling = column(tab)
+    assert falling == sorted(falling, reverse=True)
+    assert len(falling) > 20
+    tab.click("#table button[data-column='-1']")
+    assert column(tab) == falling[::-1]
+    assert tab.locator("#table th[aria-sort=ascending]").inner_text().startswith("mean")
+    tab.click("#table button[data-column='0']")
+    by_class = column(tab, cell="td:nth-child(2)")
+    assert by_class == sorted(by_class, reverse=True)
+    assert by_class != falling
+    tab.click("#table button[data-column='-2']")
+    names = tab.locator("#table tbody tr:not(.published) th").all_inner_texts()
+    assert names[0].strip().startswith("1-NN")
+
+
+def test_the_filter_leaves_what_has_all_its_words(written, opened):
+    tab = opened(written)
+    tab.fill("#filter", "FULL mu=0.2")
+    playwright.expect(tab.locator("#table tbody tr:not(.published)")).to_have_count(2)
+    for name in tab.locator("#table tbody tr:not(.published) th").all_inner_texts():
+        assert "full" in name
+        assert "mu=0.2" in name
+    tab.fill("#filter", "")
+    tab.check("#only")
+    playwright.expect(tab.locator("#table tbody tr:not(.published)")).to_have_count(4 + 4)
+
+
+def test_what_is_chosen_is_what_is_drawn(written, opened):
+    tab = opened(written)
+    before = tab.locator("#fig-classes .scatterlayer .trace").count()
+    tab.locator("#table tbody tr.on input").first.click()
+    assert tab.locator("#fig-classes .scatterlayer .trace").count() == before - 1
+    tab.click("#none")
+    assert tab.locator("#fig-classes .scatterlayer .trace").count() == 0
+    assert "nothing to show" in tab.locator("#fig-classes").inner_text()
+
+
+def test_the_metric_changes_table_and_figures(written, opened):
+    tab = opened(written)
+    before = column(tab)
+    tab.select_option("#metric", "fpr95")
+    after = column(tab)
+    assert after == sorted(after), "the lowest is the best"
+    assert after != before
+    assert "FPR95" in tab.locator("#fig-classes").inner_text()
+
+
+def test_a_cell_names_its_runs(written, opened, small_sweep):
+    tab = opened(written)
+    row = tab.locator("#table tbody tr", has_text="mu=0.2 nu=0.25 · full")
+    cell = row.locator("td").nth(1)
+    assert "failed" in cell.inner_text()
+    assert str(small_sweep) in cell.get_attribute("title")
+    cell.locator("button").click()
+    details = tab.locator("#details")
+    assert "the loss is not finite" in details.inner_text()
+    assert details.inner_text().count("abnormal_1") == 2
+    tab.keyboard.press("Escape")
+    playwright.expect(details).to_be_hidden()
+    assert row.locator("td").nth(3).inner_text() == "missing"
+
+
+def test_the_comparison_changes_what_is_shown(written, opened):
+    tab = opened(written)
+    first = tab.locator("#verdict").inner_text()
+    rows = tab.locator("#pairs").inner_text()
+    tab.select_option("#first", label="PCA")
+    assert tab.locator("#verdict").inner_text().startswith("PCA minus")
+    assert tab.locator("#verdict").inner_text() != first
+    assert tab.locator("#pairs").inner_text() != rows
+
+
+def test_the_page_compares_as_the_table_does(written, opened):
+    import csv
+
+    tab = opened(written)
+    with (written / "comparison.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["class"] == "mean"][:6]
+    for row in rows:
+        tab.select_option("#first", label=row["first"])
+        tab.select_option("#second", label=row["second"])
+        *_, difference, bounds, p = tab.locator("#pairs tbody tr").last.locator("th, td").all_inner_texts()
+        plain = [text.replace("−", "-").replace("+", "") for text in (difference, *bounds.split(" to "))]
+        expected = [float(row[key]) for key in ("difference", "low", "high")]
+        assert [float(text) for text in plain] == pytest.approx(expected, abs=0.0011)
+        assert p == "< .001" if float(row["p"]) < 0.001 else float(p) == pytest.approx(float(row["p"]), abs=0.01)
+
+
+def test_two_runs_stand_side_by_side(written, opened):
+    tab = opened(written)
+    before = tab.locator("#meta-b").inner_text()
+    curves = tab.locator("#fig-curves .js-line").nth(1).get_attribute("d")
+    options = tab.locator("#run-b option").all_inner_texts()
+    tab.select_option("#run-b", label="omasgan mu=0.2 nu=0.1 · abnormal 0 · seed 1")
+    assert tab.locator("#meta-b").inner_text() != before
+    assert "mu=0.2 nu=0.1 · abnormal 0" in tab.locator("#meta-b").inner_text()
+    assert tab.locator("#fig-curves .js-line").nth(1).get_attribute("d") != curves
+    failed = next(option for option in options if "failed" in option)
+    tab.select_option("#run-b", label=failed)
+    assert "the loss is not finite" in tab.locator("#meta-b").inner_text()
+
+
+def test_it_works_by_keyboard(written, opened):
+    tab = opened(written)
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("document.activeElement.className") == "skip"
+    seen = []
+    for _ in range(40):
+        tab.keyboard.press("Tab")
+        seen.append(tab.evaluate("document.activeElement.id || document.activeElement.tagName"))
+    assert {"theme", "setting", "metric", "filter", "only"} <= set(seen)
+    tab.focus("#table button[data-column='0']")
+    tab.keyboard.press("Enter")
+    assert tab.evaluate("document.activeElement.dataset.column") == "0", "the focus stays on the header"
+    assert tab.locator("#table th[aria-sort=descending]").inner_text().startswith("0")
+    box = tab.locator("#table tbody input").first
+    was = box.is_checked()
+    box.focus()
+    tab.keyboard.press("Space")
+    assert tab.evaluate("document.activeElement.type") == "checkbox"
+    assert tab.locator("#table tbody input").first.is_checked() != was
+    tab.locator("#table tbody td button").first.focus()
+    tab.keyboard.press("Enter")
+    assert tab.evaluate("document.activeElement.id") == "close"
+    tab.keyboard.press("Escape")
+    assert tab.evaluate("document.activeElement.closest('td') !== null"), "the focus goes back to the cell"
+    outline = tab.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
+
+
+def test_the_theme_turns_and_print_is_light(written, opened):
+    tab = opened(written)
+    light = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+    tab.click("#theme")
+    assert tab.evaluate("getComputedStyle(document.body).backgroundColor") != light
+    tab.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == light
+    tab.emulate_media(media="print")
+    assert not tab.locator("#theme").is_visible()
+    widths = tab.evaluate("[...document.querySelectorAll('.plot svg.main-svg')].map((figure) => figure.clientWidth)")
+    assert max(widths) <= 690, "a sheet of A4 less its margins"
+    tab.emulate_media(media="screen")
+    tab.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_the_list_of_runs_filters_and_sorts(written, opened):
+    tab = opened(written)
+    states = tab.locator("#runs-table tbody tr td:first-child").all_inner_texts()
+    assert [s.split()[-1] for s in states][:3] == ["failed"] * 3
+    tab.fill("#runs-filter", "interrupted")
+    playwright.expect(tab.locator("#runs-table tbody tr")).to_have_count(2)
+    assert "metrics.json is damaged" in tab.locator("#problems").inner_text()
+
+
+def test_runs_without_a_comparison_make_a_page_all_the_same(tmp_path, fake, settings, opened):
+    fake.write(tmp_path / "runs", state="failed")
+    report.write(settings(str(tmp_path / "runs"), tmp_path / "out"))
+    tab = opened(tmp_path / "out")
+    assert "1 run: 1 failed" in tab.locator("#subtitle").inner_text()
+    assert "failed" in tab.locator("#table").inner_text()
+    assert "nothing to show" in tab.locator("#fig-classes").inner_text()
+
+
+def test_runs_whose_records_are_all_damaged_are_still_listed(tmp_path, fake, settings, opened):
+    run = fake.write(tmp_path / "runs")
+    (run / "run.json").write_text("{")
+    report.write(settings(str(tmp_path / "runs"), tmp_path / "out"))
+    tab = opened(tmp_path / "out")
+    assert "damaged" in tab.locator("#runs-table").inner_text()

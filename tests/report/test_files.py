@@ -1,0 +1,194 @@
+"""Reading run folders, the written tables, and the command."""
+
+import csv
+import json
+import re
+import subprocess
+import sys
+from statistics import fmean
+
+import pytest
+
+from omasgan.commands import report
+from omasgan.commands.report import places
+from omasgan.errors import UserError
+from omasgan.report import folders, page, tables
+from omasgan.report.methods import METRICS
+from omasgan.runs.lock import claimed
+
+
+def rows(folder, name="tables.csv"):
+    with (folder / name).open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("name", ["run.json", "config.yaml", "metrics.json", "metrics.jsonl", "scores.npz"])
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b'{"metrics": [1]}\n{\n', b"- 1\n- 2\n"])
+def test_a_damaged_file_is_one_line_and_the_report_goes_on(tmp_path, fake, settings, caplog, name, content):
+    good, bad = fake.write(tmp_path / "runs", 0), fake.write(tmp_path / "runs", 1)
+    (bad / name).write_bytes(content)
+    report.write(settings(str(tmp_path / "runs"), tmp_path / "out"))
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    if not (name == "metrics.jsonl" and content == b""):  # which is a run before its first step
+        assert len(told) == 1, told
+        assert str(bad / name) in told[0]
+        assert "\n" not in told[0]
+    content = page.content_of((tmp_path / "out" / "report.html").read_text())
+    assert content["problems"] == told
+    assert {run["folder"] for run in content["runs"]} == {str(good), str(bad)}
+    done = {row["class"] for row in rows(tmp_path / "out") if row["state"] == "done"}
+    assert "0" in done
+    assert ("1" in done) == (name in ("metrics.jsonl", "scores.npz"))
+
+
+def test_a_line_that_a_kill_cut_short_is_no_damage(tmp_path, fake):
+    folder = fake.write(tmp_path)
+    whole = folders.curves(folder)
+    with (folder / "metrics.jsonl").open("a") as file:
+        file.write('{"stage": "ta')
+    assert folders.curves(folder) == whole
+
+
+def test_a_run_is_found_at_any_depth_and_once(tmp_path, fake):
+    run = fake.write(tmp_path / "a" / "b")
+    (run / "checkpoints").mkdir()
+    (run / "checkpoints" / "run.json").write_text("{}")
+    assert folders.find([tmp_path, run, tmp_path / "a"]) == [run]
+
+
+@pytest.mark.parametrize("given", [[], [1], {"a": 1}, 3])
+def test_folders_of_a_wrong_kind_are_named(settings, given):
+    with pytest.raises(UserError, match=r"report.folders is .*give a folder"):
+        places(settings(given))
+
+
+def test_no_folder_and_no_run_are_told_apart(tmp_path):
+    with pytest.raises(UserError, match="is no folder"):
+        folders.find([tmp_path / "none"])
+    with pytest.raises(UserError, match="no run lies in"):
+        folders.find([tmp_path])
+
+
+def test_every_figure_of_the_csv_is_that_of_its_runs(written, small_sweep):
+    found = rows(written)
+    assert {row["metric"] for row in found} == set(METRICS)
+    for row in found:
+        if row["class"] != "mean" and row["state"] == "done":
+            values = {}  # a floor's runs of one seed count once
+            for folder in row["runs"].split(";"):
+                path = small_sweep.parent / folder / "metrics.json"
+                if path.exists():
+                    seed = re.search(r"seed_(\d+)", folder)[1]
+                    values[seed] = json.loads(path.read_text())["metrics"][row["term"]][row["metric"]]
+            assert float(row["mean"]) == pytest.approx(fmean(values.values()))
+            assert int(row["n"]) == len(values)
+    means = {
+        (row["method"], row["metric"]): float(row["mean"]) for row in found if row["class"] == "mean" and row["mean"]
+    }
+    for (method, metric), mean in means.items():
+        of = [r for r in found if (r["method"], r["metric"]) == (method, metric) and r["class"] != "mean" and r["mean"]]
+        assert mean == pytest.approx(fmean(float(row["mean"]) for row in of))
+
+
+def test_failed_interrupted_and_missing_cells_show_as_such_everywhere(written):
+    states = {row["state"] for row in rows(written)}
+    assert states == {"done", "failed", "interrupted", "missing", "damaged"}
+    for name in ("tables.md", "tables.tex"):
+        text = (written / name).read_text()
+        assert all(state in text for state in states - {"done"}), name
+        assert "†" in text or r"\dagger" in text
+
+
+def test_markdown_and_latex_have_rows_of_one_length(written):
+    markdown = (written / "tables.md").read_text().split("\n\n")
+    tables_of = [block.splitlines() for block in markdown if block.startswith("|")]
+    assert len(tables_of) == len(METRICS) + 1
+    for block in tables_of:
+        assert len({line.count("|") for line in block}) == 1
+    latex = (written / "tables.tex").read_text()
+    assert latex.count(r"\toprule") == latex.count(r"\bottomrule") == len(METRICS)
+    for block in latex.split(r"\begin{tabular}")[1:]:
+        width = re.match(r"\{(l r*)\}".replace(" ", ""), block)[1]
+        lines = [line for line in block.splitlines() if line.endswith(r"\\")]
+        assert {line.count("&") + 1 for line in lines} == {len(width)}
+
+
+def test_latex_escapes_what_it_would_read_as_a_command():
+    assert tables.latex("a_b & 50 % {x} \\") == r"a\_b \& 50 \% \{x\} \textbackslash{}"
+
+
+def test_the_paired_table_is_of_the_best_methods(written):
+    found = rows(written, "comparison.csv")
+    assert {"1-NN", "PCA"} <= {row["first"] for row in found} | {row["second"] for row in found}
+    for row in found:
+        low, difference, high = (float(row[key]) for key in ("low", "difference", "high"))
+        assert low <= difference <= high
+        assert 0 <= float(row["p"]) <= 1
+        assert (float(row["p"]) < 0.05) == (low > 0 or high < 0)
+
+
+def test_the_page_holds_the_tables_figures(written):
+    content = page.content_of((written / "report.html").read_text())
+    methods = {method["label"]: method for method in content["methods"]}
+    for row in rows(written):
+        column = content["settings"][0]["columns"].index(row["class"])
+        shown = methods[row["method"]]
+        values = [row[key] for key in ("mean", "deviation", "n", "low", "high")]
+        assert shown["cells"][row["metric"]][column] == [
+            pytest.approx(float(value), abs=1e-6) if value else None for value in values
+        ]
+        assert shown["states"][column] == row["state"]
+
+
+def test_the_page_asks_nothing_of_a_network_and_is_small(written):
+    text = (written / "report.html").read_text()
+    assert "default-src 'none'" in text
+    assert not re.search(r"""(?:src|href)=["']?(?:https?:)?//""", text)
+    assert "Test &lt;report>" in text
+    images = sum(len(url) for run in page.content_of(text)["runs"] for url in run["pictures"].values())
+    assert len(text) - images < 5e6
+
+
+def test_pictures_are_limited_and_spread(small_sweep):
+    runs = [folders.read(folder)[0] for folder in folders.find([small_sweep])]
+    have = [number for number, run in enumerate(runs) if (run.folder / "plots" / "samples.png").exists()]
+    some = page.pictures(runs, 3)
+    assert len(some.urls) == 3
+    assert some.left_out == len(have) - 3
+    assert max(some.urls) > have[len(have) // 2]
+    assert page.pictures(runs, 0).urls == {}
+
+
+def test_many_curves_are_thinned_and_keep_their_ends(monkeypatch, small_sweep):
+    runs = [folders.read(folder)[0] for folder in folders.find([small_sweep])]
+    monkeypatch.setattr(page, "CURVE_VALUES", 100)
+    thinned, problems = page._curves(runs)
+    assert problems == []
+    steps, values = thinned[0]["task1"]["loss/G"]
+    assert len(steps) == len(values) == page.FEWEST_POINTS
+    assert (steps[0], steps[-1]) == (1, 1981)
+
+
+def test_the_report_needs_no_torch(small_sweep, tmp_path):
+    arguments = ["task=report", "logger=none", f"report.folders={small_sweep}", f"report.output={tmp_path}/out"]
+    code = f"""
+import sys
+sys.argv = {["omasgan", *arguments, f"runs={tmp_path}/none"]}
+from omasgan.__main__ import main
+main()
+assert "torch" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=tmp_path)
+    assert "25 runs (19 done, 3 failed, 2 interrupted, 1 damaged)" in done.stdout
+    assert (tmp_path / "out" / "report.html").is_file()
+
+
+def test_a_run_that_is_going_on_is_not_called_interrupted(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "run.json").write_text("{}")
+    (folder / "config.yaml").write_text("protocol: {}\n")
+    (folder / "run.json").write_text('{"choices": {}}')
+    with claimed(folder):
+        assert folders.read(folder)[0].state == "running"
+    assert folders.read(folder)[0].state == "interrupted"

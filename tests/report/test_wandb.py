@@ -1,0 +1,181 @@
+"""What W&B holds of a report and of a run over all classes, read back by its own reader, and the dashboard."""
+
+import csv
+import json
+import sys
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from omasgan.commands import dashboard, report
+from omasgan.configuration.checks import check
+from omasgan.configuration.identity import SWEEP_NAME, sweep_name
+from omasgan.configuration.schema import FOLDER, register
+from omasgan.errors import UserError
+from omasgan.pipeline import classes
+from omasgan.pipeline.run import Job
+from omasgan.report import page
+
+
+@pytest.fixture(autouse=True)
+def no_account(tmp_path, monkeypatch):
+    """An empty home without a key."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    yield
+    if "wandb" in sys.modules:
+        sys.modules["wandb"].teardown()
+
+
+def tables(folder, inspect):
+    """The tables and the rest that the one offline run in a folder holds."""
+    (path,) = folder.glob("wandb/offline-run-*/*.wandb")
+    seen = inspect(path)
+    found = {}
+    for row in seen["history"]:
+        for key, place in row["item"].items():
+            if key.endswith(".path") and str(place).endswith(".table.json"):
+                found[key.removesuffix(".path")] = json.loads((path.parent / "files" / place).read_text())
+    values = {key: value for part in seen["summary"] for key, value in part["update"].items()}
+    return found, values, seen
+
+
+def test_the_page_and_wandb_show_the_same_figures(small_sweep, settings, tmp_path, inspect):
+    report.write(settings(str(small_sweep), tmp_path / "out", mode="offline"))
+    found, values, seen = tables(tmp_path / "out" / "record", inspect)
+    (run,) = seen["run"]
+    assert (run["run_group"], run["job_type"], sorted(run["tags"])) == ("mnist loo", "report", ["loo", "mnist"])
+    assert seen["exit"][-1].get("exit_code", 0) == 0
+    assert len(run["config"]["update"]["runs"]) == 25
+
+    content = page.content_of((tmp_path / "out" / "report.html").read_text())
+    methods = {method["label"]: method for method in content["methods"]}
+    columns = content["settings"][0]["columns"]
+    results = found["results"]
+    compared = 0
+    for row in results["data"]:
+        cell = dict(zip(results["columns"], row, strict=True))
+        shown = methods[cell["method"]]["cells"][cell["metric"]][columns.index(cell["class"])]
+        for value, name in zip(shown, ("mean", "deviation", "n", "low", "high"), strict=True):
+            assert (value is None) == (cell[name] is None)
+            assert value is None or value == pytest.approx(cell[name], abs=1e-6)
+        compared += 1
+    assert compared == len(methods) * len(columns) * 4
+    for label, method in methods.items():
+        if method["states"][-1] == "done":
+            assert values[f"mnist loo/{label}/mean/auroc"] == pytest.approx(method["cells"]["auroc"][-1][0], abs=1e-6)
+
+    with (tmp_path / "out" / "comparison.csv").open() as file:
+        local = [[row["first"], row["second"], row["class"], float(row["p"])] for row in csv.DictReader(file)]
+    assert [[*row[1:4], row[-1]] for row in found["comparison"]["data"]] == local
+    ablation = {row[1]: row for row in found["ablation"]["data"]}
+    assert ablation["omasgan mu=0.2 nu=0.1"][found["ablation"]["columns"].index("full")] == pytest.approx(
+        methods["omasgan mu=0.2 nu=0.1 · full"]["cells"]["auroc"][-1][0], abs=1e-6
+    )
+    sweep = found["sweep of mnist loo"]
+    assert sweep["columns"][:3] == ["detector", "boundary.mu", "boundary.nu"]
+    assert len(sweep["data"]) == 4
+    assert any("AUROC of mnist loo" in key for key in found), "the plot's table"
+
+
+def test_logger_none_leaves_wandb_alone(written):
+    assert not (written / "record").exists()
+
+
+@pytest.fixture
+def job(tmp_path):
+    register()
+    with initialize_config_dir(str(FOLDER), version_base="1.3"):
+        cfg = compose("config", ["dataset=digits", "boundary.mu=0.125", f"runs={tmp_path}"])
+        hydra = compose("config", ["dataset=digits"], return_hydra_config=True).hydra
+    choices = {group: str(choice) for group, choice in hydra.runtime.choices.items()}
+    return Job(check(cfg), "abcd1234", choices, tmp_path, "digits_loo over boundary.mu")
+
+
+def test_a_run_over_all_classes_has_a_summary_run(job, tmp_path, inspect, fake):
+    runs = {str(cls): fake.measured(fake.scores(cls, 200, 0)) for cls in (0, 1)}
+    classes.write(tmp_path, runs, "abnormal", ["pca"], job)
+    classes.write(tmp_path, runs, "abnormal", ["pca"], job)  # read back: nothing new to tell
+    found, values, seen = tables(tmp_path / "record", inspect)
+    (run,) = seen["run"]
+    assert (run["run_group"], run["job_type"]) == ("digits_loo over boundary.mu", "summary")
+    assert {"digits", "loo", "omasgan", "seed_0", "mu=0.125", "nu=0.1", "beta=0.7"} <= set(run["tags"])
+    assert seen["exit"][-1].get("exit_code", 0) == 0
+    rows = {(row[0], row[1]): row for row in found["per_class"]["data"]}
+    for name, metrics in runs.items():
+        for term, measured in metrics.items():
+            assert rows[name, term][2] == pytest.approx(measured["auroc"])
+    for term, mean in classes.means(runs).items():
+        assert values[f"{term}/auroc"] == pytest.approx(mean)
+    assert {row[0] for row in found["ablation"]["data"]} == set(classes.means(runs))
+    assert {"mean AUROC_table", "AUROC of full by class_table"} <= set(found)
+    assert any(key.startswith("comparison") for row in seen["history"] for key in row["item"])
+
+
+def test_a_changed_summary_is_told_anew(job, tmp_path, fake):
+    runs = {str(cls): fake.measured(fake.scores(cls, 200, 0)) for cls in (0, 1)}
+    classes.write(tmp_path, runs, "abnormal", ["pca"], job)
+    runs["2"] = fake.measured(fake.scores(2, 200, 0))
+    classes.write(tmp_path, runs, "abnormal", ["pca"], job)
+    assert len(list((tmp_path / "record").glob("wandb/offline-run-*"))) == 2
+
+
+def test_a_sweeps_name_says_what_varies_and_outlives_its_widening():
+    choices = {"dataset": "mnist", "protocol": "loo"}
+    name = sweep_name(["boundary.mu=0.1", "protocol.abnormal_class=3", "runs=x"], choices)
+    assert name == "mnist_loo over boundary.mu"
+    assert sweep_name(["boundary.mu=7", "protocol.abnormal_class=1"], choices) == name
+    long = [f"boundary.key_{number}=1" for number in range(40)]
+    assert len(sweep_name(long, choices)) <= SWEEP_NAME
+    assert sweep_name(long, choices) != sweep_name(long[:-1], choices)
+
+
+# The dashboard
+
+
+def test_without_a_key_the_dashboard_is_json(settings, tmp_path, capsys):
+    pytest.importorskip("wandb_workspaces")
+    dashboard.save(settings(None, tmp_path, mode="offline"))
+    assert "no W&B key" in capsys.readouterr().out
+    saved = json.loads((tmp_path / "dashboard.json").read_text())
+    assert saved["workspace"]["project"] == "omasgan"
+    text = json.dumps(saved)
+    for key in ("full/auroc", "nearest_neighbour/auroc", "boundary.mu", "per_class", "task1/loss/G", "task3/step"):
+        assert key in text, key
+    names = [section["name"] for section in saved["workspace"]["spec"]["section"]["panelBankConfig"]["sections"]]
+    assert names[:3] == ["Results", "Ablation", "Sweep"]
+    (runset,) = saved["workspace"]["spec"]["section"]["runSets"]
+    assert [key["name"] for key in runset["grouping"]] == ["group", "jobType"]
+    assert saved["report"]["spec"]["blocks"]
+
+
+def test_with_a_key_the_dashboard_is_saved_and_refusals_are_one_line(settings, tmp_path, monkeypatch):
+    pytest.importorskip("wandb_workspaces")
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    monkeypatch.setattr(dashboard, "_default_entity", lambda: "me")
+    saved = []
+
+    class View:
+        def __init__(self, name):
+            self.name, self.url = name, f"https://wandb.test/{name}"
+
+        def save(self):
+            saved.append(self.name)
+            if len(saved) == 3:
+                raise ConnectionError("no\nroute")
+
+    monkeypatch.setattr(dashboard, "workspace", lambda *_: View("workspace"))
+    monkeypatch.setattr(dashboard, "report", lambda *_: View("report"))
+    dashboard.save(settings(None, tmp_path))
+    assert saved == ["workspace", "report"]
+    assert not (tmp_path / "dashboard.json").exists()
+    with pytest.raises(UserError, match=r"did not save the workspace in me/omasgan: no route"):
+        dashboard.save(settings(None, tmp_path))
+
+
+def test_without_wandb_workspaces_the_error_says_what_to_install(settings, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "wandb_workspaces", None)
+    for name in [name for name in sys.modules if name.startswith("wandb_workspaces.")]:
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(UserError, match=r"pip install 'omasgan\[dashboard\]'"):
+        dashboard.save(settings(None, tmp_path))

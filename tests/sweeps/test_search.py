@@ -1,0 +1,148 @@
+"""The Bayesian search, with a method whose best setting is known in the place of training."""
+
+import math
+import re
+
+import pytest
+from filelock import FileLock
+
+from omasgan.errors import UserError
+from omasgan.pipeline import classes
+from omasgan.pipeline import run as pipeline
+from omasgan.sweeps import search
+
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
+optuna = pytest.importorskip("optuna")
+
+BEST = 0.03
+BASE = ("sweep=search", "logger=none", "device=cpu", "budget=smoke", "boundary.nu=0.1", "retraining.beta=0.7")
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """The protocols of all runs; a run's AUROC falls with the distance of mu from the best one, in powers of ten."""
+    protocols = []
+
+    def run(job, dataset, protocol):
+        protocols.append(protocol)
+        mu = job.config["boundary"]["mu"]
+        return {"task1": {"auroc": 0.1}, "full": {"auroc": max(0.0, 0.9 - 0.3 * abs(math.log10(mu / BEST)))}}
+
+    monkeypatch.setattr(pipeline, "run", run)
+    monkeypatch.setattr(classes, "write", lambda *_: None)
+    return protocols
+
+
+@pytest.fixture
+def start(command, tmp_path):
+    def do(*arguments, trials=10, startup=3):
+        options = (f"hydra.sweeper.trials={trials}", f"hydra.sweeper.startup_trials={startup}")
+        return command(*BASE, f"runs={tmp_path}", *options, *arguments)
+
+    return do
+
+
+def study(tmp_path):
+    (journal,) = tmp_path.glob("search/*.journal")
+    return optuna.load_study(study_name=journal.stem, storage=search._storage(journal))
+
+
+def test_it_finds_what_is_best_and_gives_up_what_is_hopeless(start, seen, tmp_path):
+    outcome = start()
+    assert outcome.code == 0
+    trials = study(tmp_path).trials
+    assert len(trials) == 10
+    whole = [trial for trial in trials if search.GIVEN_UP not in trial.user_attrs]
+    assert 0 < len(whole) < len(trials)
+    best = max(whole, key=lambda trial: trial.value)
+    assert abs(math.log10(best.params["boundary.mu"] / BEST)) < 0.5
+    assert f"boundary.mu={best.params['boundary.mu']}" in outcome.output.splitlines()[-1]
+    assert all(trial.value <= best.value for trial in trials)
+    assert f"objective: {search.OBJECTIVE}" in outcome.output
+    assert outcome.output.count("given up after class") == len(trials) - len(whole)
+    assert len(seen) < 9 * len(trials), "what is given up is not run to its end"
+
+
+def test_it_never_sees_the_class_that_is_reported(start, seen):
+    start(trials=2)
+    assert len(seen) == 18
+    assert {str(protocol.abnormal_class) for protocol in seen} == {"0"}
+    assert {str(protocol.pseudo_class) for protocol in seen} == set("123456789")
+
+
+@pytest.mark.parametrize("protocol", ["loo", "occ", "novelty", "cross_dataset"])
+def test_a_protocol_that_opens_the_test_split_is_refused(protocol):
+    with pytest.raises(UserError, match=f"protocol is '{protocol}': a search must not see .* protocol=pseudo_loo"):
+        search.check_protocol(protocol)
+    with pytest.raises(UserError, match="a search must not see"):
+        search.open_trial({"trial": 0, "journal": "nowhere", "study": "x"}, protocol)
+
+
+def test_the_same_command_goes_on_and_a_larger_number_widens_it(start, seen, tmp_path):
+    start(trials=3)
+    first = [trial.params for trial in study(tmp_path).trials]
+    again = start(trials=3)
+    assert any("3 of 3 trials done before" in line for line in again.errors)
+    assert len(study(tmp_path).trials) == 3
+    start("hydra/launcher=basic", trials=6)
+    trials = [trial.params for trial in study(tmp_path).trials]
+    assert trials[:3] == first
+    assert len({str(params) for params in trials}) == 6, "nothing is drawn twice"
+
+
+def test_another_experiment_or_another_space_is_another_study(start, seen, tmp_path):
+    start(trials=1)
+    start("seed=1", trials=1)
+    start("protocol.abnormal_class=3", trials=1)
+    start("boundary.N=64", trials=1)
+    start("boundary.mu=interval(0.01,0.02)", trials=1)
+    assert len(list(tmp_path.glob("search/*.journal"))) == 5
+
+
+def test_a_trial_that_a_killed_search_left_is_begun_again(start, seen, tmp_path):
+    start(trials=1)
+    left = study(tmp_path)
+    space = {"boundary.mu": optuna.distributions.FloatDistribution(0.001, 0.5, log=True)}
+    params = left.ask(space).params
+    start(trials=2)
+    trials = study(tmp_path).trials
+    assert [trial.params for trial in trials if trial.value is not None][1:] == [params]
+
+
+def test_a_trial_that_fails_stops_no_other(start, seen, tmp_path, monkeypatch):
+    plain = pipeline.run
+
+    def fails(job, *rest):
+        if len(seen) == 0:
+            seen.append(rest[1])
+            raise UserError("it diverged")
+        return plain(job, *rest)
+
+    monkeypatch.setattr(pipeline, "run", fails)
+    outcome = start(trials=3)
+    assert outcome.code == 1
+    assert "failed: it diverged" in outcome.errors
+    assert re.match("omasgan: 1 trials failed", outcome.errors[-1])
+    assert sum(trial.value is not None for trial in study(tmp_path).trials) == 2
+    assert start(trials=3).code == 0
+    assert sum(trial.value is not None for trial in study(tmp_path).trials) == 3
+
+
+def test_two_searches_at_once_are_refused(start, seen, tmp_path):
+    start(trials=1)
+    (journal,) = tmp_path.glob("search/*.journal")
+    with FileLock(journal.with_suffix(".lock")):
+        outcome = start(trials=2)
+    assert re.match("omasgan: another process searches with .*wait for it", outcome.errors[-1])
+
+
+def test_what_can_be_searched(start, seen, tmp_path):
+    space = ["boundary.mu=tag(log,interval(0.01,0.1))", "boundary.critic=halo,cotrained"]
+    start(*space, "architecture.depth=range(1,4)", "budget.batch=int(interval(16,32))", trials=6)
+    for trial in study(tmp_path).trials:
+        assert 0.01 <= trial.params["boundary.mu"] <= 0.1
+        assert trial.params["boundary.critic"] in ("halo", "cotrained")
+        assert trial.params["architecture.depth"] in ("1", "2", "3")
+        assert isinstance(trial.params["budget.batch"], int)
+        assert 16 <= trial.params["budget.batch"] <= 32
