@@ -217,7 +217,7 @@ def test_cfg_job_shows_every_setting(command):
     for group in set(shown) & set(identity.GROUPS) - {"abnormal_dataset"}:
         allowed = parameters(pkgutil.resolve_name(shown[group]["_target_"]))
         assert shown[group].keys() - {"_partial_"} == {"_target_", *allowed}, group
-    assert set(GROUPS) <= set(shown)
+    assert set(identity.GROUPS) <= set(shown)
 
 
 def test_help_names_every_group_and_option(command):
