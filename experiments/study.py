@@ -2,7 +2,7 @@
 
 python experiments/study.py runs/mnist_loo experiments/mnist_loo
 python experiments/study.py runs/mnist_loo/omasgan-1a2b3c4d experiments/ablation    # where there are runs of several
-python experiments/study.py runs/mnist_loo experiments/mnist_loo --keep-floors      # of runs without the slow floors
+python experiments/study.py runs/mnist_loo experiments/mnist_loo --keep-baselines      # of runs without the slow baselines
 python experiments/study.py runs/mnist_loo experiments/mnist_loo --keep-seeds       # of one more seed
 
 scores.npz holds, as `class|seed|term`, the rank of every test sample's score, and as `class|seed|label` which samples
@@ -29,9 +29,9 @@ TERMS = {
     "task3": "Task 3",
     "j": "J",
     "divergence": "distance",
-    "doubt": "doubt",
+    "auxiliary": "auxiliary",
     "full": "full",
-    "nearest_codes": "1-NN codes",
+    "nearest_embedding": "1-NN embeddings",
     "nearest_autoencoder": "1-NN autoencoder",
     "nearest_neighbour": "1-NN pixels",
     "pca": "PCA",
@@ -39,10 +39,10 @@ TERMS = {
     "isolation_forest": "isolation forest",
 }
 STORED = list(TERMS)[:9]
-"""Whose ranks are stored: the method's terms, and the floors that come near them."""
+"""Whose ranks are stored: the method's terms, and the baselines that come near them."""
 
 INDEPENDENT = ("nearest_autoencoder", "nearest_neighbour", "pca", "mahalanobis", "isolation_forest")
-"""Floors that depend on the split and the seed alone, whatever the method's settings are."""
+"""Baselines that depend on the split and the seed alone, whatever the method's settings are."""
 
 COLUMNS = ["class", "seed", "term", "auroc", "auroc_low", "auroc_high", "auprc", "auprc_balanced", "fpr95"]
 
@@ -73,13 +73,13 @@ def collect(study: Path) -> tuple[Results, dict[str, NDArray[np.generic]]]:
     return results, ranks
 
 
-def keep(results: Results, ranks: dict[str, NDArray[np.generic]], target: Path, floors: bool, seeds: bool) -> None:
-    """Add what the runs lack from the record in `target`: floors that depend on none of the settings, whole seeds."""
+def keep(results: Results, ranks: dict[str, NDArray[np.generic]], target: Path, baselines: bool, seeds: bool) -> None:
+    """Add what the runs lack from the record in `target`: baselines that depend on none of the settings, whole seeds."""
     made = {seed for _, seed, _ in results}
     labels = {name.split("|")[0]: value for name, value in ranks.items() if name.endswith("|label")}
 
     def wanted(seed: int, term: str) -> bool:
-        return seeds if seed not in made else floors and term in INDEPENDENT
+        return seeds if seed not in made else baselines and term in INDEPENDENT
 
     with (target / "results.csv").open() as file:
         for row in csv.DictReader(file):
@@ -126,16 +126,16 @@ def markdown(results: Results) -> str:
 
 
 def draw(results: Results, path: Path) -> None:
-    """The AUROC a class of the score, of its parts, and of the floors; a dot is a seed."""
+    """The AUROC a class of the score, of its parts, and of the baselines; a dot is a seed."""
     classes = sorted({key[0] for key in results})
     figure, axes = plt.subplots(figsize=(9, 3.6), layout="constrained")
     shown = {
         "task1": ("tab:gray", "v"),
         "j": ("tab:orange", "s"),
-        "doubt": ("tab:brown", "d"),
+        "auxiliary": ("tab:brown", "d"),
         "nearest_neighbour": ("tab:green", "x"),
         "nearest_autoencoder": ("tab:purple", "+"),
-        "nearest_codes": ("tab:red", "1"),
+        "nearest_embedding": ("tab:red", "1"),
         "full": ("tab:blue", "o"),
     }
     shown = {term: style for term, style in shown.items() if any(t == term for _, _, t in results)}
@@ -153,11 +153,11 @@ def draw(results: Results, path: Path) -> None:
     plt.close(figure)
 
 
-def main(study: Path, target: Path, keep_floors: bool, keep_seeds: bool) -> None:
+def main(study: Path, target: Path, keep_baselines: bool, keep_seeds: bool) -> None:
     """Write all of the module's docstring; the table is printed."""
     results, ranks = collect(study)
-    if keep_floors or keep_seeds:
-        keep(results, ranks, target, keep_floors, keep_seeds)
+    if keep_baselines or keep_seeds:
+        keep(results, ranks, target, keep_baselines, keep_seeds)
     write_results(results, target / "results.csv")
     np.savez_compressed(target / "scores.npz", **ranks)
     draw(results, target / "auroc.png")
@@ -168,7 +168,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("study", type=Path)
     parser.add_argument("target", type=Path)
-    parser.add_argument("--keep-floors", action="store_true", help="keep those of the present record")
+    parser.add_argument("--keep-baselines", action="store_true", help="keep those of the present record")
     parser.add_argument("--keep-seeds", action="store_true", help="keep those of the present record that the runs lack")
     arguments = parser.parse_args()
-    main(arguments.study, arguments.target, arguments.keep_floors, arguments.keep_seeds)
+    main(arguments.study, arguments.target, arguments.keep_baselines, arguments.keep_seeds)

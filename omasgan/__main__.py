@@ -19,6 +19,7 @@ from omasgan import __version__
 from omasgan.commands import COMMANDS, Command
 from omasgan.configuration.checks import check_keys
 from omasgan.configuration.explain import explain, is_users
+from omasgan.configuration.identity import option_names
 from omasgan.configuration.schema import FOLDER, register
 from omasgan.errors import UserError
 from omasgan.files import write_json
@@ -32,7 +33,7 @@ log = logging.getLogger("omasgan")
 def job(cfg: DictConfig) -> float | None:
     """One Hydra job. An error that the user can mend ends a single run here; a sweep goes on with its other jobs."""
     hydra_config = HydraConfig.get()
-    choices = {group: str(choice) for group, choice in hydra_config.runtime.choices.items()}
+    choices = option_names(hydra_config.runtime.choices)
     folder = Path(hydra_config.runtime.output_dir)
     try:
         return do(cfg, choices, folder)

@@ -46,11 +46,11 @@ def shortened(text: str, length: int) -> str:
 
 
 NAMES = {"task1": "Task 1", "task3": "Task 3", "j": "J", "nearest_neighbour": "1-NN", "pca": "PCA"}
-"""How a term or floor is headed; any other by its own name."""
+"""How a term or baseline is headed; any other by its own name."""
 
 
 def heading(term: str) -> str:
-    """The name of a term or floor as a person reads it."""
+    """The name of a term or baseline as a person reads it."""
     return NAMES.get(term, term.replace("_", " "))
 
 

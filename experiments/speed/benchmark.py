@@ -125,7 +125,7 @@ def loops(
     shape: tuple[int, ...] = SHAPE,
 ) -> dict[str, Loop]:
     """Every stage's loop, `steps` long, without checkpoints. of: makes a network's copy, as it is or plain."""
-    boundary = boundary or Boundary(N=batch, unit="sqrt_k")  # 'spacing' is measured once a stage, by no step
+    boundary = boundary or Boundary(N=batch, unit="sqrt_k")  # 'quantile' is measured once a stage, by no step
     G, D = (
         network.to(memory_format=torch.channels_last)
         for network in (architecture.generator(shape), architecture.discriminator(shape))
@@ -146,7 +146,7 @@ def loops(
 
     nets = [fresh(network) for network in (G, D, G, G, D, G, D)]
     G_fixed, B_fixed = fresh(G, False), fresh(G, False)
-    of_j = Inference(divergence_term="variational", j_sees="sample", reach_min=1.0, reach_max=1.0)
+    of_j = Inference(divergence_term="variational", j_features="sample", mixing_min=1.0, mixing_max=1.0)
     representation = Contrastive(
         Spec(shape),
         workspace,
@@ -260,11 +260,11 @@ def trained(*overrides: str, n: int = 54_000) -> Detector:
 
 
 def scoring(repeats: int) -> list[list[object]]:
-    """Images a second of all terms: in codes and in pixels with a bank of 54,000; in the paper's reading without."""
+    """Images a second of all terms: in embeddings and in pixels with a bank of 54,000; in the paper's reading without."""
     x = images(SHAPE)
     rows: list[list[object]] = []
     settings = {
-        "in codes": [],
+        "in embeddings": [],
         "in pixels": ["experiment=pixels"],
         "in pixels, variational": ["experiment=pixels", "inference=paper"],
     }
@@ -272,7 +272,7 @@ def scoring(repeats: int) -> list[list[object]]:
         detector = trained(*overrides)
 
         def score(detector: Detector = detector) -> None:
-            detector.score(x.clone())  # a detector in codes remembers those of the samples that it saw last
+            detector.score(x.clone())  # a detector in embeddings remembers those of the samples that it saw last
 
         rows.append([f"score {name}", 1 / median_seconds(score, len(x), repeats)])
     return rows

@@ -21,7 +21,7 @@ from pathlib import Path
 
 TOY = (
     *("experiment=rows", "dataset=toy_blobs", "dataset.train_size=200", "dataset.test_size=100"),
-    *("architecture.width=8", "budget=smoke", "floors=none", "device=cpu", "threads=1"),
+    *("architecture.width=8", "budget=smoke", "baselines=none", "device=cpu", "threads=1"),
 )
 
 

@@ -13,7 +13,7 @@ from omasgan.configuration.checks import check
 from omasgan.configuration.identity import class_folder, class_of, identity_of, sweep_name
 from omasgan.pipeline import build, classes
 from omasgan.pipeline import run as pipeline
-from omasgan.pipeline.run import Job, Metrics
+from omasgan.pipeline.job import Job, Metrics
 from omasgan.runs.lock import HeldError
 from omasgan.sweeps import search
 from omasgan.training.progress import log
@@ -52,9 +52,9 @@ def run(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> float | No
         raise held  # once there is nothing left for this process to do
     if len(every) > 1:
         whole_job = Job(config, identity, choices, folder, sweep)
-        classes.write(folder, runs, role, config["floors"], whole_job)
+        classes.write(folder, runs, role, config["baselines"], whole_job)
     if all(runs.values()):
-        print(classes.text(runs, role or "data", config["floors"]))
+        print(classes.text(runs, role or "data", config["baselines"]))
     else:
         print("the test data holds no anomaly that is known, so there are scores and no metrics")
     print(f"scores, metrics and plots: {folder}")

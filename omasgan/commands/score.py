@@ -13,19 +13,20 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from omasgan.configuration.checks import check
+from omasgan.configuration.old_names import renamed_config
 from omasgan.data import arrays, folders
 from omasgan.data.dataset import Spec
 from omasgan.errors import UserError
 from omasgan.files import write_text
 from omasgan.pipeline import build
-from omasgan.pipeline import run as pipeline
+from omasgan.pipeline.fit import finished_detector
 from omasgan.runs.folder import METRICS, SUMMARY, find
 
 
 def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
     """Score an image, a folder of them, or an array of samples with a finished run; write a CSV with a row a sample.
 
-    `above` is the share of the run's normal test samples that score lower: 1 is more anomalous than all of them.
+    The column `percentile` is the share of the run's normal test samples that score lower, 0..1.
     Raises UserError where run, input or output are missing or do not fit.
     """
     config = check(cfg)
@@ -44,14 +45,14 @@ def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
 
     trained = _trained_config(run_folder / "config.yaml")
     workspace = build.workspace({**trained, "device": config["device"], "threads": config["threads"]})
-    detector, normal_scores = pipeline.finished_detector(run_folder, trained["detector"], workspace)
+    detector, normal_scores = finished_detector(run_folder, trained["detector"], workspace)
 
     names, x = _read(source, detector.spec)
     scores = detector.score(x)
     below = torch.searchsorted(normal_scores.cpu().sort().values, scores) / len(normal_scores)
     file = io.StringIO()
     writer = csv.writer(file)
-    writer.writerow(["name", "score", "above"])
+    writer.writerow(["name", "score", "percentile"])
     writer.writerows(zip(names, scores.tolist(), below.tolist(), strict=True))
     write_text(target, file.getvalue())
     print(f"{len(names)} scores, higher is more anomalous: {target}")
@@ -60,7 +61,8 @@ def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
 def _trained_config(path: Path) -> dict[str, Any]:
     """The configuration that a run was trained with. Raises UserError where it is damaged, or of another omasgan."""
     try:
-        return check(cast(DictConfig, OmegaConf.load(path)))
+        written = OmegaConf.to_container(OmegaConf.load(path))
+        return check(OmegaConf.create(renamed_config(cast(dict[str, Any], written))))
     except Exception as error:  # a damaged file may raise anything
         reason = str(error).split("\n")[0]
         raise UserError(f"{path} is damaged, or of another version of omasgan ({reason}): train again") from error

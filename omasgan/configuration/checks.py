@@ -11,9 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from omasgan.configuration.identity import GROUPS
 from omasgan.configuration.schema import Config, Precision, Task
-from omasgan.configuration.validation import check_node, check_value
+from omasgan.configuration.validation import check_nodes, check_value
 from omasgan.errors import UserError
-from omasgan.method.settings import Inference
 from omasgan.text import did_you_mean
 
 
@@ -29,7 +28,7 @@ def check_keys(cfg: DictConfig) -> None:
     check_value("task", cfg.task, Task)
 
 
-def check(cfg: DictConfig, groups: Collection[str] = (*GROUPS, "floors")) -> dict[str, Any]:
+def check(cfg: DictConfig, groups: Collection[str] = (*GROUPS, "baselines")) -> dict[str, Any]:
     """The configuration as plain containers, resolved, once every key, type and range is right.
 
     Raises UserError naming the key, what it is and what it may be. groups: those whose nodes are checked, which imports
@@ -42,20 +41,11 @@ def check(cfg: DictConfig, groups: Collection[str] = (*GROUPS, "floors")) -> dic
     if isinstance(abnormal := config["abnormal_dataset"], str):
         raise UserError(f"abnormal_dataset is '{abnormal}': choose a data set as dataset@abnormal_dataset={abnormal}")
     # These two last: they hold other groups by reference, and a fault is named where the user sets it.
-    for key in sorted(GROUPS, key=("representation", "detector").__contains__):
+    for key in sorted((*GROUPS, "baselines"), key=("representation", "detector").__contains__):
         if key in groups and (key != "abnormal_dataset" or config[key] is not None):
-            check_node(key, config[key])
-    for name, node in config["floors"].items() if "floors" in groups else ():
-        check_node(f"floors.{name}", node)
+            check_nodes(key, config[key])
     check_value("precision", config["precision"], Precision)
     check_value("seed", config["seed"], Annotated[int, Ge(0)])
-    if "inference" in groups:
-        inference = config["inference"]
-        low, high = (inference.get(key, getattr(Inference, key)) for key in ("reach_min", "reach_max"))
-        if low > high:
-            raise UserError(
-                f"inference.reach_min is {low} and inference.reach_max {high}: the first must be the smaller"
-            )
     if config["threads"] is not None and config["threads"] < 1:
         raise UserError(f"threads is {config['threads']}: it must be at least 1, or null for all cores")
     return config

@@ -1,4 +1,4 @@
-"""Turns what Hydra, OmegaConf and the operating system raise into one line that a user can act on."""
+"""RotationPrediction what Hydra, OmegaConf and the operating system raise into one line that a user can act on."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from omegaconf.errors import (
     ValidationError,
 )
 
+from omasgan.configuration import old_names
 from omasgan.configuration.schema import FOLDER, Config
 from omasgan.configuration.validation import expected
 from omasgan.errors import UserError
@@ -50,6 +51,8 @@ def explain(error: BaseException) -> str:
 
 
 def _explain(error: BaseException) -> str:
+    if renamed := old_names.advice(sys.argv[1:]):
+        return renamed
     for cause in _causes(error):
         match cause:
             case UserError():  # Hydra wraps what it hears from a constructor or a resolver
@@ -117,6 +120,8 @@ def _missing_option(name: str, options: Sequence[str]) -> str:
 
 
 def _missing_key(key: str) -> str:
+    if key in old_names.KEYS:
+        return f"{key} is now {old_names.KEYS[key]}"
     known = list(_keys(_chosen_options()))
     parent, _, name = key.rpartition(".")
     beside = [other for other in known if other.rpartition(".")[0] == parent]

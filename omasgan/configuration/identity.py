@@ -16,15 +16,15 @@ from omegaconf import DictConfig, OmegaConf
 from omasgan.configuration.schema import SWEEPS, Config
 
 NOT_SCIENCE = frozenset(
-    {"floors", "logger", "device", "threads", "runs", "data", "task", "score", "clean", "search", "report"}
+    {"baselines", "logger", "device", "threads", "runs", "data", "task", "score", "clean", "search", "report"}
 )
 """Keys that change where and how a run is done, what it is compared with or how it is shown, but no result of it."""
 
 SHOWN_APART = frozenset({"seed"})
 """Science keys that have their own place in a run's folder name, and so no part in its hash."""
 
-GROUPS = tuple(f.name for f in fields(Config) if f.type == "Any" and f.name != "floors")
-"""Keys whose node is one object's settings; `floors` holds several, by name."""
+GROUPS = tuple(f.name for f in fields(Config) if f.type == "Any" and f.name != "baselines")
+"""Keys whose node is one object's settings; `baselines` holds several, by name."""
 
 CLASS_KEYS = {"abnormal_class": "abnormal", "normal_class": "normal"}
 """A protocol's class, and what it is to the protocol."""
@@ -54,6 +54,8 @@ def science(cfg: Mapping[str, Any]) -> dict[str, Any]:
     plain = OmegaConf.to_container(node, resolve=False)
     assert isinstance(plain, dict)
     kept = {str(k): v for k, v in plain.items() if str(k) not in NOT_SCIENCE | SHOWN_APART | {"hydra"}}
+    if isinstance(parts := kept.get("representation"), dict):
+        kept["representation"] = list(parts.items())  # their order is that of the embedding's columns
     kept["protocol"] = {k: v for k, v in kept["protocol"].items() if k not in (*CLASS_KEYS, PSEUDO_KEY)}
     return kept
 
@@ -75,6 +77,14 @@ def canonical(settings: object) -> str:
 
 def _digest(text: str, digits: int) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:digits]
+
+
+def option_names(choices: Mapping[str, Any]) -> dict[str, str]:
+    """The chosen option of each group as a word; of several, joined by '+'."""
+    return {
+        str(group): str(chosen) if isinstance(chosen, str | None) else "+".join(chosen)
+        for group, chosen in choices.items()
+    }
 
 
 def class_of(protocol: Mapping[str, Any]) -> tuple[str, str]:

@@ -75,7 +75,7 @@ class Config:
     protocol: Any = MISSING
     representation: Any = MISSING
     detector: Any = MISSING
-    floors: Any = MISSING
+    baselines: Any = MISSING
     divergence: Any = MISSING
     architecture: Any = MISSING
     augmentation: Any = MISSING

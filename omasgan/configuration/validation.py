@@ -5,12 +5,13 @@ pydantic decides; this module says its verdict in one line that names the key.
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import pkgutil
 import types
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 from omasgan.errors import UserError
 from omasgan.text import did_you_mean
@@ -130,8 +131,46 @@ def parameters(target: Callable[..., object]) -> dict[str, inspect.Parameter]:
 def check_node(key: str, node: Any) -> None:
     """Raise UserError unless the node has a `_target_` and fits that one's signature, all the way down.
 
-    key: the node's place in the configuration, for the message. node: resolved, plain containers.
+    Parameters
+    ----------
+    key
+        The node's place in the configuration, for the message.
+    node
+        Resolved, in plain containers.
     """
+    target = _target(key, node)
+    injected = INJECTED & inspect.signature(target).parameters.keys()
+    allowed = parameters(target)
+    plain = {}
+    for name, value in node.items():
+        if name == "_target_" or (name == "_partial_" and injected):
+            continue  # a constructor that the program completes
+        if name not in allowed:
+            options = f"it takes {', '.join(allowed)}" if allowed else "it takes no setting"
+            raise UserError(f"there is no setting '{key}.{name}'{did_you_mean(name, allowed)}: {options}")
+        hint = allowed[name].annotation
+        if isinstance(value, Mapping) and ("_target_" in value or get_origin(hint) is Mapping):
+            check_nodes(f"{key}.{name}", value)
+        else:
+            check_value(f"{key}.{name}", value, hint)
+            plain[name] = value
+    for name, parameter in allowed.items():
+        if parameter.default is inspect.Parameter.empty and name not in node:
+            raise UserError(f"{key}.{name} is not set: give it as {key}.{name}=...")
+    if dataclasses.is_dataclass(target) and len(plain) == len(node) - 1:
+        target(**plain)  # which checks what no single setting says
+
+
+def check_nodes(key: str, node: Any) -> None:
+    """As `check_node`, of one node, or of a mapping of names to nodes."""
+    if isinstance(node, Mapping) and "_target_" not in node and node:
+        for name, child in node.items():
+            check_node(f"{key}.{name}", child)
+    elif node != {}:
+        check_node(key, node)
+
+
+def _target(key: str, node: Any) -> Callable[..., object]:
     if not isinstance(node, Mapping) or "_target_" not in node:
         raise UserError(f"{key} is {node!r}: settings with a _target_ are expected, as the options of its group hold")
     try:
@@ -140,17 +179,4 @@ def check_node(key: str, node: Any) -> None:
         raise UserError(f"{key}._target_ is '{node['_target_']}': there is no such class or function") from None
     if not callable(target):
         raise UserError(f"{key}._target_ is '{node['_target_']}': a class or function is expected")
-    allowed = parameters(target)
-    for name, value in node.items():
-        if name == "_target_" or (name == "_partial_" and INJECTED & inspect.signature(target).parameters.keys()):
-            continue  # a constructor that the program completes
-        if name not in allowed:
-            options = f"it takes {', '.join(allowed)}" if allowed else "it takes no setting"
-            raise UserError(f"there is no setting '{key}.{name}'{did_you_mean(name, allowed)}: {options}")
-        if isinstance(value, Mapping) and "_target_" in value:
-            check_node(f"{key}.{name}", value)
-        else:
-            check_value(f"{key}.{name}", value, allowed[name].annotation)
-    for name, parameter in allowed.items():
-        if parameter.default is inspect.Parameter.empty and name not in node:
-            raise UserError(f"{key}.{name} is not set: give it as {key}.{name}=...")
+    return cast(Callable[..., object], target)

@@ -16,13 +16,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Spec:
-    """The shape of one sample: (C, H, W) for an image with values 0..255, (k,) for a row of numbers.
+    """What one sample is.
 
-    doubts: which numbers of a row say how strange the sample is, the higher the stranger: a representation may know.
+    Parameters
+    ----------
+    shape
+        (C, H, W) for an image with values 0..255, (k,) for a row of numbers.
+    auxiliary
+        Columns of a row that are anomaly scores by themselves, higher is more anomalous; a representation sets them.
     """
 
     shape: tuple[int, ...]
-    doubts: tuple[int, ...] = ()
+    auxiliary: tuple[int, ...] = ()
 
     @property
     def is_image(self) -> bool:

@@ -1,4 +1,4 @@
-"""The contract that OMASGAN, every peer and every floor obeys."""
+"""The contract that OMASGAN, every peer and every baseline obeys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cheap floors that every figure is reported beside; scikit-learn does the work.
+"""The cheap baselines that every figure is reported beside; scikit-learn does the work.
 
 Samples are scaled as for the networks and flattened. None of them trains a network, so none needs a device.
 """
@@ -25,7 +25,7 @@ from omasgan.training.stage import Workspace
 Rows = NDArray[np.float32]
 
 
-class Floor(Detector):
+class Baseline(Detector):
     """A detector on flattened samples. Its state are the training samples and the seed; it learns from them again."""
 
     def __init__(self, spec: Spec, workspace: Workspace) -> None:
@@ -63,7 +63,7 @@ class Floor(Detector):
         return self.scaling(x.cpu()).flatten(1).numpy()
 
 
-class NearestNeighbour(Floor):
+class NearestNeighbour(Baseline):
     """Mean Euclidean distance to the nearest training samples. neighbours: how many."""
 
     def __init__(self, spec: Spec, workspace: Workspace, neighbours: Count = 1) -> None:
@@ -71,16 +71,16 @@ class NearestNeighbour(Floor):
         self.neighbours = neighbours
 
     def learn(self, rows: Rows) -> None:
-        """See `Floor`."""
+        """See `Baseline`."""
         self.index = neighbors.NearestNeighbors(n_neighbors=min(self.neighbours, len(rows))).fit(rows)
 
     def measure(self, rows: Rows) -> NDArray[np.floating[Any]]:
-        """See `Floor`."""
+        """See `Baseline`."""
         distances: NDArray[np.float64] = self.index.kneighbors(rows)[0]
         return np.asarray(distances.mean(axis=1))
 
 
-class PCA(Floor):
+class PCA(Baseline):
     """Euclidean length of what the principal components leave out.
 
     variance: the share of the training samples' variance that the components hold; at least one is always left out.
@@ -91,32 +91,32 @@ class PCA(Floor):
         self.variance = variance
 
     def learn(self, rows: Rows) -> None:
-        """See `Floor`."""
+        """See `Baseline`."""
         full = decomposition.PCA(svd_solver="covariance_eigh").fit(rows)
         held = int(np.searchsorted(np.cumsum(full.explained_variance_ratio_), self.variance)) + 1
         self.mean, self.components = full.mean_, full.components_[: min(held, rows.shape[1] - 1)]
 
     def measure(self, rows: Rows) -> NDArray[np.floating[Any]]:
-        """See `Floor`."""
+        """See `Baseline`."""
         centred = rows - self.mean
         residual: NDArray[np.floating[Any]] = centred - centred @ self.components.T @ self.components
         return np.asarray(np.linalg.norm(residual, axis=1))
 
 
-class Mahalanobis(Floor):
+class Mahalanobis(Baseline):
     """Mahalanobis distance to the training mean, its covariance shrunk by Ledoit and Wolf (2004)."""
 
     def learn(self, rows: Rows) -> None:
-        """See `Floor`."""
+        """See `Baseline`."""
         self.estimate = covariance.LedoitWolf().fit(rows)
 
     def measure(self, rows: Rows) -> NDArray[np.floating[Any]]:
-        """See `Floor`."""
+        """See `Baseline`."""
         squared: NDArray[np.floating[Any]] = self.estimate.mahalanobis(rows)
         return np.asarray(np.sqrt(squared.clip(min=0)))
 
 
-class IsolationForest(Floor):
+class IsolationForest(Baseline):
     """Liu et al. 2008: the fewer random cuts isolate a sample, the higher its score. trees: how many."""
 
     def __init__(self, spec: Spec, workspace: Workspace, trees: Count = 200) -> None:
@@ -124,11 +124,11 @@ class IsolationForest(Floor):
         self.trees = trees
 
     def learn(self, rows: Rows) -> None:
-        """See `Floor`."""
+        """See `Baseline`."""
         seed = stream_seed(self.seed, "isolation_forest") % 2**32
         self.forest = ensemble.IsolationForest(n_estimators=self.trees, random_state=seed).fit(rows)
 
     def measure(self, rows: Rows) -> NDArray[np.floating[Any]]:
-        """See `Floor`."""
+        """See `Baseline`."""
         normality: NDArray[np.floating[Any]] = self.forest.score_samples(rows)
         return -normality

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,9 +13,9 @@ from torch import Tensor, nn
 from omasgan.data.dataset import Spec
 from omasgan.detectors.fgan import FGAN
 from omasgan.errors import UserError
-from omasgan.method import anomaly_discriminator, task2, task3
+from omasgan.method import anomaly_discriminator, score, task2, task3
 from omasgan.method.divergences import Divergence
-from omasgan.method.memory_bank import RANKS, SPACED, Sight
+from omasgan.method.memory_bank import DENSITY_NEIGHBOURS, RANKS, NeighbourFeatures
 from omasgan.method.settings import Boundary, Inference, Retraining
 from omasgan.networks.base import Architecture
 from omasgan.training.augmentation import Augmentation
@@ -28,9 +29,35 @@ CALIBRATION_SAMPLES = 10_000
 
 
 class OMASGAN(FGAN):
-    """Tasks 1 to 3 and J; terms: task1 = -T_D, task3 = -T_C, j = J, divergence = f_D(G', delta_x), full = eq. (8).
+    """Tasks 1 to 3 and J in a row.
 
-    Where a row's numbers hold doubts, see `Spec`, their sum is a term, too, and may enter `full`, which is ours.
+    Its terms are task1 = -T_D(x), task3 = -T_C(x), j = J(x), divergence = f_D(G', delta_x) and full, their sum of
+    eq. (8). Where an embedding has columns that are anomaly scores by themselves, the sum of these is the term
+    auxiliary, which may enter full; the paper has no such part.
+
+    Parameters
+    ----------
+    spec, workspace
+        See `Detector`.
+    divergence
+        The f-divergence of all tasks.
+    architecture
+        Makes the networks.
+    augmentation
+        The random change of each training sample.
+    optimisation, budget
+        How the networks are trained, and for how long.
+    boundary
+        Task 2.
+    retraining
+        Task 3.
+    inference
+        J and the score.
+
+    Raises
+    ------
+    UserError
+        Where the settings do not fit the samples.
     """
 
     main_term = "full"
@@ -54,26 +81,29 @@ class OMASGAN(FGAN):
         self.inference = inference
         # What a checkpoint is loaded into; `fit` replaces all but J by copies of what Task 1 trained.
         self.B, self.G_new, self.C = (copy.deepcopy(network) for network in (self.G, self.G, self.D))
-        self.sight: Sight | None = None
-        self.sighted = inference.j_sees == "distances"
-        self.measures = self.sighted or inference.divergence_term == "distance"
-        if self.sighted and len(spec.shape) != 1:
-            raise UserError("inference.j_sees=distances is for rows and codes: for images in pixels use sample")
-        if inference.doubt > 0 and not spec.doubts:
+        self.neighbour_features: NeighbourFeatures | None = None
+        self.uses_neighbours = inference.j_features == "neighbours"
+        self.measures = self.uses_neighbours or inference.divergence_term == "distance"
+        if self.uses_neighbours and len(spec.shape) != 1:
             raise UserError(
-                f"inference.doubt is {inference.doubt:g}, but the representation's codes hold no doubts: "
-                "use representation=turned_photographs, or set it to 0"
+                "inference.j_features=neighbours is for rows and embeddings: for images in pixels use sample"
             )
-        seen = (spec.shape[0] + len(RANKS),) if self.sighted else spec.shape
-        self.J = workspace.network("J", lambda: architecture.discriminator(seen))
+        if inference.auxiliary_weight > 0 and not spec.auxiliary:
+            raise UserError(
+                f"inference.auxiliary_weight is {inference.auxiliary_weight:g}, but no part of the representation gives "
+                "auxiliary scores: add rotation_prediction to `representation`, or set the weight to 0"
+            )
+        given = (spec.shape[0] + len(RANKS),) if self.uses_neighbours else spec.shape
+        self.J = workspace.network("J", lambda: architecture.discriminator(given))
 
     def check(self, n: int) -> None:
-        """See `Detector`: where distances count, the bank needs more samples than their spacing is measured by."""
-        if self.measures and min(n, self.inference.bank_size) <= SPACED:
+        """See `Detector`: a memory bank needs more samples than the local density scale is measured over."""
+        if self.measures and min(n, self.inference.memory_bank_size) <= DENSITY_NEIGHBOURS:
             raise UserError(
-                f"there are {n} training normals, of which inference.bank_size takes {self.inference.bank_size} at "
-                f"most: distances to them need more than {SPACED}; give more samples, or choose "
-                "inference.j_sees=sample and inference.divergence_term=variational"
+                f"the memory bank has {min(n, self.inference.memory_bank_size)} samples ({n} training normals, "
+                f"inference.memory_bank_size={self.inference.memory_bank_size}) and needs more than "
+                f"{DENSITY_NEIGHBOURS}: give more samples, or choose "
+                "inference.j_features=sample and inference.divergence_term=variational"
             )
 
     def fit(self, train: Tensor) -> None:
@@ -84,29 +114,29 @@ class OMASGAN(FGAN):
         self.train_task2(batches)
         self.train_task3(batches)
         chosen = torch.randperm(len(train), generator=stream(self.workspace.seed, "normals of J", torch.device("cpu")))
-        normals = train[chosen[: self.inference.bank_size]]
+        normals = train[chosen[: self.inference.memory_bank_size]]
         self.train_J(normals)
-        self.calibrate(normals[:CALIBRATION_SAMPLES])
+        self.scales = score.scales(self.parts(normals[:CALIBRATION_SAMPLES], in_bank=True))
 
     def train_J(self, normals: Tensor) -> None:
-        """J; and before it, where it or the divergence term measures distances, the bank of normal samples."""
+        """J, and before it the memory bank, where J or the divergence term measures distances to it."""
         batches = Batches(normals, self.scaling, self.workspace.device, self.augmentation)
         if self.measures:
-            self.sight = self.look_at(batches)
-        sees = self.sight if self.sighted else None
+            self.neighbour_features = self.measure_neighbours(batches)
+        features = self.neighbour_features if self.uses_neighbours else None
         anomaly_discriminator.train(
-            self.J, sees, self.G_new, self.B, batches, self.inference, self.recipe, self.workspace
+            self.J, features, self.G_new, self.B, batches, self.inference, self.recipe, self.workspace
         )
         frozen(self.J)
 
-    def look_at(self, batches: Batches) -> Sight:
-        """The bank, of the samples in `batches` or of as many of G', and the unit of distances to it."""
+    def measure_neighbours(self, batches: Batches) -> NeighbourFeatures:
+        """The memory bank of the samples in `batches`, or of as many samples of G'."""
         normals = batches.scaling(batches.x)
-        real = self.inference.bank == "real"
-        bank = normals if real else self.drawn(self.G_new, len(normals), "bank")
-        sight = Sight(bank, real, self.workspace.dtype)
-        sight.fit(normals[:CALIBRATION_SAMPLES])
-        return sight
+        real = self.inference.memory_bank == "real"
+        bank = normals if real else self.drawn(self.G_new, len(normals), "memory bank")
+        neighbour_features = NeighbourFeatures(bank, real, self.workspace.dtype)
+        neighbour_features.fit(normals[:CALIBRATION_SAMPLES])
+        return neighbour_features
 
     def train_task2(self, batches: Batches) -> None:
         """Task 2: afterwards B is the averaged boundary generator, frozen."""
@@ -128,40 +158,17 @@ class OMASGAN(FGAN):
             )
         frozen(self.C)
 
-    def calibrate(self, normals: Tensor) -> None:
-        """Fix mean and deviation of the score's parts over training normals, so that its weights mean something."""
-        parts = self.parts(normals, of_bank=True)
-        self.scales = {name: (float(part.mean()), float(part.std())) for name, part in parts.items()}
-
-    def parts(self, x: Tensor, of_bank: bool = False) -> dict[str, Tensor]:
-        """The parts of the score before they are put on one scale, each float64 (n,). of_bank: see `Sight`."""
-        both = self.outputs(lambda part: self.both_parts(part, of_bank), x)
+    def parts(self, x: Tensor, in_bank: bool = False) -> dict[str, Tensor]:
+        """The parts of the score before they are put on one scale, each float64 (n,). in_bank: see `score.parts`."""
+        v_J, v_C = partial(self.v, self.J), partial(self.v, self.C)
+        settings = (v_J, v_C, self.inference, self.recipe.divergence, self.neighbour_features, in_bank)
+        both = self.outputs(lambda part: score.parts(part, *settings), x)
         parts = {"j": both[:, 0], "divergence": both[:, 1]}
-        return {**parts, "doubt": x[:, self.spec.doubts].double().sum(dim=1)} if self.spec.doubts else parts
-
-    def both_parts(self, x: Tensor, of_bank: bool) -> Tensor:
-        """J's output for scaled samples x (n, ...), and f_D(G', delta_x) in the chosen reading; (n, 2)."""
-        inference, divergence = self.inference, self.recipe.divergence
-        seen, there = x, None
-        if self.sight is not None:
-            there = self.sight.around(x, of_bank)
-            seen = self.sight.beside(x, there) if self.sighted else x
-        v_J = self.v(self.J, seen)
-        if there is not None and inference.divergence_term == "distance":
-            term = there.term(inference.neighbours, inference.locality)
-        elif inference.divergence_term == "conjugate":
-            term = -divergence.conjugate_of_activation(self.v(self.C, x))
-        else:
-            term = -divergence.activation(self.v(self.C, x))
-        return torch.stack([v_J.sigmoid() if inference.j_scale == "probability" else v_J, term], dim=1)
+        return {**parts, "auxiliary": x[:, self.spec.auxiliary].double().sum(dim=1)} if self.spec.auxiliary else parts
 
     def terms(self, x: Tensor) -> dict[str, Tensor]:
         """See `Detector` and this class."""
         parts = self.parts(x)
-        weights = {"j": 1.0, "divergence": self.inference.lambda_, "doubt": self.inference.doubt}
-        full = torch.zeros(len(x), dtype=torch.float64)
-        for name, (mean, deviation) in self.scales.items():
-            full += weights[name] * (parts[name] - mean) / max(deviation, TINY)
         task3 = parts["divergence"]  # which in the paper's reading is what C says of x
         if self.inference.divergence_term != "variational":
             task3 = self.minus_T(self.C, x)
@@ -169,7 +176,7 @@ class OMASGAN(FGAN):
             **super().terms(x),
             "task3": task3,
             **parts,
-            "full": full,
+            "full": score.total(parts, self.scales, self.inference),
         }
 
     def generators(self) -> dict[str, nn.Module]:
@@ -183,19 +190,17 @@ class OMASGAN(FGAN):
     def state_dict(self) -> dict[str, Any]:
         """See `Detector`."""
         scales = {name: list(scale) for name, scale in self.scales.items()}
-        sight = None if self.sight is None else self.sight.state_dict()
-        return {**super().state_dict(), "scales": scales, "sight": sight}
+        neighbour_features = None if self.neighbour_features is None else self.neighbour_features.state_dict()
+        return {**super().state_dict(), "scales": scales, "neighbour_features": neighbour_features}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """See `Detector`."""
         super().load_state_dict(state)
         self.scales = {name: (mean, deviation) for name, (mean, deviation) in state["scales"].items()}
-        if state["sight"] is not None:
-            self.sight = Sight.from_state_dict(state["sight"], self.inference.bank == "real", self.workspace.dtype)
-
-
-TINY = 1e-12
-"""Stands in for the deviation of a part that is the same for all training normals."""
+        if state["neighbour_features"] is not None:
+            self.neighbour_features = NeighbourFeatures.from_state_dict(
+                state["neighbour_features"], self.inference.memory_bank == "real", self.workspace.dtype
+            )
 
 
 def trainable(network: nn.Module) -> nn.Module:

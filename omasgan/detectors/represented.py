@@ -1,4 +1,4 @@
-"""Any detector, on the codes of a representation instead of the samples."""
+"""Any detector, on the embeddings of a representation instead of the samples."""
 
 from __future__ import annotations
 
@@ -10,41 +10,49 @@ from torch import Tensor
 from omasgan.data.dataset import Spec
 from omasgan.detectors.base import Detector
 from omasgan.representations.base import Representation
+from omasgan.representations.joined import Joined, Part
 from omasgan.training.stage import Workspace
 
 
 class Represented(Detector):
-    """Learns a representation of the normal samples, then the detector on their codes.
+    """Learns a representation of the normal samples, then the detector on their embeddings.
 
-    representation, detector: constructors that lack the shape of a sample and the workspace.
+    Parameters
+    ----------
+    spec, workspace
+        See `Detector`.
+    representation
+        The parts of the representation by name: constructors that lack the spec of a sample and the workspace.
+    detector
+        The detector's constructor, which lacks the same two.
     """
 
     def __init__(
         self,
         spec: Spec,
         workspace: Workspace,
-        representation: Callable[[Spec, Workspace], Representation],
+        representation: Mapping[str, Part],
         detector: Callable[[Spec, Workspace], Detector],
     ) -> None:
         super().__init__(spec, workspace)
-        self.representation = representation(spec, workspace)
-        self.detector = detector(self.representation.codes, workspace)
+        self.representation: Representation = Joined(spec, workspace, representation)
+        self.detector = detector(self.representation.embedding, workspace)
         self.main_term = self.detector.main_term
         self.shares = False
         self.encoded: list[tuple[Tensor, Tensor]] = []
 
     def share(self, other: Represented) -> None:
-        """Take the representation that another detector has learned, of the same settings, and what it encoded."""
+        """Use the representation that another detector has learned with the same settings, and what it has encoded."""
         self.representation, self.encoded, self.shares = other.representation, other.encoded, True
 
     def encode(self, x: Tensor) -> Tensor:
-        """The codes of samples; those of the last two sets, trained and tested on as a rule, are remembered."""
-        for samples, codes in self.encoded:
+        """The embeddings of samples; the last two sets (as a rule training and test) are kept."""
+        for samples, embeddings in self.encoded:
             if samples is x:
-                return codes
-        codes = self.representation.encode(x)
-        self.encoded = [*self.encoded[-1:], (x, codes)]
-        return codes
+                return embeddings
+        embeddings = self.representation.encode(x)
+        self.encoded = [*self.encoded[-1:], (x, embeddings)]
+        return embeddings
 
     def check(self, n: int) -> None:
         """See `Detector`."""
@@ -63,8 +71,10 @@ class Represented(Detector):
         return self.detector.terms(self.encode(x))
 
     def samples(self, n: int) -> dict[str, Tensor]:
-        """See `Detector`: the generators' codes, decoded; none where there is no way back."""
-        decoded = {name: self.representation.decode(codes) for name, codes in self.detector.samples(n).items()}
+        """See `Detector`: the generators' embeddings, decoded; none where there is no way back."""
+        decoded = {
+            name: self.representation.decode(embeddings) for name, embeddings in self.detector.samples(n).items()
+        }
         return {name: samples for name, samples in decoded.items() if samples is not None}
 
     def state_dict(self) -> dict[str, Any]:

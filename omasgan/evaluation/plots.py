@@ -174,11 +174,11 @@ def plane(
 
 
 def bar_comparison(
-    rows: Mapping[str, Mapping[str, float]], floors: Collection[str] = (), metric: str = "AUROC"
+    rows: Mapping[str, Mapping[str, float]], baselines: Collection[str] = (), metric: str = "AUROC"
 ) -> Figure:
     """A dot for each column (a method) in each row (a class); the legend has the mean over the rows.
 
-    The columns named in `floors`, which the others are to beat, are small, hollow and grey.
+    The columns named in `baselines`, which the others are to beat, are small, hollow and grey.
     """
     columns = list(dict.fromkeys(column for row in rows.values() for column in row))
     figure, ((ax,),) = _figure(1, 1, (8.5, 0.8 + max(0.42 * len(rows), 0.2 * len(columns))))
@@ -189,7 +189,7 @@ def bar_comparison(
         label = f"{np.mean([value for value, _ in found]):.3f}  {column}"
         if len(found) < len(rows):
             label += f" ({len(found)} of {len(rows)})"
-        if column in floors:
+        if column in baselines:
             style = {"s": 16, "facecolor": "none", "edgecolor": _GREY, "linewidth": 0.8}
         else:
             style = {"s": 30, "color": next(colours)}

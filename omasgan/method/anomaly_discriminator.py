@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from omasgan.method.losses import anomaly_loss, gradient_penalty
-from omasgan.method.memory_bank import Sight
+from omasgan.method.memory_bank import NeighbourFeatures
 from omasgan.method.recipe import Recipe
 from omasgan.method.settings import Inference
 from omasgan.training.batches import Batches
@@ -15,7 +15,7 @@ from omasgan.training.stage import Stage, Workspace, adam, descend, gradient_nor
 
 def train(
     J: nn.Module,
-    sight: Sight | None,
+    neighbour_features: NeighbourFeatures | None,
     G_new: nn.Module,
     B: nn.Module,
     batches: Batches,
@@ -23,7 +23,7 @@ def train(
     recipe: Recipe,
     workspace: Workspace,
 ) -> None:
-    """Train J in place; G' (`G_new`) and B are frozen. sight: what J is shown of a sample; None: the sample alone.
+    """Train J in place; G' (`G_new`) and B are frozen. neighbour_features: appended to what J is given, if not None.
 
     Raises UserError where a loss is not finite.
     """
@@ -35,11 +35,11 @@ def train(
         x = batches.draw(n, stage.random)
         with workspace.autocast():
             b, g_new = stage.sample(B, n, recipe.latent), stage.sample(G_new, n, recipe.latent)
-        if inference.reach_min < 1:
-            b = toward(b, batches.draw(n, stage.random), inference, stage)
-        if sight is not None:
-            b, g_new = sight(torch.cat([b, g_new])).chunk(2)
-            x = sight(x, of_bank=True)
+        if inference.mixing_min < 1:
+            b = interpolated(b, batches.draw(n, stage.random), inference, stage)
+        if neighbour_features is not None:
+            b, g_new = neighbour_features(torch.cat([b, g_new])).chunk(2)
+            x = neighbour_features(x, in_bank=True)
         with workspace.autocast():
             v_b, v_x, v_g = (J(side) for side in (b, x, g_new))
         loss_J = anomaly_loss(v_b, v_x, v_g, inference.delta)
@@ -57,12 +57,12 @@ def train(
             )
 
 
-def toward(b: Tensor, x: Tensor, inference: Inference, stage: Stage) -> Tensor:
-    """Samples x + t (b - x), t uniform in reach_min..reach_max, for samples b of B and normals x; (n, ...).
+def interpolated(b: Tensor, x: Tensor, inference: Inference, stage: Stage) -> Tensor:
+    """Samples x + t (b - x), t uniform in mixing_min..mixing_max, for samples b of B and normals x; (n, ...).
 
     Where B lies far outside, J would learn nothing about the gap between it and the data; the way from a normal sample
     to one of B crosses that gap, and the space between the modes.
     """
     share = torch.rand(len(b), *[1] * (b.dim() - 1), generator=stage.random, device=b.device)
-    share = inference.reach_min + (inference.reach_max - inference.reach_min) * share
+    share = inference.mixing_min + (inference.mixing_max - inference.mixing_min) * share
     return x + share * (b.float() - x)

@@ -1,4 +1,4 @@
-"""Distances to a bank of normal samples, eq. (4), for the score and for what J sees."""
+"""The memory bank: distances to normal samples, eq. (4), as a term of the score and as features for J."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 RANKS = (1, 3, 10)
-"""J is shown the mean distance to so many nearest samples of the bank."""
+"""The neighbour features are the log mean distances to this many nearest samples of the bank."""
 
-SPACED = 10
-"""The bank's spacing at a place: the mean distance of its nearest so many samples to their own nearest so many."""
+DENSITY_NEIGHBOURS = 10
+"""Neighbours over which the local density scale is measured."""
 
-FITTED = ("smallest", "spacings", "shift", "scale")
-"""What a sight learns."""
+FITTED = ("smallest", "density_scales", "shift", "scale")
+"""What `NeighbourFeatures.fit` learns."""
 
 CHUNK = 512
 """Samples that are looked up at a time, at most."""
@@ -40,7 +40,7 @@ TINY = 1e-6
 """Stands in for a distance, or a deviation, of zero."""
 
 
-class Bank:
+class MemoryBank:
     """Samples (Q, ...) among which others find their nearest.
 
     Squared distances are matrix products of the centred samples, of which the smallest of every block are looked at.
@@ -121,74 +121,109 @@ def _half_squares(rows: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
 
 
 @dataclass(frozen=True)
-class Neighbourhood:
-    """Of m samples: the distances to their nearest in a bank, rising, (m, n), and the bank's spacing there, (m,)."""
+class Neighbours:
+    """The nearest samples that a memory bank holds for each of m samples.
+
+    Attributes
+    ----------
+    distances
+        To the nearest samples of the bank, ascending; (m, n), in the units of the samples.
+    density_scale
+        The local density scale: the mean over these neighbours of each one's own mean distance to its nearest
+        `DENSITY_NEIGHBOURS` samples of the bank; (m,). Large where the bank is sparse.
+    """
 
     distances: Tensor
-    spacing: Tensor
+    density_scale: Tensor
 
-    def term(self, neighbours: int, locality: float) -> Tensor:
-        """The mean distance to so many nearest, over the spacing to the power of `locality`; (m,)."""
-        return self.distances[:, :neighbours].mean(dim=1) / self.spacing**locality
+    def distance_term(self, neighbours: int, density_exponent: float) -> Tensor:
+        """The mean distance to the nearest `neighbours` samples, over the local density scale ** `density_exponent`.
+
+        Returns
+        -------
+        Tensor
+            (m,). With an exponent of 1 it is a local outlier factor without its reachability distance.
+
+        References
+        ----------
+        Eq. (4) of the paper; Breunig et al. 2000, "LOF: identifying density-based local outliers".
+        """
+        return self.distances[:, :neighbours].mean(dim=1) / self.density_scale**density_exponent
 
 
-class Sight:
-    """What lies around samples in a bank of normal ones, and what J is shown of it.
+class NeighbourFeatures:
+    """A memory bank of normal samples, and the features that it gives J: log mean distances to the nearest `RANKS`.
 
-    J is shown of rows x (n, k): x, and the logarithms of its mean distances to the nearest RANKS; (n, k + len(RANKS)).
-    samples: scaled normal ones (Q, ...), Q > SPACED. real: they are training samples, not generated ones. of_bank in
-    the calls: x are training samples, and those in a bank of real ones don't count as their own neighbours. dtype: as a
-    `Bank`'s. Distances, and spacings, below a tenth of the bank's median distance between neighbours that are no copies
-    count as that: the logarithm of a copy's distance, zero, would outweigh all others.
+    Distances and density scales below a tenth of the bank's median distance between neighbours that are no copies
+    of each other count as that tenth: the logarithm of the distance to a copy would outweigh all other values.
+
+    Parameters
+    ----------
+    samples
+        The bank: scaled normal samples, (Q, ...) with Q > `DENSITY_NEIGHBOURS`.
+    real
+        Whether they are training samples rather than samples of G'.
+    dtype
+        See `MemoryBank`.
     """
 
     def __init__(self, samples: Tensor, real: bool, dtype: torch.dtype | None = None) -> None:
         self.samples, self.real = samples, real
-        self.bank = Bank(samples, dtype)
+        self.bank = MemoryBank(samples, dtype)
         self.smallest = torch.tensor(TINY, device=samples.device)
         self.shift = torch.zeros(len(RANKS), device=samples.device)
         self.scale = torch.ones(len(RANKS), device=samples.device)
-        self.spacings = torch.ones(len(samples), device=samples.device)
+        self.density_scales = torch.ones(len(samples), device=samples.device)
 
     def fit(self, x: Tensor) -> None:
-        """Learn the bank's spacing, and give the logarithms of training samples x zero mean and unit deviation."""
-        own = self.bank.nearest(self.samples, SPACED + 1)[0]
+        """Measure the bank's density scales, and standardise the log distances of the training samples x (n, ...)."""
+        own = self.bank.nearest(self.samples, DENSITY_NEIGHBOURS + 1)[0]
         if self.bank.is_short and own[:, 0].any():  # a sample that does not find itself
-            self.bank = Bank(self.samples)
-            own = self.bank.nearest(self.samples, SPACED + 1)[0]
+            self.bank = MemoryBank(self.samples)
+            own = self.bank.nearest(self.samples, DENSITY_NEIGHBOURS + 1)[0]
         apart = own[:, 1:][own[:, 1:] > 0]  # copies have no distance
         self.smallest = (apart.median() / 10 if len(apart) else self.smallest).clamp_min(TINY)
-        self.spacings = own[:, 1:].mean(dim=1).maximum(self.smallest)
-        logarithms = self._logarithms(self.around(x, of_bank=True))
+        self.density_scales = own[:, 1:].mean(dim=1).maximum(self.smallest)
+        logarithms = self._logarithms(self.neighbours(x, in_bank=True))
         self.shift, self.scale = logarithms.mean(dim=0), logarithms.std(dim=0).clamp_min(TINY)
 
-    def __call__(self, x: Tensor, of_bank: bool = False) -> Tensor:
-        """See the class."""
-        return self.beside(x, self.around(x, of_bank))
+    def neighbours(self, x: Tensor, in_bank: bool = False) -> Neighbours:
+        """The nearest `DENSITY_NEIGHBOURS` samples of the bank.
 
-    def beside(self, x: Tensor, there: Neighbourhood) -> Tensor:
-        """See the class; what lies around x is known."""
-        return torch.cat([x.float(), (self._logarithms(there) - self.shift) / self.scale], dim=1)
+        Parameters
+        ----------
+        x
+            Scaled samples, (n, ...).
+        in_bank
+            Whether x are training samples: those that are in the bank themselves are then not their own neighbours.
+        """
+        itself = int(in_bank and self.real)
+        distances, places = self.bank.nearest(x, DENSITY_NEIGHBOURS + itself)
+        return Neighbours(distances[:, itself:], self.density_scales[places[:, itself:]].mean(dim=1))
 
-    def around(self, x: Tensor, of_bank: bool = False) -> Neighbourhood:
-        """What lies around x: its nearest SPACED."""
-        itself = int(of_bank and self.real)
-        distances, places = self.bank.nearest(x, SPACED + itself)
-        return Neighbourhood(distances[:, itself:], self.spacings[places[:, itself:]].mean(dim=1))
+    def append(self, x: Tensor, neighbours: Neighbours) -> Tensor:
+        """Rows x (n, k) with their neighbour features appended; (n, k + len(RANKS))."""
+        return torch.cat([x.float(), (self._logarithms(neighbours) - self.shift) / self.scale], dim=1)
 
-    def _logarithms(self, there: Neighbourhood) -> Tensor:
-        distances = torch.stack([there.distances[:, :rank].mean(dim=1) for rank in RANKS], dim=1)
+    def __call__(self, x: Tensor, in_bank: bool = False) -> Tensor:
+        """As `append`, for rows whose neighbours are not known yet."""
+        return self.append(x, self.neighbours(x, in_bank))
+
+    def _logarithms(self, neighbours: Neighbours) -> Tensor:
+        distances = torch.stack([neighbours.distances[:, :rank].mean(dim=1) for rank in RANKS], dim=1)
         return distances.maximum(self.smallest).log()
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Of tensors alone."""
+        """All that is needed to restore it, as tensors."""
         short = torch.tensor(self.bank.is_short)
         return {"bank": self.samples, "short": short, **{name: getattr(self, name) for name in FITTED}}
 
     @classmethod
-    def from_state_dict(cls, state: Mapping[str, Any], real: bool, dtype: torch.dtype | None = None) -> Sight:
-        """As it was saved."""
-        sight = cls(state["bank"], real, dtype if state["short"] else None)
+    def from_state_dict(
+        cls, state: Mapping[str, Any], real: bool, dtype: torch.dtype | None = None
+    ) -> NeighbourFeatures:
+        """Restore what `state_dict` gave."""
+        restored = cls(state["bank"], real, dtype if state["short"] else None)
         for name in FITTED:
-            setattr(sight, name, state[name])
-        return sight
+            setattr(restored, name, state[name])
+        return restored

@@ -7,34 +7,63 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Interval
 
+from omasgan.errors import UserError
 from omasgan.training.settings import Count, Fraction, NonNegative, Positive, Share
 
 
 @dataclass(frozen=True)
 class Boundary:
-    """Eq. (3)-(5): how B is driven out of the support of G, and what holds it there.
+    """Task 2, eq. (3)-(5): how B is driven out of the support of G, and what keeps it near.
 
-    trained: false leaves B where it starts, at G (an ablation).
-    critic: T in m(B, G) is 'cotrained' with B (the paper's), 'frozen' as Task 1 left it, or a 'halo' critic: trained
-    between the reference and the reference blurred by Gaussian noise about `halo` units long, then frozen. Any T gives
-    a lower bound of D_f(G || B), so all three stay within eq. (1). critic_start: Task 1's 'discriminator', or 'fresh'.
-    reference: what B leaves, in m and in d alike: 'generated' samples G(z), or 'real' ones.
-    unit: what distances are measured in: 'raw' (as they are), 'sqrt_k' (over the root of the number of values of a
-    sample, so that one mu serves every image size) or 'spacing' (over the `quantile` of the data's own distance to G:
-    what is farther than that lies outside; z is then measured in its own spread, too). norm: p of the l_p norm.
-    squared: whether d enters squared, so that its pull on a sample grows with the sample's distance.
-    neighbours: the dispersion is summed over so many nearest samples alone, null for all. epsilon: softens its
-    distances, in the unit. mu, nu: weights of distance and dispersion. warmup: the share of the steps during which the
-    weight of m rises from 0 to 1 and that of s goes from nu_start to nu, so that B spreads before it leaves.
-    N, Q: samples of B, and of the reference, a step.
+    Parameters
+    ----------
+    trained
+        Whether Task 2 takes place; false leaves B where it starts, at G (an ablation).
+    critic
+        The function T of m(B, G): `cotrained` with B (the paper's), `frozen` as Task 1 left it, or
+        `noise_contrastive`: trained between the reference samples and the same samples with Gaussian noise, then
+        frozen. Any T gives a lower bound of D_f(G || B), so all three stay within eq. (1).
+    critic_start
+        What the critic starts from: Task 1's `discriminator` or a `fresh` network.
+    noise_scale
+        Length of the noise of the noise-contrastive critic, in the unit of distance.
+    reference
+        What B moves away from, in m and in d: `generated` samples G(z) or `real` ones.
+    unit
+        The unit of distance: `raw` values, `sqrt_k` (the root of the number of values in a sample, so that one mu
+        serves every image size), or `quantile` (the `quantile` of the data's own distance to the reference: what is
+        farther away lies outside; z is then measured in units of its own spread).
+    quantile
+        Which quantile of the data's distances is the unit.
+    norm
+        p of the l_p norm.
+    squared
+        Whether d enters squared, so that the pull on a sample grows with its distance.
+    neighbours
+        The dispersion is a sum over this many nearest samples; null for all.
+    epsilon
+        Softens the distances of the dispersion, in the unit of distance.
+    mu
+        Weight of the distance d, eq. (4).
+    nu
+        Weight of the dispersion s, eq. (5).
+    nu_start
+        Weight of the dispersion at the start; null for `nu` throughout.
+    warmup
+        Fraction of the steps during which the weight of m rises from 0 to 1 and that of s goes from `nu_start` to
+        `nu`, so that B spreads before it leaves.
+    N
+        Samples of B in a step.
+    Q
+        Reference samples in a step.
     """
 
     trained: bool = True
-    critic: Literal["cotrained", "frozen", "halo"] = "halo"
+    critic: Literal["cotrained", "frozen", "noise_contrastive"] = "noise_contrastive"
     critic_start: Literal["discriminator", "fresh"] = "fresh"
-    halo: Positive = 2.8
+    noise_scale: Positive = 2.8
     reference: Literal["generated", "real"] = "real"
-    unit: Literal["raw", "sqrt_k", "spacing"] = "spacing"
+    unit: Literal["raw", "sqrt_k", "quantile"] = "quantile"
     quantile: Share = 0.99
     norm: Annotated[float, Ge(1)] = 2.0
     squared: bool = True
@@ -50,9 +79,18 @@ class Boundary:
 
 @dataclass(frozen=True)
 class Retraining:
-    """Eq. (6): the weights of the data (alpha), of the boundary (beta) and of G's samples (gamma).
+    """Task 3, eq. (6): the weights of the three kinds of samples that G' is compared with.
 
-    trained: false leaves G' and C where they start, at G and D (an ablation).
+    Parameters
+    ----------
+    trained
+        Whether Task 3 takes place; false leaves G' and C where they start, at G and D (an ablation).
+    alpha
+        Weight of the data.
+    beta
+        Weight of the boundary samples B(z).
+    gamma
+        Weight of the samples G(z) of Task 1.
     """
 
     trained: bool = True
@@ -63,29 +101,56 @@ class Retraining:
 
 @dataclass(frozen=True)
 class Inference:
-    """Eq. (7) and (8).
+    """The discriminator J, eq. (7), and the anomaly score, eq. (8).
 
-    delta: share of the data among what J learns as normal, the rest is G'. lambda_: weight of the divergence term.
-    divergence_term: the reading of f_D(G', delta_x): 'variational' is -T_C(x), 'conjugate' is -f*(T_C(x)), 'distance'
-    is the distance of eq. (4) to a bank of normal samples. j_scale: J enters the sum as the 'probability' of eq. (8),
-    or as its 'logit', which does not saturate. j_sees: the 'sample', or its 'distances' to the bank, too (rows and
-    codes alone). reach_min, reach_max: J's boundary samples lie on the straight way from a training normal (0) to a
-    sample of B (1), at a share drawn from there; 1 and 1: they are B's own, as in eq. (7). bank: up to `bank_size`
-    samples that are 'real' or 'generated' by G'. neighbours: the distance is a mean over so many nearest of the bank,
-    at most 10. locality: it is divided by the bank's spacing there to this power; 0: not at all, 1: it counts in units
-    of that spacing (Breunig et al. 2000). doubt: weight of a third part, which the paper has not: the doubts about a
-    sample that the representation's codes hold, see `omasgan.data.dataset.Spec`.
+    Parameters
+    ----------
+    delta
+        Weight of the data among what J learns as normal; the samples of G' have 1 - delta.
+    lambda_
+        Weight of the divergence term in the score.
+    auxiliary_weight
+        Weight of the auxiliary score, a third part that the paper does not have: the sum of those columns of an
+        embedding that are anomaly scores by themselves, such as those of `representation=rotation_prediction`.
+    divergence_term
+        The reading of f_D(G', delta_x): `variational` is -T_C(x), `conjugate` is -f*(T_C(x)), `distance` is the
+        distance of eq. (4) to a memory bank of normal samples.
+    j_scale
+        J enters the sum as the `probability` of eq. (8), or as its `logit`, which does not saturate.
+    j_features
+        What J is given: the `sample` alone, or `neighbours`: the sample and its log distances to the memory bank
+        (rows and embeddings only).
+    mixing_min
+        J learns from points on the line from a normal sample (0) to a sample of B (1): the least share of B.
+    mixing_max
+        The largest share of B. With both at 1 the points are B's samples themselves, as in eq. (7).
+    memory_bank
+        Whether the memory bank holds `real` training samples or samples `generated` by G'.
+    memory_bank_size
+        Number of samples in the memory bank, at most.
+    neighbours
+        The distance is the mean over this many nearest samples of the bank.
+    density_exponent
+        The distance is divided by the local density scale to this power: 0 leaves the plain distance, 1 measures it
+        in units of that scale.
     """
 
     delta: Fraction = 0.8
     lambda_: NonNegative = 1.0
-    doubt: NonNegative = 0.0
+    auxiliary_weight: NonNegative = 0.0
     divergence_term: Literal["variational", "conjugate", "distance"] = "distance"
     j_scale: Literal["probability", "logit"] = "logit"
-    j_sees: Literal["sample", "distances"] = "distances"
-    reach_min: Fraction = 0.3
-    reach_max: Fraction = 0.7
-    bank: Literal["real", "generated"] = "real"
-    bank_size: Count = 60_000
+    j_features: Literal["sample", "neighbours"] = "neighbours"
+    mixing_min: Fraction = 0.3
+    mixing_max: Fraction = 0.7
+    memory_bank: Literal["real", "generated"] = "real"
+    memory_bank_size: Count = 60_000
     neighbours: Annotated[int, Interval(ge=1, le=10)] = 3
-    locality: Fraction = 0.5
+    density_exponent: Fraction = 0.5
+
+    def __post_init__(self) -> None:
+        if self.mixing_min > self.mixing_max:
+            raise UserError(
+                f"inference.mixing_min is {self.mixing_min} and inference.mixing_max {self.mixing_max}: "
+                "the first must not be the larger"
+            )

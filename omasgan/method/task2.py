@@ -40,8 +40,8 @@ def train(
     Raises UserError where a loss is not finite or B collapses to one sample.
     """
     reference = Reference(G, batches, boundary, recipe.latent, workspace)
-    if boundary.critic == "halo":
-        train_halo_critic(C, reference, boundary, recipe, workspace)
+    if boundary.critic == "noise_contrastive":
+        train_noise_contrastive_critic(C, reference, boundary, recipe, workspace)
 
     optimisation, divergence, N = recipe.optimisation, recipe.divergence, boundary.N
     adam_B = adam(B, optimisation.lr_generator, optimisation)
@@ -90,7 +90,7 @@ def train(
             stage.check_collapse(b)
 
 
-def train_halo_critic(
+def train_noise_contrastive_critic(
     C: nn.Module, reference: Reference, boundary: Boundary, recipe: Recipe, workspace: Workspace
 ) -> None:
     """Train C between the reference (P) and the reference blurred by noise (Q): a field that falls in every direction.
@@ -102,7 +102,7 @@ def train_halo_critic(
     adam_C = adam(C, optimisation.lr_discriminator, optimisation)
     stage = Stage("critic", recipe.budget.critic, workspace, {"C": C}, {"adam_C": adam_C}, optimisation.decay)
     # Divided by the root of the number of values, the noise is as long in a million dimensions as in two.
-    blur = boundary.halo * reference.fill(stage) / math.sqrt(reference.samples[0].numel())
+    blur = boundary.noise_scale * reference.fill(stage) / math.sqrt(reference.samples[0].numel())
     for _ in stage:
         g = reference.draw(n, stage)
         around = reference.draw(n, stage)
@@ -124,7 +124,7 @@ def weights(boundary: Boundary, done: float) -> tuple[float, float]:
 
 
 UNIT_SAMPLES = 4096
-"""Training normals whose distance to the reference gives the unit 'spacing'."""
+"""Training normals whose distance to the reference gives the unit 'quantile'."""
 
 FEW = 0.1
 """Share of them that are not in the reference themselves, below which the distance to another sample counts."""

@@ -103,7 +103,7 @@ def halvings(architecture: str, shape: tuple[int, ...]) -> int:
     """
     if len(shape) != 3:
         raise UserError(
-            f"architecture={architecture} is for images, but is given rows of {shape[0]} (data, or the codes of a "
+            f"architecture={architecture} is for images, but is given rows of {shape[0]} (data, or the embeddings of a "
             "representation): use architecture=mlp, for images experiment=pixels, or where a representation learns "
             "by it, representation=pixels"
         )

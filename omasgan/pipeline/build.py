@@ -61,10 +61,9 @@ def detector(node: Mapping[str, Any], spec: Spec, workspace: Workspace) -> Detec
     return cast(Detector, instantiate(dict(node), _partial_=True)(spec=spec, workspace=workspace))
 
 
-def representations(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The configurations of all representations that a detector's holds, parts of others too."""
-    nested = [found for value in node.values() if isinstance(value, Mapping) for found in representations(value)]
-    return [node, *nested] if str(node.get("_target_", "")).startswith("omasgan.representations.") else nested
+def representation(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The configuration of a detector's representation: its parts by name, none where it works on the samples."""
+    return cast(Mapping[str, Any], node.get("representation", {}))
 
 
 def _device(name: str) -> torch.device:

@@ -10,7 +10,7 @@ from statistics import fmean
 from omasgan.evaluation import plots
 from omasgan.files import json_bytes, write_json, write_text
 from omasgan.pipeline import build
-from omasgan.pipeline.run import Job, Metrics
+from omasgan.pipeline.job import Job, Metrics
 from omasgan.runs.folder import main_term
 from omasgan.runs.record import open_record
 from omasgan.text import figures, heading, table
@@ -18,7 +18,7 @@ from omasgan.training.record import Record
 
 
 def means(runs: Mapping[str, Metrics], metric: str = "auroc") -> dict[str, float]:
-    """The mean over classes of every term that all of them have: a run may have been made without the floors."""
+    """The mean over classes of every term that all of them have: a run may have been made without the baselines."""
     terms = [term for term in next(iter(runs.values())) if all(term in metrics for metrics in runs.values())]
     return {term: fmean(metrics[term][metric] for metrics in runs.values()) for term in terms}
 
@@ -36,33 +36,35 @@ def auroc_table(runs: Mapping[str, Metrics], row_name: str) -> str:
     return table(rows, [row_name, *(heading(term) for term in mean)], footer)
 
 
-def verdict(runs: Mapping[str, Metrics], floors: Collection[str]) -> str:
-    """One line: the full score beside Task 1 and, if there are floors, the best of them, win or lose; else empty."""
+def verdict(runs: Mapping[str, Metrics], baselines: Collection[str]) -> str:
+    """One line: the full score beside Task 1 and, if there are baselines, the best of them, win or lose; else empty."""
     mean = means(runs)
     if "full" not in mean:
         return ""
     line = f"AUROC of full {figures(mean['full'])}: {mean['full'] - mean['task1']:+.3f} against Task 1"
-    compared = [floor for floor in floors if floor in mean]
+    compared = [baseline for baseline in baselines if baseline in mean]
     if not compared:
         return line
-    best = max(compared, key=lambda floor: mean[floor])
-    return f"{line}, {mean['full'] - mean[best]:+.3f} against the best floor ({heading(best)}, {figures(mean[best])})"
+    best = max(compared, key=lambda baseline: mean[baseline])
+    return (
+        f"{line}, {mean['full'] - mean[best]:+.3f} against the best baseline ({heading(best)}, {figures(mean[best])})"
+    )
 
 
-def text(runs: Mapping[str, Metrics], row_name: str, floors: Collection[str]) -> str:
+def text(runs: Mapping[str, Metrics], row_name: str, baselines: Collection[str]) -> str:
     """What a run shows at its end: the table and the verdict, if there is one."""
-    return "\n".join(part for part in (auroc_table(runs, row_name), verdict(runs, floors)) if part)
+    return "\n".join(part for part in (auroc_table(runs, row_name), verdict(runs, baselines)) if part)
 
 
-def write(folder: Path, runs: Mapping[str, Metrics], row_name: str, floors: Collection[str], job: Job) -> None:
+def write(folder: Path, runs: Mapping[str, Metrics], row_name: str, baselines: Collection[str], job: Job) -> None:
     """Write summary.json, table.txt and comparison.png, and tell W&B of them unless it has been told."""
     values = {"mean": means(runs), "runs": runs}
     target = folder / "summary.json"
     news = not target.is_file() or target.read_bytes() != json_bytes(values)
     write_json(target, values)
-    write_text(folder / "table.txt", text(runs, row_name, floors) + "\n")
+    write_text(folder / "table.txt", text(runs, row_name, baselines) + "\n")
     aurocs = {name: {heading(term): metrics[term]["auroc"] for term in metrics} for name, metrics in runs.items()}
-    plots.save(plots.bar_comparison(aurocs, [heading(floor) for floor in floors]), folder / "comparison.png")
+    plots.save(plots.bar_comparison(aurocs, [heading(baseline) for baseline in baselines]), folder / "comparison.png")
     logger = build.logger(job.config)
     if news and logger.mode != "disabled":
         identity = replace(job.wandb, job_type="summary")

@@ -12,10 +12,27 @@ from omasgan.training.stage import Stage, Workspace, in_batches
 
 
 class Autoencoder(Learned):
-    """A code is the mean of a sample's posterior, (latent,) (Kingma & Welling 2014); for images and rows.
+    """The mean of a sample's posterior in a variational autoencoder; for images and rows.
 
-    architecture: its encoder is the trunk, its generator the decoder, its latent the length of a code. features: what
-    the trunk gives. kl: weight of the Kullback-Leibler term. budget, lr: see `Learned`.
+    The decoder's variance is at its optimum for each batch (Rybkin et al. 2021, "Simple and effective VAE training
+    with calibrated decoders").
+
+    Parameters
+    ----------
+    spec, workspace
+        See `Representation`.
+    architecture
+        Its encoder is the trunk, its generator the decoder, its latent size the columns of an embedding.
+    budget, lr
+        See `Learned`.
+    features
+        Outputs of the trunk.
+    kl
+        Weight of the Kullback-Leibler term.
+
+    References
+    ----------
+    Kingma & Welling 2014, "Auto-encoding variational Bayes".
     """
 
     stage = "autoencoder"
@@ -32,7 +49,7 @@ class Autoencoder(Learned):
     ) -> None:
         super().__init__(spec, workspace, budget, lr)
         self.latent, self.kl = architecture.latent, kl
-        self.codes = Spec((self.latent,))
+        self.embedding = Spec((self.latent,))
         self.trunk = workspace.network("trunk", lambda: architecture.encoder(spec.shape, features))
         self.posterior = workspace.network(
             "posterior", lambda: nn.Sequential(nn.LeakyReLU(0.2), nn.Linear(features, 2 * self.latent))
@@ -54,15 +71,15 @@ class Autoencoder(Learned):
         """See `Learned`."""
         return {"trunk": self.trunk, "posterior": self.posterior, "decoder": self.decoder}
 
-    def code(self, x: Tensor) -> Tensor:
+    def embed(self, x: Tensor) -> Tensor:
         """See `Learned`."""
         mean: Tensor = self.posterior(self.trunk(x))[:, : self.latent]
         return mean
 
-    def decode(self, codes: Tensor) -> Tensor:
+    def decode(self, embeddings: Tensor) -> Tensor:
         """See `Representation`."""
         device = self.workspace.device
-        return in_batches(lambda part: self.scaling.invert(self.decoder(part.to(device))).cpu(), codes)
+        return in_batches(lambda part: self.scaling.invert(self.decoder(part.to(device))).cpu(), embeddings)
 
 
 def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:

@@ -14,12 +14,22 @@ from omasgan.training.stage import Workspace
 
 
 class Representation(ABC):
-    """Maps samples to codes by themselves, and codes back to samples where it can; learns from normal samples alone.
+    """Maps each sample to an embedding, and back where it can; learns from normal samples alone.
 
-    spec, workspace: as a detector's. `codes`: the shape of a sample's code.
+    Parameters
+    ----------
+    spec
+        The shape of a sample.
+    workspace
+        Device, seed, and where checkpoints and records go.
+
+    Attributes
+    ----------
+    embedding
+        The shape of a sample's embedding, and which of its columns are anomaly scores by themselves.
     """
 
-    codes: Spec
+    embedding: Spec
 
     def __init__(self, spec: Spec, workspace: Workspace) -> None:
         self.spec = spec
@@ -31,10 +41,10 @@ class Representation(ABC):
 
     @abstractmethod
     def encode(self, x: Tensor) -> Tensor:
-        """The codes (n, *codes.shape) of samples (n, *spec.shape), on the CPU."""
+        """The embeddings (n, *embedding.shape) of samples (n, *spec.shape), on the CPU."""
 
-    def decode(self, codes: Tensor) -> Tensor | None:
-        """Samples (n, *spec.shape) in the data's units, float32, of codes; None where there is no way back."""
+    def decode(self, embeddings: Tensor) -> Tensor | None:
+        """Samples (n, *spec.shape) in the data's units, float32, of embeddings; None where there is no way back."""
         return None
 
     @abstractmethod
@@ -47,7 +57,7 @@ class Representation(ABC):
 
 
 def must_be_images(spec: Spec, what: str) -> None:
-    """Raises UserError for rows; `what` is what images alone have."""
+    """Raise UserError for rows; `what` names what only images have."""
     if not spec.is_image:
         raise UserError(f"{what} are for images, the data are rows: use representation=pixels, as experiment=rows does")
 
@@ -57,7 +67,7 @@ class Pixels(Representation):
 
     def __init__(self, spec: Spec, workspace: Workspace) -> None:
         super().__init__(spec, workspace)
-        self.codes = spec
+        self.embedding = spec
 
     def fit(self, train: Tensor) -> None:
         """See `Representation`; there is nothing to learn."""
@@ -66,9 +76,9 @@ class Pixels(Representation):
         """See `Representation`."""
         return x
 
-    def decode(self, codes: Tensor) -> Tensor:
+    def decode(self, embeddings: Tensor) -> Tensor:
         """See `Representation`."""
-        return codes
+        return embeddings
 
     def state_dict(self) -> dict[str, Any]:
         """See `Representation`."""

@@ -1,4 +1,4 @@
-"""Codes in which changed views of one image are near, and other images, turned copies of itself too, are far."""
+"""Contrastive learning: views of one image are near, other images and rotated copies are far."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from omasgan.data.dataset import Spec
 from omasgan.networks.base import Architecture
 from omasgan.representations.base import must_be_images
 from omasgan.representations.learned import Learned
-from omasgan.representations.rotation_prediction import TURNS, angles, must_turn, turned
+from omasgan.representations.rotation_prediction import ROTATIONS, must_be_square, rotated_quarters, rotation_labels
 from omasgan.training.augmentation import Augmentation
 from omasgan.training.settings import Budget, Count, NonNegative, Positive
 from omasgan.training.stage import Stage, Workspace
@@ -20,17 +20,34 @@ TINY = 1e-12
 
 
 class Contrastive(Learned):
-    """A code is an image's projection, (projection,), learned by telling images from each other (Chen et al. 2020).
+    """A projection of an image in which views of one image are near and other images are far.
 
-    Its direction is what was learned; its length says how surely the network knows the image (Tack et al. 2020), but
-    would outweigh the direction in a distance, so a code is as long as the square root of it.
+    The network learns to tell images from each other (Chen et al. 2020). The direction of a projection is what was
+    learned; its length says how surely the network knows the image (Tack et al. 2020) but would outweigh the direction
+    in a distance, so an embedding has the square root of that length.
 
-    A turned copy counts as another image (Tack et al. 2020; Sohn et al. 2021), and a second head tells by how much an
-    image was turned (Gidaris et al. 2018): for both the network must know what the normal images show. architecture:
-    its encoder is the trunk. views: the random change that makes a view. features: what the trunk gives. turns: weight
-    of telling the turns; 0: no image is turned. temperature: of the contrastive term. budget, lr: see `Learned`.
+    A rotated copy counts as another image (Tack et al. 2020; Sohn et al. 2021), and a second head predicts by how much
+    an image was rotated (Gidaris et al. 2018): for both the network must know what the normal images show. There is no
+    way back from an embedding to an image.
 
-    There is no way back from a code to an image.
+    Parameters
+    ----------
+    spec, workspace
+        See `Representation`. Images must be square where `rotation_weight` is above 0.
+    architecture
+        Its encoder is the trunk.
+    views
+        The random change of an image that makes a view of it.
+    budget, lr
+        See `Learned`.
+    features
+        Outputs of the trunk.
+    projection
+        Columns of an embedding.
+    rotation_weight
+        Weight of predicting the rotation in the loss; with 0 no image is rotated.
+    temperature
+        Temperature of the contrastive loss.
     """
 
     stage = "contrastive"
@@ -44,16 +61,16 @@ class Contrastive(Learned):
         budget: Budget,
         features: Count = 256,
         projection: Count = 64,
-        turns: NonNegative = 2.0,
+        rotation_weight: NonNegative = 2.0,
         temperature: Positive = 0.3,
         lr: Positive = 2e-3,
     ) -> None:
         super().__init__(spec, workspace, budget, lr)
-        must_be_images(spec, "contrastive codes")
-        if turns > 0:
-            must_turn(spec, "set the representation's turns to 0")
-        self.views, self.turns, self.temperature = views, turns, temperature
-        self.codes = Spec((projection,))
+        must_be_images(spec, "contrastive embeddings")
+        if rotation_weight > 0:
+            must_be_square(spec, "set representation.contrastive.rotation_weight=0")
+        self.views, self.rotation_weight, self.temperature = views, rotation_weight, temperature
+        self.embedding = Spec((projection,))
 
         def head(outputs: int, *hidden: nn.Module) -> nn.Module:
             return nn.Sequential(nn.BatchNorm1d(features), nn.ReLU(), *hidden, nn.Linear(features, outputs))
@@ -62,31 +79,31 @@ class Contrastive(Learned):
         self.projector = workspace.network(
             "projector", lambda: head(projection, nn.Linear(features, features), nn.ReLU())
         )
-        self.teller = workspace.network("teller", lambda: head(TURNS))
+        self.rotation_head = workspace.network("rotation_head", lambda: head(ROTATIONS))
 
     def losses(self, x: Tensor, stage: Stage) -> dict[str, Tensor]:
         """See `Learned`."""
         views = [self.views(x, stage.random), self.views(x, stage.random)]
-        if self.turns > 0:
-            views = [turned(view) for view in views]
+        if self.rotation_weight > 0:
+            views = [rotated_quarters(view) for view in views]
         with self.workspace.autocast():
             features = self.trunk(torch.cat(views))
             projections = self.projector(features).float()
         losses = {"contrast": contrastive_loss(projections, self.temperature)}
         loss = losses["contrast"]
-        if self.turns > 0:
+        if self.rotation_weight > 0:
             with self.workspace.autocast():
-                told = self.teller(features).float()
-            losses["turns"] = cross_entropy(told, angles(x).repeat(2))
-            loss = loss + self.turns * losses["turns"]
+                predicted = self.rotation_head(features).float()
+            losses["rotation"] = cross_entropy(predicted, rotation_labels(x).repeat(2))
+            loss = loss + self.rotation_weight * losses["rotation"]
         return {"loss": loss, **losses}
 
     def networks(self) -> dict[str, nn.Module]:
         """See `Learned`."""
         networks = {"trunk": self.trunk, "projector": self.projector}
-        return {**networks, "teller": self.teller} if self.turns > 0 else networks
+        return {**networks, "rotation_head": self.rotation_head} if self.rotation_weight > 0 else networks
 
-    def code(self, x: Tensor) -> Tensor:
+    def embed(self, x: Tensor) -> Tensor:
         """See `Learned`."""
         return damped(self.projector(self.trunk(x)).float())
 
@@ -99,7 +116,9 @@ def damped(projections: Tensor) -> Tensor:
 
 def contrastive_loss(projections: Tensor, temperature: float) -> Tensor:
     """The normalised, temperature-scaled cross entropy of SimCLR for (2n, k); row i's partner is row i + n; scalar."""
-    codes = normalize(projections)
-    similarity = codes @ codes.T / temperature
-    similarity = similarity.masked_fill(torch.eye(len(codes), dtype=torch.bool, device=codes.device), -torch.inf)
-    return cross_entropy(similarity, torch.arange(len(codes), device=codes.device).roll(len(codes) // 2))
+    embeddings = normalize(projections)
+    similarity = embeddings @ embeddings.T / temperature
+    similarity = similarity.masked_fill(
+        torch.eye(len(embeddings), dtype=torch.bool, device=embeddings.device), -torch.inf
+    )
+    return cross_entropy(similarity, torch.arange(len(embeddings), device=embeddings.device).roll(len(embeddings) // 2))

@@ -1,4 +1,4 @@
-"""Fisher's linear discriminants where every image is a class of its own: what tells images apart, not their views."""
+"""Fisher's linear discriminants that tell images apart and ignore what differs between views of one image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from omasgan.representations.rotation import random_rotation
 from omasgan.training.seeding import stream, stream_seed
 
 PRINCIPAL = 512
-"""Principal components, at most, that the discriminants are found among: in all, noise would be invertible."""
+"""PCA components, at most, that the discriminants are found among: in all, noise would be invertible."""
 
 RIDGE = 1e-4
 """Added to the variance within images, as a share of the total: where views don't differ at all, a finite scale."""
@@ -23,12 +23,20 @@ TINY = 1e-12
 
 
 class Discriminants:
-    """Maps features (n, m) to codes (n, k) in which distances count in units of how far views of one image lie apart.
+    """Fisher's linear discriminants of features (n, m), with each image a class and its views the class's samples.
 
-    Of two random views of each image, W is the covariance within images and T the total one. The codes are the k
-    directions of the largest variance between images over that within, (T - W) / W, each over its deviation within
-    (Fisher 1936; with a linear network it is what contrastive learning finds, Balestriero & LeCun 2022); of fewer
-    images than k, as many as there are, and no others. They are turned by a random rotation, see `random_rotation`.
+    Of two random views of each image, W is the covariance within images and T the total one. An embedding has the k
+    directions of the largest variance between images over that within, (T - W) / W, each divided by its deviation
+    within (Fisher 1936; what contrastive learning finds with a linear network, Balestriero & LeCun 2022), so that
+    distances are in units of how far two views of one image lie apart. Fewer than k images give as many directions as
+    there are images. The directions are rotated at random, see `random_rotation`.
+
+    Parameters
+    ----------
+    k
+        Columns of an embedding; at most m and `PRINCIPAL`.
+    seed
+        The run's seed.
     """
 
     def __init__(self, k: int, seed: int) -> None:
@@ -54,7 +62,7 @@ class Discriminants:
         self.projection = (rotation @ kept.T @ inverse).float() @ directions
 
     def __call__(self, features: Tensor) -> Tensor:
-        """The codes (n, k) of features (n, m)."""
+        """The embeddings (n, k) of features (n, m)."""
         return (features - self.centre) @ self.projection.T
 
     def state_dict(self) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Several representations side by side."""
+"""Any representations, joined: the embedding is the concatenation of the parts' embeddings."""
 
 from __future__ import annotations
 
@@ -10,27 +10,67 @@ import torch
 from torch import Tensor
 
 from omasgan.data.dataset import Spec
+from omasgan.errors import UserError
 from omasgan.representations.base import Representation
 from omasgan.training.stage import Workspace
 
 Part = Callable[[Spec, Workspace], Representation]
-"""A representation's constructor that lacks the shape of a sample and the workspace."""
+"""A constructor of a representation that lacks the spec of a sample and the workspace."""
 
 
-class SideBySide(Representation):
-    """A code is the parts' codes one after the other, (k + l + ...,); each part is learned by itself.
+class Joined(Representation):
+    """Concatenates the embeddings of its parts, each of which is learned by itself.
 
-    What draws a sample from a code is the first part that can.
+    A detector scales every column of an embedding to unit deviation, so a part counts by the number of its columns and
+    not by its units.
+
+    Parameters
+    ----------
+    spec, workspace
+        See `Representation`.
+    parts
+        The representations by name, in the order of their columns. The first one that can decode does so.
+
+    Raises
+    ------
+    UserError
+        Where there is no part, or where the embedding of a part is not a row, as that of `pixels` on images.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from omasgan.representations.pca import PCA
+    >>> parts = {"coarse": lambda *given: PCA(*given, components=1), "fine": lambda *given: PCA(*given, components=3)}
+    >>> joined = Joined(Spec((4,)), Workspace(), parts)
+    >>> joined.fit(torch.randn(20, 4))
+    >>> joined.encode(torch.randn(2, 4)).shape
+    torch.Size([2, 4])
     """
 
-    def __init__(self, spec: Spec, workspace: Workspace, **parts: Part) -> None:
+    def __init__(self, spec: Spec, workspace: Workspace, parts: Mapping[str, Part]) -> None:
         super().__init__(spec, workspace)
+        if not parts:
+            raise UserError(
+                "the representation has no part: choose one or several, as representation=[visual_words,pca]"
+            )
         self.parts = {name: part(spec, workspace) for name, part in parts.items()}
-        self.lengths = [part.codes.shape[0] for part in self.parts.values()]
-        doubts: list[int] = []
-        for place, part in zip(accumulate(self.lengths, initial=0), self.parts.values(), strict=False):
-            doubts += [place + number for number in part.codes.doubts]
-        self.codes = Spec((sum(self.lengths),), tuple(doubts))
+        self.embedding = self._embedding()
+        self.lengths = [
+            part.embedding.shape[0] for part in self.parts.values()
+        ]  # of an image, its channels: all columns
+
+    def _embedding(self) -> Spec:
+        specs = {name: part.embedding for name, part in self.parts.items()}
+        if len(specs) == 1:
+            return next(iter(specs.values()))
+        for name, embedding in specs.items():
+            if embedding.is_image:
+                raise UserError(
+                    f"representation={name} keeps images as they are and cannot be joined with others: use it alone"
+                )
+        starts = accumulate((embedding.size for embedding in specs.values()), initial=0)
+        auxiliary = [start + column for start, e in zip(starts, specs.values(), strict=False) for column in e.auxiliary]
+        return Spec((sum(embedding.size for embedding in specs.values()),), tuple(auxiliary))
 
     def fit(self, train: Tensor) -> None:
         """See `Representation`."""
@@ -39,11 +79,12 @@ class SideBySide(Representation):
 
     def encode(self, x: Tensor) -> Tensor:
         """See `Representation`."""
-        return torch.cat([part.encode(x) for part in self.parts.values()], dim=1)
+        embeddings = [part.encode(x) for part in self.parts.values()]
+        return embeddings[0] if len(embeddings) == 1 else torch.cat(embeddings, dim=1)
 
-    def decode(self, codes: Tensor) -> Tensor | None:
+    def decode(self, embeddings: Tensor) -> Tensor | None:
         """See `Representation`."""
-        for part, own in zip(self.parts.values(), torch.split(codes, self.lengths, dim=1), strict=True):
+        for part, own in zip(self.parts.values(), torch.split(embeddings, self.lengths, dim=1), strict=True):
             decoded = part.decode(own)
             if decoded is not None:
                 return decoded
@@ -57,34 +98,3 @@ class SideBySide(Representation):
         """See `Representation`."""
         for name, part in self.parts.items():
             part.load_state_dict(state[name])
-
-
-class Joint(SideBySide):
-    """A contrastive code, what an image shows, beside an autoencoder's, how it looks.
-
-    The first tells what views don't change, the second what they do: a shoe cut to a part may be any shoe.
-    """
-
-    def __init__(self, spec: Spec, workspace: Workspace, contrastive: Part, autoencoder: Part) -> None:
-        super().__init__(spec, workspace, contrastive=contrastive, autoencoder=autoencoder)
-
-
-class Photographs(SideBySide):
-    """Which patches an image is made of, beside its principal components: its colours, and how they lie."""
-
-    def __init__(self, spec: Spec, workspace: Workspace, patches: Part, principal: Part) -> None:
-        super().__init__(spec, workspace, patches=patches, principal=principal)
-
-
-class TurnedPhotographs(SideBySide):
-    """Codes of photographs beside how unsurely their turns are told: they show a whole thing, and which way is up."""
-
-    def __init__(self, spec: Spec, workspace: Workspace, patches: Part, principal: Part, turns: Part) -> None:
-        super().__init__(spec, workspace, patches=patches, principal=principal, turns=turns)
-
-
-class PatchesAutoencoder(SideBySide):
-    """Which patches an image is made of, beside an autoencoder's code: what it shows, and how it looks."""
-
-    def __init__(self, spec: Spec, workspace: Workspace, patches: Part, autoencoder: Part) -> None:
-        super().__init__(spec, workspace, patches=patches, autoencoder=autoencoder)

@@ -17,10 +17,23 @@ from omasgan.training.stage import Stage, Workspace, descend, frozen, in_batches
 
 
 class Learned(Representation):
-    """Trains `networks` together by `losses`, `budget.representation` steps long, with Adam's lr falling to zero.
+    """A representation whose networks are trained together by gradients.
 
-    stage: the name of the stage, and of its checkpoint: two detectors of one run that use the same representation
-    train it once.
+    Two detectors of one run that use the same representation train it once: its checkpoint is found by the second.
+
+    Parameters
+    ----------
+    spec, workspace
+        See `Representation`.
+    budget
+        `representation` steps of `representation_batch` samples.
+    lr
+        Adam's step size, which falls linearly to zero.
+
+    Attributes
+    ----------
+    stage
+        The name of the stage, of its checkpoint and of its random stream.
     """
 
     stage: ClassVar[str]
@@ -57,8 +70,8 @@ class Learned(Representation):
         """For a batch of scaled samples (n, ...): 'loss', the scalar to be minimised, and what else is recorded."""
 
     @abstractmethod
-    def code(self, x: Tensor) -> Tensor:
-        """The codes (n, k) of scaled samples (n, ...)."""
+    def embed(self, x: Tensor) -> Tensor:
+        """The embeddings (n, k) of scaled samples (n, ...)."""
 
     def encode(self, x: Tensor) -> Tensor:
         """See `Representation`."""
@@ -66,7 +79,7 @@ class Learned(Representation):
 
         def encode(part: Tensor) -> Tensor:
             with self.workspace.autocast():
-                return self.code(self.scaling(part.to(device))).float().cpu()
+                return self.embed(self.scaling(part.to(device))).float().cpu()
 
         return in_batches(encode, x)
 

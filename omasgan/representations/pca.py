@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from sklearn.decomposition import PCA
+from sklearn import decomposition
 from torch import Tensor
 
 from omasgan.data.dataset import Spec
@@ -25,21 +25,34 @@ TINY = 1e-6
 """Stands in for a variance of zero."""
 
 
-class Principal(Representation):
-    """A code is so many principal components, (components,): of images, the colours and how they lie, coarsely.
+class PCA(Representation):
+    """The first principal components of the samples, images or rows.
 
-    n samples have n - 1 of them at most. whitening: each is divided by its deviation to this power; 0 leaves the large
-    ones large, 1 makes all equal. They are turned by a random rotation, see `random_rotation`.
+    The components are rotated at random, see `random_rotation`. n samples have n - 1 components at most.
+
+    Parameters
+    ----------
+    spec, workspace
+        See `Representation`.
+    components
+        Columns of an embedding; at most the number of values in a sample.
+    whitening
+        Each component is divided by its deviation to this power: 0 leaves large components large, 1 makes all equal.
+
+    Raises
+    ------
+    UserError
+        Where there are more components than values in a sample.
     """
 
     def __init__(self, spec: Spec, workspace: Workspace, components: Count = 24, whitening: Fraction = 0.5) -> None:
         super().__init__(spec, workspace)
         if components > spec.size:
             raise UserError(
-                f"the representation's components are {components}, but a sample has {spec.size} numbers: keep fewer"
+                f"representation.pca.components is {components}, but a sample has {spec.size} numbers: keep fewer"
             )
         self.components, self.whitening = components, whitening
-        self.codes = Spec((components,))
+        self.embedding = Spec((components,))
 
     def fit(self, train: Tensor) -> None:
         """See `Representation`. Raises UserError where there is but one sample."""
@@ -50,7 +63,7 @@ class Principal(Representation):
         some = train.cpu()[torch.randperm(len(train), generator=random)[:FITTED]]
         seed = stream_seed(self.workspace.seed, "principal components") % 2**32
         components = min(self.components, len(some) - 1)
-        found = PCA(components, random_state=seed).fit(self.scaling(some).flatten(1).numpy())
+        found = decomposition.PCA(components, random_state=seed).fit(self.scaling(some).flatten(1).numpy())
         self.centre = torch.from_numpy(found.mean_)
         rotation = random_rotation(self.components, random)[:, :components]
         directions = torch.from_numpy(found.components_)
@@ -61,9 +74,9 @@ class Principal(Representation):
         """See `Representation`."""
         return in_batches(lambda part: (self.scaling(part.cpu()).flatten(1) - self.centre) @ self.projection.T, x)
 
-    def decode(self, codes: Tensor) -> Tensor:
+    def decode(self, embeddings: Tensor) -> Tensor:
         """See `Representation`; what the components cannot say is the mean sample's."""
-        scaled = codes.cpu() @ self.back.T + self.centre
+        scaled = embeddings.cpu() @ self.back.T + self.centre
         return self.scaling.invert(scaled.view(-1, *self.spec.shape))
 
     def state_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Codes of what small patches an image is made of, and where they lie."""
+"""A bag of visual words: which small patches an image is made of, and where they lie."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ IMAGES = 10_000
 """Training images, at most, two views of each of which the discriminants are learned from."""
 
 DRAWN = 60_000
-"""Patches that the dictionary is learned from."""
+"""VisualWords that the dictionary is learned from."""
 
 CONTRAST = 0.01
 """Added to the variance of a patch, so that the noise of a plain one is not taken for a pattern."""
@@ -41,17 +41,40 @@ TINY = 1e-6
 """Stands in for a squared length of zero."""
 
 
-class Patches(Representation):
-    """A code is what words an image's patches are like, part by part, as far as that tells images apart; (components,).
+class VisualWords(Representation):
+    """A bag of visual words for each region of an image, reduced to linear discriminants.
 
-    Coates, Ng & Lee 2011: patches of `side` x `side` pixels, each brought to zero mean and unit contrast and whitened,
-    are clustered by their direction into so many `words`; of every patch of an image, by how much its cosine to a word
-    exceeds its mean cosine to all words counts; the counts are averaged over each of `parts` x `parts` parts of the
-    image. Of their square roots, `components` linear discriminants are kept (of few images, fewer), in which distances
-    count in units of how far two `views` of one image lie apart, see `Discriminants`. Nothing is trained by gradients:
-    it takes a minute, and knows textures and shapes.
+    Patches of `patch_size` x `patch_size` pixels, each brought to zero mean and unit contrast and whitened, are
+    clustered by their direction into `words`. Each patch of an image counts for a word by how much its cosine to that
+    word exceeds its mean cosine to all words; the counts are averaged over each of `regions` x `regions` regions of the
+    image. Of their square roots `components` linear discriminants are kept (fewer where there are few images), in which
+    distances are measured in units of how far two `views` of one image lie apart, see `Discriminants`. Nothing is
+    trained by gradients: it takes a minute and describes textures and shapes. There is no way back from an embedding to
+    an image.
 
-    There is no way back from a code to an image.
+    Parameters
+    ----------
+    spec, workspace
+        See `Representation`.
+    views
+        The random change of an image that makes a view of it.
+    patch_size
+        Side of a patch, in pixels.
+    words
+        Size of the dictionary.
+    regions
+        Regions of an image in each direction.
+    components
+        Columns of an embedding.
+
+    Raises
+    ------
+    UserError
+        For rows, and where the patches, regions or components do not fit the images.
+
+    References
+    ----------
+    Coates, Ng & Lee 2011, "An analysis of single-layer networks in unsupervised feature learning".
     """
 
     def __init__(
@@ -59,50 +82,52 @@ class Patches(Representation):
         spec: Spec,
         workspace: Workspace,
         views: Augmentation,
-        side: Count = 6,
+        patch_size: Count = 6,
         words: Count = 400,
-        parts: Count = 3,
+        regions: Count = 3,
         components: Annotated[int, Interval(ge=1, le=PRINCIPAL)] = 128,
     ) -> None:
         super().__init__(spec, workspace)
-        must_be_images(spec, "codes of patches")
-        places = min(spec.shape[1:]) - side + 1
-        if places < parts:
+        must_be_images(spec, "visual words")
+        places = min(spec.shape[1:]) - patch_size + 1
+        if places < regions:
             raise UserError(
-                f"the representation's side is {side} and its parts are {parts}: images of {spec.shape[1]} x "
-                f"{spec.shape[2]} pixels allow sides up to {min(spec.shape[1:]) - parts + 1} with so many parts"
+                f"representation.visual_words has patch_size={patch_size} and regions={regions}: images of "
+                f"{spec.shape[1]} x {spec.shape[2]} pixels then allow a patch_size of "
+                f"{min(spec.shape[1:]) - regions + 1} at most"
             )
-        if components > words * parts**2:
+        if components > words * regions**2:
             raise UserError(
-                f"the representation's components are {components}, but {words} words in {parts} x {parts} parts "
-                f"are {words * parts**2} numbers: keep fewer"
+                f"representation.visual_words.components is {components}, but {words} words in {regions} x {regions} "
+                f"regions are {words * regions**2} values: keep fewer"
             )
-        self.views, self.side, self.words, self.parts, self.components = views, side, words, parts, components
+        self.views, self.components = views, components
+        self.patch_size, self.words, self.regions = patch_size, words, regions
         self.discriminants = Discriminants(components, workspace.seed)
-        self.codes = Spec((components,))
+        self.embedding = Spec((components,))
 
     def fit(self, train: Tensor) -> None:
         """See `Representation`. Raises UserError where patches are fewer than words.
 
         What was learned lies in a checkpoint, as a stage's does: two detectors of one run learn it once.
         """
-        height, width = (size - self.side + 1 for size in self.spec.shape[1:])
+        height, width = (size - self.patch_size + 1 for size in self.spec.shape[1:])
         there = len(train) * height * width
         if self.words > there:
             raise UserError(
-                f"the representation's words are {self.words}, but the {len(train)} training normals have "
+                f"representation.visual_words.words is {self.words}, but the {len(train)} training normals have "
                 f"{there} patches: make them fewer"
             )
         folder = self.workspace.folder
-        path = None if folder is None else folder / "checkpoints" / "patches.pt"
+        path = None if folder is None else folder / "checkpoints" / "visual_words.pt"
         if path is not None and path.exists():
-            self.load_state_dict(checkpoint.load(path, "patches", self.workspace.device))
+            self.load_state_dict(checkpoint.load(path, "visual_words", self.workspace.device))
             return
         self.scaling = Scaling(train).to(self.workspace.device)
         self.learn_words(train)
         self.learn_discriminants(train)
         if path is not None:
-            checkpoint.save(path, "patches", self.state_dict())
+            checkpoint.save(path, "visual_words", self.state_dict())
 
     def learn_words(self, train: Tensor) -> None:
         """The filters (words + k, C, side, side), k = C * side * side: what patches share with words, and their pixels.
@@ -122,21 +147,25 @@ class Patches(Representation):
         filters = torch.cat([(words - words.mean(dim=0)) @ whiten, whiten])
         self.shift = (filters @ mean).view(-1, 1, 1)
         filters = filters - filters.mean(dim=1, keepdim=True)  # the same as a patch less its own mean
-        self.filters = filters.view(-1, self.spec.shape[0], self.side, self.side)
+        self.filters = filters.view(-1, self.spec.shape[0], self.patch_size, self.patch_size)
         self._move()
 
     def draw(self, train: Tensor) -> Tensor:
-        """Patches from anywhere in any image, (DRAWN, C * side * side), of zero mean and unit contrast."""
+        """Patches from anywhere in any image, (DRAWN, C * patch_size^2), of zero mean and unit contrast."""
         random = stream(self.workspace.seed, "patches", torch.device("cpu"))
 
         def anywhere(places: int) -> Tensor:
             return torch.randint(places, (DRAWN, 1, 1, 1), generator=random)
 
         channels, height, width = self.spec.shape
-        reach = torch.arange(self.side)
-        image, row, column = anywhere(len(train)), anywhere(height - self.side + 1), anywhere(width - self.side + 1)
+        offset = torch.arange(self.patch_size)
+        image, row, column = (
+            anywhere(len(train)),
+            anywhere(height - self.patch_size + 1),
+            anywhere(width - self.patch_size + 1),
+        )
         channel = torch.arange(channels).view(1, -1, 1, 1)
-        pixels = train.cpu()[image, channel, row + reach.view(1, 1, -1, 1), column + reach.view(1, 1, 1, -1)]
+        pixels = train.cpu()[image, channel, row + offset.view(1, 1, -1, 1), column + offset.view(1, 1, 1, -1)]
         patches = self.scaling(pixels.to(self.workspace.device)).flatten(1).cpu()
         centred = patches - patches.mean(dim=1, keepdim=True)
         return centred / (centred.square().mean(dim=1, keepdim=True) + CONTRAST).sqrt()
@@ -161,8 +190,8 @@ class Patches(Representation):
     @torch.inference_mode()
     def _counts(self, x: Tensor) -> Tensor:
         """Of scaled images; on the CPU."""
-        mean = avg_pool2d(x.mean(dim=1, keepdim=True), self.side, stride=1)
-        square = avg_pool2d(x.square().mean(dim=1, keepdim=True), self.side, stride=1)
+        mean = avg_pool2d(x.mean(dim=1, keepdim=True), self.patch_size, stride=1)
+        square = avg_pool2d(x.square().mean(dim=1, keepdim=True), self.patch_size, stride=1)
         contrast = ((square - mean.square()).clamp_min(0) + CONTRAST).sqrt()
         with self.workspace.autocast():
             seen = conv2d(x, self.filters)
@@ -170,7 +199,7 @@ class Patches(Representation):
         seen = torch.addcmul(seen, self.shift.to(seen.dtype), contrast.to(seen.dtype), value=-1)
         length = seen[:, self.words :].float().square().sum(dim=1, keepdim=True).clamp_min(TINY).sqrt()
         above = seen[:, : self.words].relu_().div_(length.to(seen.dtype))
-        return adaptive_avg_pool2d(above, self.parts).float().flatten(1).sqrt().cpu()
+        return adaptive_avg_pool2d(above, self.regions).float().flatten(1).sqrt().cpu()
 
     def encode(self, x: Tensor) -> Tensor:
         """See `Representation`."""

@@ -101,14 +101,14 @@ def config_of(folder: Path) -> dict[str, Any]:
     return {str(key): value for key, value in content.items()} if isinstance(content, dict) else {}
 
 
-def floors_of(folder: Path) -> dict[str, Any]:
-    """The floors that a run was compared to, with their settings."""
-    return config_of(folder).get("floors") or {}
+def baselines_of(folder: Path) -> dict[str, Any]:
+    """The baselines that a run was compared to, with their settings."""
+    return config_of(folder).get("baselines") or {}
 
 
-def lacking_floors(folder: Path, wanted: Mapping[str, Any]) -> list[str]:
-    """The floors, of those wanted, that a run was not compared to, or to one of other settings."""
-    there = floors_of(folder)
+def lacking_baselines(folder: Path, wanted: Mapping[str, Any]) -> list[str]:
+    """The baselines, of those wanted, that a run was not compared to, or to one of other settings."""
+    there = baselines_of(folder)
     return [name for name, node in wanted.items() if there.get(name) != node]
 
 

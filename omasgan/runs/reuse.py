@@ -32,19 +32,19 @@ STAGES = {
 ALIKE = ("data", "code", "torch", "device", "arithmetic")
 """What the records of two runs must agree on besides, for one to take over a stage of the other."""
 
-SCORING = ("lambda_", "doubt", "divergence_term", "j_scale", "neighbours", "locality")
+SCORING = ("lambda_", "auxiliary", "divergence_term", "j_scale", "neighbours", "density_exponent")
 """Settings of `inference` that enter after the last step of training."""
 
 
 @dataclass(frozen=True)
-class Donor:
+class Reusable:
     """A finished run, and which of its stages, from the first on, are trained as they would be here."""
 
     folder: Path
     stages: tuple[str, ...]
 
     def checkpoints(self) -> list[Path]:
-        """The files of these stages, in the order of their training, and those of floors."""
+        """The files of these stages, in the order of their training, and those of baselines."""
         if not self.stages:
             return []
         order = {name: place for place, stage in enumerate(STAGES, 1) for name in STAGES[stage][2]}
@@ -53,7 +53,7 @@ class Donor:
         return sorted(files, key=lambda path: order.get(path.stem, 0))
 
 
-def donor(folder: Path, identity: str, config: Mapping[str, Any], record: Mapping[str, Any]) -> Donor | None:
+def find(folder: Path, identity: str, config: Mapping[str, Any], record: Mapping[str, Any]) -> Reusable | None:
     """The finished run, beside that in `folder`, that spares it most stages; None where there is none.
 
     record: what this run's own will say of its data and of what it is made with.
@@ -69,12 +69,12 @@ def donor(folder: Path, identity: str, config: Mapping[str, Any], record: Mappin
         record_there, config_there = runs.read(place / runs.RECORD), runs.config_of(place)
         if config_there and all(record_there.get(key) == record[key] for key in ALIKE):
             given = training(config_there)
-            found.append(Donor(place, tuple(stage for stage in wanted if given[stage] == wanted[stage])))
+            found.append(Reusable(place, tuple(stage for stage in wanted if given[stage] == wanted[stage])))
     useful = [each for each in found if each.checkpoints()]
     return max(useful, key=lambda each: len(each.stages), default=None)
 
 
-def take_over(source: Donor, folder: Path) -> None:
+def copy_tasks(source: Reusable, folder: Path) -> None:
     """Copy the stages' record, and their checkpoints. Stopped halfway, what lacks is trained."""
     taken = source.checkpoints()
     names = {path.stem for path in taken}

@@ -45,20 +45,20 @@ ABSENT = {State.DONE: "finished", State.INTERRUPTED: "to resume", State.FAILED: 
 class SweepJob:
     """One job. folder: its run's, None for a task that makes no run; label: the overrides that tell jobs apart.
 
-    floors: what its run is to be compared to.
+    baselines: what its run is to be compared to.
     """
 
     overrides: tuple[str, ...]
     folder: Path | None
     label: str
-    floors: Mapping[str, Any] = field(default_factory=dict)
+    baselines: Mapping[str, Any] = field(default_factory=dict)
 
     def state(self) -> State:
-        """How far it is, by its folder; a finished run that lacks a floor is to be resumed."""
+        """How far it is, by its folder; a finished run that lacks a baseline is to be resumed."""
         if self.folder is None:
             return State.NEW
         state = runs.job_state(self.folder)
-        if state == State.DONE and any(runs.lacking_floors(part, self.floors) for part in runs.find(self.folder)):
+        if state == State.DONE and any(runs.lacking_baselines(part, self.baselines) for part in runs.find(self.folder)):
             return State.INTERRUPTED
         return state
 
@@ -91,12 +91,12 @@ def listed(context: HydraContext, config: DictConfig, overrides: Mapping[str, Ov
     found: dict[object, SweepJob] = {}
     for chosen, label in combinations(overrides):
         folder: Path | None = None
-        floors: dict[str, Any] = {}
+        baselines: dict[str, Any] = {}
         cfg = context.config_loader.load_sweep_config(config, list(chosen))
         if cfg.task == "run":
             folder = Path(cfg.hydra.sweep.dir) / cfg.hydra.sweep.subdir
-            floors = cast(dict[str, Any], OmegaConf.to_container(cfg.floors, resolve=True))
-        found.setdefault(folder or chosen, SweepJob(chosen, folder, label, floors))
+            baselines = cast(dict[str, Any], OmegaConf.to_container(cfg.baselines, resolve=True))
+        found.setdefault(folder or chosen, SweepJob(chosen, folder, label, baselines))
     return list(found.values())
 
 

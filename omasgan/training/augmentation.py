@@ -132,17 +132,17 @@ class Crop:
         return torch.where(greyed, cropped.mean(dim=1, keepdim=True), cropped)
 
 
-PART = 0.8
-"""The sides of the parts of an image that `looks` gives, in sides of the image."""
+CROP = 0.8
+"""Side of a crop of `five_crops`, in sides of the image."""
 
 
-def looks(x: Tensor) -> Iterator[Tensor]:
-    """Images (n, C, H, W), then the part in each of their four corners at the images' size."""
+def five_crops(x: Tensor) -> Iterator[Tensor]:
+    """Images (n, C, H, W), then a crop of each of their four corners, resized to the images' size."""
     corners = [(right, down) for right in (-1, 1) for down in (-1, 1)]
-    maps = x.new_tensor([[[PART, 0, right * (1 - PART)], [0, PART, down * (1 - PART)]] for right, down in corners])
+    maps = x.new_tensor([[[CROP, 0, right * (1 - CROP)], [0, CROP, down * (1 - CROP)]] for right, down in corners])
     yield x
-    for part in maps:
-        yield _moved(x, part.expand(len(x), 2, 3))
+    for crop in maps:
+        yield _moved(x, crop.expand(len(x), 2, 3))
 
 
 def _moved(x: Tensor, maps: Tensor) -> Tensor:

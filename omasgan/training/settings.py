@@ -20,10 +20,21 @@ Steps = Annotated[int, Ge(0)]
 class Budget:
     """How long to train, and nothing else: a smaller budget never changes the method.
 
-    representation: steps of a learned representation. task1, task2, task3, j: of a stage's generator (of J in the
-    last). critic: steps that the critic of Task 2 trains alone, where boundary.critic is 'halo'. batch: samples a step,
-    drawn with replacement; representation_batch: of the representation, never more than the training normals, for one
-    may tell the images of a batch apart.
+    Parameters
+    ----------
+    representation
+        Steps of each part of the representation that is trained by gradients.
+    task1, task2, task3
+        Steps of the generator of that task.
+    j
+        Steps of the discriminator J.
+    critic
+        Steps of the noise-contrastive critic of Task 2, which is trained before B.
+    batch
+        Samples in a step, drawn with replacement.
+    representation_batch
+        Samples in a step of a representation; never more than there are training normals, because a contrastive
+        loss tells the images of a batch apart.
     """
 
     representation: Steps = 1200
@@ -38,13 +49,23 @@ class Budget:
 
 @dataclass(frozen=True)
 class Optimisation:
-    """How the networks of every stage are trained.
+    """How the networks of every task are trained.
 
-    lr_generator, lr_discriminator: Adam's step size. beta1, beta2: Adam's decay rates. decay: the share of a stage's
-    steps, at its end, over which the step sizes fall to zero in a straight line; 0 keeps them constant. critic_steps:
-    steps of the critic a step of the generator. r1: weight gamma of the critic's gradient penalty
-    gamma/2 ||grad V||^2 on either side's samples (Mescheder et al. 2018), 0 for none. ema: decay of the running average
-    of a generator's weights, which is the generator that a stage hands on.
+    Parameters
+    ----------
+    lr_generator, lr_discriminator
+        Adam's step size.
+    beta1, beta2
+        Adam's decay rates.
+    decay
+        Fraction of a stage's steps, at its end, over which the step sizes fall linearly to zero; 0 keeps them constant.
+    critic_steps
+        Steps of the discriminator for each step of the generator.
+    r1
+        Weight gamma of the gradient penalty gamma/2 ||grad V||^2 on either side's samples (Mescheder et al. 2018);
+        0 for none.
+    ema
+        Decay of the running average of a generator's weights, which is the generator that a task hands on.
     """
 
     lr_generator: Positive = 2e-3

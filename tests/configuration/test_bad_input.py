@@ -20,7 +20,14 @@ from omasgan.evaluation.scores import ScoreTable
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 
-TINY = ("representation=pixels", "inference=pixels", "budget=smoke", "floors=none", "logger=none", "device=cpu")
+TINY = (
+    "representation=pixels",
+    "inference.j_features=sample",
+    "budget=smoke",
+    "baselines=none",
+    "logger=none",
+    "device=cpu",
+)
 ONE_CLASS = "protocol.abnormal_class=3"
 
 
@@ -76,7 +83,7 @@ def runs(tmp_path):
         (["~boundary"], [r"boundary is not set: give it as boundary=\.\.\."]),
         (["+typo=1"], ["no setting 'typo'", "choose .*dataset"]),
         (["+boundary.muu=1"], ["no setting 'boundary.muu'", "did you mean 'mu'", "it takes .*nu"]),
-        (["+floors.foo=1"], ["floors.foo is 1", "_target_"]),
+        (["+baselines.foo=1"], ["baselines.foo is 1", "_target_"]),
         (["abnormal_dataset=svhn"], ["abnormal_dataset is 'svhn'", "dataset@abnormal_dataset=svhn"]),
         (["abnormal_dataset={a:1}"], ["abnormal_dataset is", "_target_"]),
         (["representation=autoencoder", "budget.task1=-3"], [" budget.task1 is -3", "at least 0"]),
@@ -92,9 +99,9 @@ def runs(tmp_path):
         (["score.run=[1]"], [r"score.run is \[1\]", "a word or null is expected"]),
         (["boundary.mu=-1"], ["boundary.mu is -1", "at least 0"]),
         (["inference.delta=1.5"], ["inference.delta is 1.5", "at least 0 and at most 1"]),
-        (["inference.reach_min=0.5", "inference.reach_max=0.2"], ["reach_min is 0.5", "reach_max 0.2", "smaller"]),
+        (["inference.mixing_min=0.5", "inference.mixing_max=0.2"], ["mixing_min is 0.5", "mixing_max 0.2", "smaller"]),
         (["boundary.Q=0"], ["boundary.Q is 0", "at least 1"]),
-        (["floors=all", "floors.pca.variance=7"], ["floors.pca.variance is 7", "above 0 and at most 1"]),
+        (["baselines=all", "baselines.pca.variance=7"], ["baselines.pca.variance is 7", "above 0 and at most 1"]),
         (["seed=-1"], ["seed is -1", "at least 0"]),
         (["precision=double"], ["precision is 'double'", "float32"]),
         (["task=train"], ["task is 'train'", "choose one of run, score"]),
@@ -201,9 +208,9 @@ IMAGES = ("dataset=image_folder", "protocol=novelty", "dataset.root={data}/image
         ([*ROWS, "architecture=resnet"], ["architecture=resnet is for images", "use architecture=mlp"]),
         ([*ROWS, "representation=autoencoder"], ["dcgan is for images", "rows of 3", "representation=pixels"]),
         ([*ROWS, "representation=photographs"], ["patches are for images", "representation=pixels"]),
-        ([*ROWS, "representation=contrastive"], ["contrastive codes are for images", "representation=pixels"]),
+        ([*ROWS, "representation=contrastive"], ["contrastive embeddings are for images", "representation=pixels"]),
         ([*ROWS, "representation=turns"], ["turned copies are for images", "representation=pixels"]),
-        ([*ROWS, *FEW, "architecture=mlp"], ["10 training normals", "more than 10", "j_sees=sample"]),
+        ([*ROWS, *FEW, "architecture=mlp"], ["10 training normals", "more than 10", "j_features=sample"]),
         ([*ROWS, "augmentation=flip"], ["for images, the data are rows", "use augmentation=none"]),
         ([*ROWS, "augmentation=flip_colour"], ["use augmentation=none"]),
         ([*IMAGES, "architecture=dcgan", "dataset.size=9"], ["9 x 9", "8, 16", "dataset.size"]),

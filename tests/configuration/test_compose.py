@@ -194,7 +194,13 @@ def test_every_experiment_runs(composed, monkeypatch, tmp_path, name):
 
     monkeypatch.setattr(build, "dataset", few)
     cfg = composed(
-        f"experiment={name}", f"runs={tmp_path}", "budget=smoke", "floors=none", "logger=none", "device=cpu", hydra=True
+        f"experiment={name}",
+        f"runs={tmp_path}",
+        "budget=smoke",
+        "baselines=none",
+        "logger=none",
+        "device=cpu",
+        hydra=True,
     )
     choices, folder = dict(cfg.hydra.runtime.choices), Path(cfg.hydra.run.dir)
     cfg = composed(*cfg.hydra.overrides.task)

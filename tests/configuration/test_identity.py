@@ -41,8 +41,8 @@ def cfg(composed):
         "logger=none",
         "logger.log_every=1",
         "logger.project=another",
-        "floors=none",
-        "floors.pca.variance=0.5",
+        "baselines=none",
+        "baselines.pca.variance=0.5",
         "score.run=elsewhere",
     ],
 )

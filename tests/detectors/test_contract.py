@@ -17,15 +17,15 @@ from omasgan.training import checkpoint
 from omasgan.training.stage import Workspace
 
 NAMES = sorted(path.stem for path in (FOLDER / "detector").glob("*.yaml"))
-SHAPES = {"grey": (1, 8, 8), "colour": (3, 8, 8), "rows": (5,), "codes": (1, 8, 8)}
+SHAPES = {"grey": (1, 8, 8), "colour": (3, 8, 8), "rows": (5,), "embeddings": (1, 8, 8)}
 ARCHITECTURES = {
     # Batch norm and spectral norm everywhere: what depends on the batch, or changes when it is used, would show.
     "grey": ["experiment=pixels", "architecture.width=8", "architecture.discriminator_norm=batch"],
     "colour": ["experiment=pixels", "architecture=mlp", "architecture.width=32"],
     "rows": ["experiment=rows", "architecture.width=32", "architecture.spectral_norm=true"],
-    "codes": ["architecture.width=32"],
+    "embeddings": ["architecture.width=32"],
 }
-ROWS_NEED = {"nearest_autoencoder": ["architecture@detector.representation.architecture=mlp"]}
+ROWS_NEED = {"nearest_autoencoder": ["architecture@detector.representation.autoencoder.architecture=mlp"]}
 SHORT = [
     *("budget=smoke", "budget.representation=60", "budget.representation_batch=64", "budget.batch=64"),
     *("budget.task1=60", "budget.task2=20", "budget.task3=60", "budget.j=60", "boundary.N=64", "boundary.Q=128"),
@@ -170,6 +170,6 @@ def test_noise_is_more_anomalous_than_what_training_was_like(name, kind):
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if hasattr(untrained(name, "rows"), "measure")])
-def test_for_a_floor_far_rows_are_anomalous(name):
+def test_for_a_baseline_far_rows_are_anomalous(name):
     detector, x = trained(name, "rows"), normals("rows", 50, seed=2)
     assert detector.score(3 + 20 * (x - 3)).min() > detector.score(x).median()

@@ -154,7 +154,7 @@ def plain(train):
         ("retraining.gamma=0", "C", ["G", "D", "B"]),
         ("retraining.beta=0", "G'", ["G", "D", "B"]),
         ("inference.delta=0", "J", ["G", "D", "B", "G'", "C"]),
-        ("inference.reach_min=0.2", "J", ["G", "D", "B", "G'", "C"]),
+        ("inference.mixing_min=0.2", "J", ["G", "D", "B", "G'", "C"]),
         ("inference.lambda_=0", None, ["G", "D", "B", "G'", "C", "J"]),
     ],
 )

@@ -18,7 +18,7 @@ from omasgan.training.stage import Workspace
 @pytest.fixture(scope="module")
 def detector():
     register()
-    overrides = ["representation=pixels", "dataset=digits", "budget=smoke", "floors=none"]
+    overrides = ["representation=pixels", "dataset=digits", "budget=smoke", "baselines=none"]
     with initialize_config_dir(str(FOLDER), version_base="1.3"):
         config = check(compose("config", overrides))
     represented = build.detector(config["detector"], Spec((5,)), Workspace())
@@ -26,13 +26,13 @@ def detector():
     return represented.detector
 
 
-@pytest.mark.parametrize(("neighbours", "locality"), [(1, 0.0), (3, 0.5), (10, 1.0)])
-def test_the_distance_is_that_of_its_neighbours_over_the_spacing(detector, neighbours, locality, monkeypatch):
+@pytest.mark.parametrize(("neighbours", "density_exponent"), [(1, 0.0), (3, 0.5), (10, 1.0)])
+def test_the_distance_is_that_of_its_neighbours_over_the_spacing(detector, neighbours, density_exponent, monkeypatch):
     x = torch.randn(30, 5, generator=torch.Generator().manual_seed(1))
-    settings = replace(detector.inference, neighbours=neighbours, locality=locality)
+    settings = replace(detector.inference, neighbours=neighbours, density_exponent=density_exponent)
     monkeypatch.setattr(detector, "inference", settings)
-    there = detector.sight.around(detector.scaling(x))
-    expected = there.distances[:, :neighbours].mean(dim=1) / there.spacing**locality
+    there = detector.neighbour_features.around(detector.scaling(x))
+    expected = there.distances[:, :neighbours].mean(dim=1) / there.density_scale**density_exponent
     torch.testing.assert_close(detector.terms(x)["divergence"], expected.double())
 
 
@@ -67,13 +67,13 @@ def test_scores_are_computed_in_the_arithmetic_of_the_workspace(detector, monkey
 def test_doubts_are_a_term_and_count_in_full_as_they_are_weighed(detector, monkeypatch):
     x = torch.randn(30, 5, generator=torch.Generator().manual_seed(1))
     plain = detector.terms(x)
-    assert "doubt" not in plain
-    monkeypatch.setattr(detector, "spec", Spec((5,), doubts=(1, 4)))
-    monkeypatch.setitem(detector.scales, "doubt", (0.5, 2.0))
+    assert "auxiliary" not in plain
+    monkeypatch.setattr(detector, "spec", Spec((5,), auxiliary=(1, 4)))
+    monkeypatch.setitem(detector.scales, "auxiliary", (0.5, 2.0))
     monkeypatch.setattr(detector, "inference", replace(detector.inference, doubt=3.0))
     terms = detector.terms(x)
     expected = x[:, 1].double() + x[:, 4].double()
-    torch.testing.assert_close(terms["doubt"], expected)
+    torch.testing.assert_close(terms["auxiliary"], expected)
     torch.testing.assert_close(terms["full"], plain["full"] + 3 * (expected - 0.5) / 2)
 
 

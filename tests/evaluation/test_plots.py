@@ -224,7 +224,7 @@ def test_comparison_has_a_row_a_class_and_the_mean_of_each_column():
             "nearest neighbour": 0.8,
         },
     }
-    figure = plots.bar_comparison(rows, floors={"nearest neighbour"}, metric="AUPRC")
+    figure = plots.bar_comparison(rows, baselines={"nearest neighbour"}, metric="AUPRC")
     (ax,) = figure.axes
     assert legend_of(ax) == ["0.600  Task 1", "0.900  full (1 of 2)", "0.700  nearest neighbour"]
     assert ax.get_xlabel() == "AUPRC"
@@ -232,9 +232,9 @@ def test_comparison_has_a_row_a_class_and_the_mean_of_each_column():
     assert first == "cat"
     assert second.startswith(r"a folder of $\ome clas$")
     assert len(second.splitlines()) == 3
-    task1, full, floor = ax.collections
+    task1, full, baseline = ax.collections
     assert task1.get_offsets()[:, 0].tolist() == [0.5, 0.7]
     assert [round(place) for place in task1.get_offsets()[:, 1]] == [0, 1]
-    assert floor.get_sizes() < full.get_sizes()
-    assert len(floor.get_facecolor()) == 0
+    assert baseline.get_sizes() < full.get_sizes()
+    assert len(baseline.get_facecolor()) == 0
     assert shows(figure, ax, plots._SERIES[0])

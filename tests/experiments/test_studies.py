@@ -50,11 +50,11 @@ def test_a_record_is_the_same_whether_its_seeds_came_at_once_or_one_by_one(tmp_p
     records = [tmp_path / name for name in ("at_once", "one_by_one")]
     for record in records:
         record.mkdir()
-    study.main(folder, records[0], keep_floors=False, keep_seeds=False)
+    study.main(folder, records[0], keep_baselines=False, keep_seeds=False)
     for seed in (0, 1):
         alone = tmp_path / f"only_{seed}"
         shutil.copytree(folder / f"seed_{seed}", alone / f"seed_{seed}")
-        study.main(alone, records[1], keep_floors=False, keep_seeds=seed > 0)
+        study.main(alone, records[1], keep_baselines=False, keep_seeds=seed > 0)
     tables = [(record / "results.csv").read_text() for record in records]
     assert tables[0] == tables[1]
     ranks = [dict(np.load(record / "scores.npz")) for record in records]
@@ -66,7 +66,7 @@ def test_a_record_of_another_split_is_not_kept(tmp_path, fake, script):
     study = script("study.py")
     record = tmp_path / "record"
     record.mkdir()
-    study.main(fake.write(tmp_path / "a", 0, 0).parents[1], record, keep_floors=False, keep_seeds=False)
+    study.main(fake.write(tmp_path / "a", 0, 0).parents[1], record, keep_baselines=False, keep_seeds=False)
     other = fake.write(tmp_path / "b", 0, 1, table=fake.scores(0, 300, 1)).parents[1]
     with pytest.raises(SystemExit, match="other test samples for class 0"):
-        study.main(other, record, keep_floors=False, keep_seeds=True)
+        study.main(other, record, keep_baselines=False, keep_seeds=True)

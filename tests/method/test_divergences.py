@@ -366,8 +366,8 @@ def test_a_trained_critic_attains_the_divergence(divergence):
     # For these, V is an affine function of log p/q at its best: what this critic can be.
     known = next(value for other, value in KNOWN.items() if type(other) is type(divergence))
     start, end = trained_bound(divergence)
-    floor = divergence.f(t(1.0)).item()  # the bound of a critic that knows nothing, at best
-    assert end - floor == pytest.approx(known - floor, rel=0.01)
+    baseline = divergence.f(t(1.0)).item()  # the bound of a critic that knows nothing, at best
+    assert end - baseline == pytest.approx(known - baseline, rel=0.01)
     assert end <= known + 1e-6
     assert start < end
 

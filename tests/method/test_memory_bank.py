@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from omasgan.method.memory_bank import BLOCK, CHUNK, RANKS, TILE, Bank, Sight
+from omasgan.method.memory_bank import BLOCK, CHUNK, RANKS, TILE, MemoryBank, NeighbourFeatures
 
 
 def draws(n, seed, k=3):
@@ -16,116 +16,121 @@ def nearest_by_definition(x, bank, n):
 @pytest.mark.parametrize("dtype", [None, torch.bfloat16])
 def test_nearest_distances_are_those_of_the_definition(size, dtype):
     x, bank = draws(CHUNK + 5, 0, 20), draws(size, 1, 20) + 3
-    torch.testing.assert_close(Bank(bank, dtype).nearest(x, 11)[0], nearest_by_definition(x, bank, 11))
+    torch.testing.assert_close(MemoryBank(bank, dtype).nearest(x, 11)[0], nearest_by_definition(x, bank, 11))
 
 
 def test_a_short_type_that_cannot_tell_neighbours_is_not_used():
     centres = 10 * draws(20, 0, 2)
     bank = (centres[:, None] + 0.1 * draws(2000, 1, 2).unflatten(0, (20, -1))).flatten(0, 1)
-    search = Bank(bank, torch.bfloat16)
+    search = MemoryBank(bank, torch.bfloat16)
     torch.testing.assert_close(
         search.nearest(bank[:50], 5)[0], nearest_by_definition(bank[:50], bank, 5), rtol=1e-3, atol=1e-4
     )
-    assert Bank(draws(3000, 0, 64), torch.bfloat16).tiles[0].dtype == torch.bfloat16, "where it can, it is"
+    assert MemoryBank(draws(3000, 0, 64), torch.bfloat16).tiles[0].dtype == torch.bfloat16, "where it can, it is"
 
 
 def test_images_are_rows_to_a_bank_and_the_nearest_are_found_one_by_one_too():
     bank, x = draws(300, 0, 48).unflatten(1, (3, 4, 4)), draws(6, 1, 48).unflatten(1, (3, 4, 4))
-    search = Bank(bank)
+    search = MemoryBank(bank)
     expected = nearest_by_definition(x.flatten(1), bank.flatten(1), 2)
     torch.testing.assert_close(torch.cat([search.nearest(one, 2)[0] for one in x.split(1)]), expected)
 
 
 def test_a_sample_of_the_bank_is_not_its_own_neighbour():
     bank = draws(50, 0)
-    sight = Sight(bank, real=True)
-    assert sight.around(bank).distances[:, 0].max() < 1e-2
+    neighbour_features = NeighbourFeatures(bank, real=True)
+    assert neighbour_features.around(bank).distances[:, 0].max() < 1e-2
     without_itself = [
         nearest_by_definition(bank[i : i + 1], torch.cat([bank[:i], bank[i + 1 :]]), 4) for i in range(50)
     ]
-    torch.testing.assert_close(sight.around(bank, of_bank=True).distances[:, :4], torch.cat(without_itself))
+    torch.testing.assert_close(
+        neighbour_features.around(bank, of_bank=True).distances[:, :4], torch.cat(without_itself)
+    )
 
 
 def test_a_training_sample_is_no_part_of_a_generated_bank():
-    sight, x = Sight(draws(50, 0), real=False), draws(20, 1)
-    assert torch.equal(sight.around(x, of_bank=True).distances, sight.around(x).distances)
+    neighbour_features, x = NeighbourFeatures(draws(50, 0), real=False), draws(20, 1)
+    assert torch.equal(neighbour_features.around(x, of_bank=True).distances, neighbour_features.around(x).distances)
 
 
 def test_j_sees_the_sample_and_its_distances_in_units_of_the_normals_own():
     bank = draws(60, 0)
-    sight = Sight(bank, real=True)
-    sight.fit(bank)
-    seen = sight(bank, of_bank=True)
+    neighbour_features = NeighbourFeatures(bank, real=True)
+    neighbour_features.fit(bank)
+    seen = neighbour_features(bank, of_bank=True)
     assert torch.equal(seen[:, :3], bank)
     torch.testing.assert_close(seen[:, 3:].mean(dim=0), torch.zeros(len(RANKS)), atol=1e-4, rtol=0)
     torch.testing.assert_close(seen[:, 3:].std(dim=0), torch.ones(len(RANKS)), atol=1e-4, rtol=0)
-    assert (sight(bank + 10)[:, 3:] > seen[:, 3:].max(dim=0).values).all(), "what is far looks far"
+    assert (neighbour_features(bank + 10)[:, 3:] > seen[:, 3:].max(dim=0).values).all(), "what is far looks far"
     torch.testing.assert_close(
-        torch.cat([sight(one) for one in (bank + 1).split(1)]), sight(bank + 1), rtol=1e-4, atol=1e-4
+        torch.cat([neighbour_features(one) for one in (bank + 1).split(1)]),
+        neighbour_features(bank + 1),
+        rtol=1e-4,
+        atol=1e-4,
     )
 
 
 def test_copies_among_the_training_samples_do_not_set_the_scale():
     bank = draws(200, 0)
     with_copies = torch.cat([bank, bank[:10]])
-    plain, copied = Sight(bank, real=True), Sight(with_copies, real=True)
+    plain, copied = NeighbourFeatures(bank, real=True), NeighbourFeatures(with_copies, real=True)
     plain.fit(bank)
     copied.fit(with_copies)
     assert copied.scale[0] < 2 * plain.scale[0]
 
 
 def test_a_sight_is_saved_with_its_bank():
-    sight = Sight(draws(60, 0), real=True)
-    sight.fit(draws(60, 0))
-    other = Sight.from_state_dict(sight.state_dict(), real=True)
-    assert torch.equal(other(draws(5, 1)), sight(draws(5, 1)))
+    neighbour_features = NeighbourFeatures(draws(60, 0), real=True)
+    neighbour_features.fit(draws(60, 0))
+    other = NeighbourFeatures.from_state_dict(neighbour_features.state_dict(), real=True)
+    assert torch.equal(other(draws(5, 1)), neighbour_features(draws(5, 1)))
 
 
 def test_the_places_are_those_of_the_distances():
     x, bank = draws(30, 0), draws(TILE + 9, 1)
-    distances, places = Bank(bank).nearest(x, 5)
+    distances, places = MemoryBank(bank).nearest(x, 5)
     torch.testing.assert_close(torch.linalg.vector_norm(x[:, None] - bank[places], dim=2), distances)
 
 
 def test_where_the_bank_is_sparse_a_distance_counts_less():
     dense, sparse = 0.1 * draws(300, 0), 2 * draws(300, 1) + 50
-    sight = Sight(torch.cat([dense, sparse]), real=True)
-    sight.fit(dense)
-    there = sight.around(torch.cat([dense.mean(dim=0, keepdim=True), sparse.mean(dim=0, keepdim=True)]))
-    assert there.spacing[1] > 10 * there.spacing[0]
+    neighbour_features = NeighbourFeatures(torch.cat([dense, sparse]), real=True)
+    neighbour_features.fit(dense)
+    there = neighbour_features.around(torch.cat([dense.mean(dim=0, keepdim=True), sparse.mean(dim=0, keepdim=True)]))
+    assert there.density_scale[1] > 10 * there.density_scale[0]
     torch.testing.assert_close(there.term(3, 0), there.distances[:, :3].mean(dim=1))
-    torch.testing.assert_close(there.term(3, 1) * there.spacing, there.term(3, 0))
-    # Twenty times as large in every way, one cluster's samples are as near as the other's in units of its spacing.
-    own = sight.around(torch.cat([dense, sparse]), of_bank=True).term(10, 1)
+    torch.testing.assert_close(there.term(3, 1) * there.density_scale, there.term(3, 0))
+    # Twenty times as large in every way, one cluster's samples are as near as the other's in units of its density_scale.
+    own = neighbour_features.around(torch.cat([dense, sparse]), of_bank=True).term(10, 1)
     torch.testing.assert_close(own[:300].mean(), own[300:].mean(), rtol=0.1, atol=0)
 
 
 def test_a_bank_half_of_copies_does_not_blow_up_what_lies_near_them():
     continuous = draws(400, 0, 8)
     bank = torch.cat([torch.zeros(600, 8), continuous])
-    sight = Sight(bank, real=True)
-    sight.fit(bank)
+    neighbour_features = NeighbourFeatures(bank, real=True)
+    neighbour_features.fit(bank)
     near_a_copy, outlier = torch.full((1, 8), 0.02), torch.full((1, 8), 4.0)
-    there = sight.around(torch.cat([near_a_copy, outlier]))
+    there = neighbour_features.around(torch.cat([near_a_copy, outlier]))
     assert there.term(3, 0.5)[0] < there.term(3, 0.5)[1]
 
 
 def test_samples_that_do_not_find_themselves_end_the_short_type():
     crowd = 0.02 * draws(100, 1, 8) + 2
     bank = torch.cat([draws(20_000, 0, 8), crowd])[torch.randperm(20_100, generator=torch.Generator().manual_seed(3))]
-    sight = Sight(bank, real=True, dtype=torch.bfloat16)
-    sight.bank = Bank(bank)
-    sight.bank._prepare(torch.bfloat16)  # as if no probe had hit the crowd
-    assert sight.bank.nearest(crowd, 1)[0].any()
-    sight.fit(bank)
-    assert not sight.around(crowd).distances[:, 0].any()
-    again = Sight.from_state_dict(sight.state_dict(), real=True, dtype=torch.bfloat16)
+    neighbour_features = NeighbourFeatures(bank, real=True, dtype=torch.bfloat16)
+    neighbour_features.bank = MemoryBank(bank)
+    neighbour_features.bank._prepare(torch.bfloat16)  # as if no probe had hit the crowd
+    assert neighbour_features.bank.nearest(crowd, 1)[0].any()
+    neighbour_features.fit(bank)
+    assert not neighbour_features.around(crowd).distances[:, 0].any()
+    again = NeighbourFeatures.from_state_dict(neighbour_features.state_dict(), real=True, dtype=torch.bfloat16)
     assert not again.bank.is_short
 
 
 def test_nothing_and_what_is_not_finite_can_be_looked_up():
-    sight = Sight(draws(11, 0), real=False)
-    sight.fit(draws(11, 0))
-    assert sight.around(draws(0, 1)).spacing.shape == (0,)
+    neighbour_features = NeighbourFeatures(draws(11, 0), real=False)
+    neighbour_features.fit(draws(11, 0))
+    assert neighbour_features.around(draws(0, 1)).density_scale.shape == (0,)
     for value in (torch.nan, torch.inf, 1e20):
-        sight.around(torch.full((1, 3), value))
+        neighbour_features.around(torch.full((1, 3), value))

@@ -13,7 +13,7 @@ def test_the_unit_is_how_far_normals_lie_apart_however_few_there_are(n, norm):
     x = torch.randn(n, 4, generator=torch.Generator().manual_seed(0))
     workspace = Workspace()
     batches = Batches(x, Scaling(x), workspace.device)
-    boundary = Boundary(reference="real", unit="spacing", norm=norm, quantile=0.5, Q=1024)
+    boundary = Boundary(reference="real", unit="quantile", norm=norm, quantile=0.5, Q=1024)
     unit = Reference(torch.nn.Identity(), batches, boundary, 4, workspace).fill(Stage("task2", 1, workspace, {}, {}))
     others = torch.cdist(batches.x, batches.x, p=norm).fill_diagonal_(torch.inf)
     assert unit == pytest.approx(float(others.amin(dim=1).median()), rel=0.5)

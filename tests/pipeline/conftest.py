@@ -5,10 +5,11 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from omasgan.commands import COMMANDS
+from omasgan.configuration.identity import option_names
 from omasgan.configuration.schema import FOLDER, register
 
 TINY = (
-    *("experiment=pixels", "budget=smoke", "architecture.width=8", "logger=none", "floors=none"),
+    *("experiment=pixels", "budget=smoke", "architecture.width=8", "logger=none", "baselines=none"),
     *("precision=float32", "device=cpu"),
 )
 
@@ -24,7 +25,7 @@ def start(tmp_path):
             cfg = compose("config", overrides=overrides)
             hydra = compose("config", overrides=overrides, return_hydra_config=True).hydra
         folder = Path(hydra.run.dir)
-        pkgutil.resolve_name(COMMANDS[cfg.task])(cfg, dict(hydra.runtime.choices), folder)
+        pkgutil.resolve_name(COMMANDS[cfg.task])(cfg, option_names(hydra.runtime.choices), folder)
         return folder
 
     return do

@@ -6,19 +6,19 @@ METRICS = {"task1": {"auroc": 0.7}, "full": {"auroc": 0.9}, "nearest_neighbour":
 
 
 @pytest.mark.parametrize(
-    ("floors", "expected"),
+    ("baselines", "expected"),
     [
         ([], "AUROC of full .900: +0.200 against Task 1"),
         (["elsewhere"], "AUROC of full .900: +0.200 against Task 1"),
-        (["pca"], "AUROC of full .900: +0.200 against Task 1, +0.100 against the best floor (PCA, .800)"),
+        (["pca"], "AUROC of full .900: +0.200 against Task 1, +0.100 against the best baseline (PCA, .800)"),
         (
             ["pca", "nearest_neighbour"],
-            "AUROC of full .900: +0.200 against Task 1, -0.050 against the best floor (1-NN, .950)",
+            "AUROC of full .900: +0.200 against Task 1, -0.050 against the best baseline (1-NN, .950)",
         ),
     ],
 )
-def test_the_last_line_compares_the_whole_score_to_what_there_is(floors, expected):
-    lines = classes.text({"0": METRICS, "1": METRICS}, "abnormal", floors).splitlines()
+def test_the_last_line_compares_the_whole_score_to_what_there_is(baselines, expected):
+    lines = classes.text({"0": METRICS, "1": METRICS}, "abnormal", baselines).splitlines()
     assert lines[-1] == expected
     assert lines[-2].startswith("    mean")
 

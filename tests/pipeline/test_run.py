@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from omasgan.data.dataset import Samples
-from omasgan.detectors.baselines import Floor
+from omasgan.detectors.baselines import Baseline
 from omasgan.detectors.omasgan import OMASGAN
 from omasgan.errors import UserError
 from omasgan.evaluation import plots
@@ -68,7 +68,7 @@ def check_equal_scores(one, other):
 @pytest.mark.parametrize(
     ("data", "picture", "classes"),
     [
-        ((*DIGITS, "floors=cheap", "augmentation=flip"), "samples", "0123456789"),
+        ((*DIGITS, "baselines=cheap", "augmentation=flip"), "samples", "0123456789"),
         (TOY, "plane", ["large", "middle", "small", "background"]),
     ],
     ids=["digits", "toy_blobs"],
@@ -89,17 +89,17 @@ def test_a_whole_run(start, capsys, data, picture, classes):
         assert [row["step"] for row in rows if row["stage"] == stage] == [1, 4]
 
     table = ScoreTable.load(folder / "scores.npz")
-    floors = ["nearest_neighbour", "pca", "mahalanobis", "isolation_forest"] if "floors=cheap" in data else []
-    assert list(table.terms) == [*TERMS, *floors]
+    baselines = ["nearest_neighbour", "pca", "mahalanobis", "isolation_forest"] if "baselines=cheap" in data else []
+    assert list(table.terms) == [*TERMS, *baselines]
     assert list(table.class_names) == list(classes)
     abnormal = "3" if "dataset=digits" in data else "background"
     assert np.array_equal(table.label, table.class_index == list(classes).index(abnormal))
     assert np.array_equal(table.index, np.arange(len(table)))
-    assert len(table) == (602 if floors else 100)
+    assert len(table) == (602 if baselines else 100)
 
     metrics = read(folder)
     assert metrics["metrics"] == metrics_of(table, seed=0), "the metrics are those of the scores on the disk"
-    assert metrics["seconds"].keys() == {"fit", "score", "floors"}
+    assert metrics["seconds"].keys() == {"fit", "score", "baselines"}
     assert not (folder / "failed.json").exists()
     assert not (folder / "wandb").exists()
     output = capsys.readouterr().out
@@ -108,14 +108,15 @@ def test_a_whole_run(start, capsys, data, picture, classes):
 
 
 def test_a_detector_of_one_term_is_called_by_its_name(start, no_pictures):
-    folder = start(*TOY, "detector=pca", "floors=cheap")
+    folder = start(*TOY, "detector=pca", "baselines=cheap")
     assert list(read(folder)["metrics"]) == ["pca", "nearest_neighbour", "mahalanobis", "isolation_forest"]
 
 
-def test_a_floor_of_the_detectors_name_does_not_take_its_place(start, no_pictures, tmp_path):
+def test_a_baseline_of_the_detectors_name_does_not_take_its_place(start, no_pictures, tmp_path):
     detector = ("detector=nearest_neighbour", "detector.neighbours=25")
     beside, alone = (
-        start(*TOY, *detector, f"floors={floors}", f"runs={tmp_path}/{floors}") for floors in ("cheap", "none")
+        start(*TOY, *detector, f"baselines={baselines}", f"runs={tmp_path}/{baselines}")
+        for baselines in ("cheap", "none")
     )
     scores = [ScoreTable.load(folder / "scores.npz").terms["nearest_neighbour"] for folder in (beside, alone)]
     assert np.array_equal(*scores)
@@ -179,10 +180,10 @@ def test_a_finished_run_is_read_back(start, no_pictures, monkeypatch, capsys, ca
     assert first.splitlines()[:3] == capsys.readouterr().out.splitlines()[:3], "the same table"
 
 
-def test_a_finished_run_is_compared_to_floors_that_it_lacks(start, no_pictures, steps, caplog):
-    folder = start(*TOY, "floors=cheap", "~floors.pca")
+def test_a_finished_run_is_compared_to_baselines_that_it_lacks(start, no_pictures, steps, caplog):
+    folder = start(*TOY, "baselines=cheap", "~baselines.pca")
     seconds = read(folder)["seconds"]
-    everything = ("floors=cheap", "floors.nearest_neighbour.neighbours=7", "~floors.mahalanobis")
+    everything = ("baselines=cheap", "baselines.nearest_neighbour.neighbours=7", "~baselines.mahalanobis")
     before = ScoreTable.load(folder / "scores.npz")
     steps.clear()
     shutil.rmtree(folder / "checkpoints")
@@ -192,27 +193,27 @@ def test_a_finished_run_is_compared_to_floors_that_it_lacks(start, no_pictures, 
     after = ScoreTable.load(folder / "scores.npz")
     assert not steps, "nothing is trained again"
     assert after.terms.keys() == before.terms.keys() | {"pca"} == read(folder)["metrics"].keys(), "none is lost"
-    assert read(folder)["seconds"] == {**seconds, "floors": read(folder)["seconds"]["floors"]}
+    assert read(folder)["seconds"] == {**seconds, "baselines": read(folder)["seconds"]["baselines"]}
     changed = [name for name in before.terms if not np.array_equal(before.terms[name], after.terms[name])]
     assert changed == ["nearest_neighbour"]
 
     caplog.clear()
     with caplog.at_level(logging.INFO):
-        start(*TOY, "floors=none")
+        start(*TOY, "baselines=none")
         start(*TOY, *everything)
     assert "but for" not in caplog.text, "it has them, and more"
 
 
-def test_a_floor_that_fails_leaves_the_finished_run_as_it_was(start, no_pictures, monkeypatch):
+def test_a_baseline_that_fails_leaves_the_finished_run_as_it_was(start, no_pictures, monkeypatch):
     folder = start(*TOY)
     before = {name: (folder / name).read_bytes() for name in ("metrics.json", "scores.npz", "config.yaml", "run.json")}
     with monkeypatch.context() as patch:
-        patch.setattr(Floor, "fit", lambda *_: [][0])
+        patch.setattr(Baseline, "fit", lambda *_: [][0])
         with pytest.raises(IndexError):
-            start(*TOY, "floors=cheap")
+            start(*TOY, "baselines=cheap")
     assert {name: (folder / name).read_bytes() for name in before} == before
     assert runs.state(folder) == runs.State.DONE
-    assert "pca" in read(start(*TOY, "floors=cheap"))["metrics"]
+    assert "pca" in read(start(*TOY, "baselines=cheap"))["metrics"]
 
 
 @pytest.fixture
@@ -232,7 +233,7 @@ def photos(tmp_path):
 )
 def test_a_finished_run_belongs_to_its_data(start, no_pictures, photos, part, change):
     data = ("dataset=image_folder", "protocol=novelty", f"dataset.root={photos}", "dataset.size=8")
-    data = (*data, "architecture=mlp", "inference=default", "inference.j_sees=sample")
+    data = (*data, "architecture=mlp", "inference=default", "inference.j_features=sample")
     folder = start(*data)
     assert start(*data) == folder
     image = photos / part / "cat" / "15.png"
@@ -243,9 +244,9 @@ def test_a_finished_run_belongs_to_its_data(start, no_pictures, photos, part, ch
     else:
         image.unlink()
     role = {"train": "training", "test": "test"}[part]
-    for floors in ("none", "cheap"):
+    for baselines in ("none", "cheap"):
         with pytest.raises(UserError, match=rf"{folder} holds a run of other {role} data.*delete it, .*runs="):
-            start(*data, f"floors={floors}")
+            start(*data, f"baselines={baselines}")
 
 
 def test_an_interrupted_run_does_not_go_on_with_other_data(start, no_pictures, zoo, tmp_path, monkeypatch):
@@ -273,8 +274,14 @@ def test_a_crash_leaves_its_reason_and_a_success_removes_it(start, no_pictures, 
 
 
 def test_too_few_normals_are_refused_before_anything_is_learned(start, no_pictures, steps):
-    with pytest.raises(UserError, match=r"bank_size takes 10 at most: .* more than 10"):
-        start(*DIGITS, "representation=autoencoder", "architecture=mlp", "inference=default", "inference.bank_size=10")
+    with pytest.raises(UserError, match=r"memory_bank_size takes 10 at most: .* more than 10"):
+        start(
+            *DIGITS,
+            "representation=autoencoder",
+            "architecture=mlp",
+            "inference=default",
+            "inference.memory_bank_size=10",
+        )
     assert not steps
 
 
@@ -384,10 +391,10 @@ def test_no_abnormal_sample_and_no_test_sample_reaches_training(start, no_pictur
         monkeypatch.setattr(kind, "fit", fit)
 
     watched(OMASGAN)
-    watched(Floor)
+    watched(Baseline)
     monkeypatch.setattr(build, "dataset", guarded)
     monkeypatch.setattr(Sealed, "opened", False)
-    start(*DIGITS, "floors=cheap")
+    start(*DIGITS, "baselines=cheap")
     assert seen == ["OMASGAN", "NearestNeighbour", "PCA", "Mahalanobis", "IsolationForest"]
 
 
@@ -433,40 +440,42 @@ def test_all_classes_in_turn(start, no_pictures, zoo, steps, capsys):
     assert not steps
 
 
-def test_a_table_of_runs_with_and_without_floors_has_what_all_of_them_have(start, no_pictures, zoo):
-    start(*zoo, "protocol.abnormal_class='a b'", "detector=fgan", "floors=cheap")
+def test_a_table_of_runs_with_and_without_baselines_has_what_all_of_them_have(start, no_pictures, zoo):
+    start(*zoo, "protocol.abnormal_class='a b'", "detector=fgan", "baselines=cheap")
     folder = start(*zoo, "detector=fgan")
     assert read(folder, "summary.json")["mean"].keys() == {"task1"}
     assert len(read(folder, "summary.json")["runs"]["a b"]) == 5
 
 
-def test_a_floor_of_other_settings_does_not_meet_the_checkpoint_of_the_last(start, no_pictures):
-    def floor(**settings):
-        more = [f"floors.nearest_autoencoder.representation.{key}={value}" for key, value in settings.items()]
-        folder = start(*DIGITS, "floors=all", "~floors.nearest_codes", *more)
+def test_a_baseline_of_other_settings_does_not_meet_the_checkpoint_of_the_last(start, no_pictures):
+    def baseline(**settings):
+        more = [f"baselines.nearest_autoencoder.representation.{key}={value}" for key, value in settings.items()]
+        folder = start(*DIGITS, "baselines=all", "~baselines.nearest_embedding", *more)
         return folder, ScoreTable.load(folder / "scores.npz").terms["nearest_autoencoder"]
 
-    folder, plain = floor()
-    assert floor(lr=0.005)[0] == folder
-    assert not np.array_equal(floor(lr=0.005)[1], plain)
-    assert np.array_equal(floor()[1], plain)
+    folder, plain = baseline()
+    assert baseline(lr=0.005)[0] == folder
+    assert not np.array_equal(baseline(lr=0.005)[1], plain)
+    assert np.array_equal(baseline()[1], plain)
 
 
 @pytest.mark.parametrize("setting", ["lr=0.005", "architecture.latent=7"])
-def test_a_floor_learns_its_own_codes_where_the_method_learns_them_otherwise(start, no_pictures, setting):
-    codes = (*DIGITS, "representation=autoencoder", "architecture=mlp", "inference=default")
-    floors = ("floors=all", f"representation.{setting}")
-    tables = [ScoreTable.load(start(*codes, *more) / "scores.npz").terms for more in (floors, ["floors=all"])]
+def test_a_baseline_learns_its_own_codes_where_the_method_learns_them_otherwise(start, no_pictures, setting):
+    embeddings = (*DIGITS, "representation=autoencoder", "architecture=mlp", "inference=default")
+    baselines = ("baselines=all", f"representation.{setting}")
+    tables = [
+        ScoreTable.load(start(*embeddings, *more) / "scores.npz").terms for more in (baselines, ["baselines=all"])
+    ]
     other, plain = (table["nearest_autoencoder"] for table in tables)
-    assert np.array_equal(other, plain), "the floor is the same whatever the method's codes are"
-    assert np.array_equal(tables[1]["nearest_codes"], plain), "and what is learned alike is learned once"
-    assert not np.array_equal(tables[0]["nearest_codes"], plain)
+    assert np.array_equal(other, plain), "the baseline is the same whatever the method's embeddings are"
+    assert np.array_equal(tables[1]["nearest_embedding"], plain), "and what is learned alike is learned once"
+    assert not np.array_equal(tables[0]["nearest_embedding"], plain)
 
 
 def test_codes_are_computed_once_for_all_detectors_that_use_them(start, no_pictures, monkeypatch):
     encoded, plain = [], Pixels.encode
     monkeypatch.setattr(Pixels, "encode", lambda self, x: encoded.append(len(x)) or plain(self, x))
-    start(*DIGITS, "floors=none", "+detector@floors.nearest_codes=nearest_codes")
+    start(*DIGITS, "baselines=none", "+detector@baselines.nearest_embedding=nearest_embedding")
     assert len(encoded) == 2, "training and test samples, once each"
 
 
@@ -544,7 +553,7 @@ def test_scoring_a_folder_of_images(start, no_pictures, tmp_path):
     assert rows_of(tmp_path / "7.csv") == [rows[7]]
 
 
-def test_a_floor_scores_new_samples_too(start, no_pictures, tmp_path):
+def test_a_baseline_scores_new_samples_too(start, no_pictures, tmp_path):
     folder = start(*TOY, "detector=nearest_neighbour")
     np.save(tmp_path / "far.npy", np.array([[0.0, 1.0], [50.0, 50.0]]))
     start("task=score", f"score.run={folder}", f"score.input={tmp_path}/far.npy", f"score.output={tmp_path}/s.csv")

@@ -11,9 +11,9 @@ from omasgan.errors import UserError
 from omasgan.representations.autoencoder import kl_to_standard_normal
 from omasgan.representations.contrastive import contrastive_loss, damped
 from omasgan.representations.discriminants import Discriminants
-from omasgan.representations.joined import SideBySide
+from omasgan.representations.joined import Joined
 from omasgan.representations.learned import Learned
-from omasgan.representations.rotation_prediction import angles, turned
+from omasgan.representations.rotation_prediction import rotated_quarters, rotation_labels
 from omasgan.representations.visual_words import CONTRAST
 from omasgan.training.stage import Workspace
 
@@ -21,7 +21,7 @@ IMAGE, ROWS = Spec((1, 8, 8)), Spec((5,))
 SMALL = tuple(
     f"representation.{name}={value}" for name, value in {"side": 3, "words": 8, "parts": 2, "components": 12}.items()
 )
-"""Patches for images of 8 x 8 pixels."""
+"""VisualWords for images of 8 x 8 pixels."""
 
 
 def of_part(part, overrides):
@@ -49,7 +49,7 @@ def test_pixels_change_nothing():
     pixels = representation("pixels")
     x = images(4)
     pixels.fit(x)
-    assert pixels.codes == IMAGE
+    assert pixels.embedding == IMAGE
     assert pixels.encode(x) is x
     assert pixels.decode(x) is x
 
@@ -73,14 +73,14 @@ def test_codes_depend_on_the_sample_alone_and_survive_saving(name, length):
     overrides = SMALL if name == "patches" else of_part("patches", SMALL) if beside_others else ()
     learned, x = representation(name, overrides=overrides), images(64)
     learned.fit(x)
-    codes = learned.encode(x)
-    assert codes.shape == (64, length) == (64, *learned.codes.shape)
+    embeddings = learned.encode(x)
+    assert embeddings.shape == (64, length) == (64, *learned.embedding.shape)
     alone = torch.cat([learned.encode(one) for one in x.split(1)])
-    torch.testing.assert_close(alone, codes, rtol=1e-4, atol=1e-5 * float(codes.abs().max().clamp_min(1)))
+    torch.testing.assert_close(alone, embeddings, rtol=1e-4, atol=1e-5 * float(embeddings.abs().max().clamp_min(1)))
     other = representation(name, seed=1, overrides=overrides)
     other.load_state_dict(learned.state_dict())
-    assert torch.equal(other.encode(x), codes)
-    parts = list(learned.parts.values()) if isinstance(learned, SideBySide) else [learned]
+    assert torch.equal(other.encode(x), embeddings)
+    parts = list(learned.parts.values()) if isinstance(learned, Joined) else [learned]
     trained = [part for part in parts if isinstance(part, Learned)]
     assert bool(trained) == (
         name in ("autoencoder", "contrastive", "joint", "turns", "turned_photographs", "patches_autoencoder")
@@ -132,7 +132,7 @@ def test_turns_are_doubted_of_what_the_images_never_show_and_every_number_is_a_d
     learned = representation("turns", steps=200)
     learned.fit(x)
     doubts, of_turned = learned.encode(x), learned.encode(x.rot90(2, (2, 3)))
-    assert learned.codes.doubts == (0, 1, 2, 3)
+    assert learned.embedding.auxiliary == (0, 1, 2, 3)
     assert (doubts >= 0).all()
     assert of_turned.sum(dim=1).min() > doubts.sum(dim=1).max() + 1
 
@@ -142,14 +142,14 @@ def test_a_doubt_is_the_cross_entropy_of_a_copys_turn():
     learned.fit(x)
     scaled = learned.scaling(x)
     for turn in range(4):
-        probability = learned.teller(scaled.rot90(turn, (2, 3))).softmax(dim=1)[:, turn]
+        probability = learned.rotation_head(scaled.rot90(turn, (2, 3))).softmax(dim=1)[:, turn]
         torch.testing.assert_close(learned.doubts(scaled)[:, turn], -probability.log(), rtol=1e-4, atol=1e-4)
 
 
 def test_side_by_side_the_doubts_stay_where_their_part_is():
     turned = representation("turned_photographs", overrides=of_part("patches", SMALL))
-    assert turned.codes == Spec((40,), doubts=(36, 37, 38, 39))
-    assert representation("photographs", overrides=of_part("patches", SMALL)).codes == Spec((36,))
+    assert turned.embedding == Spec((40,), auxiliary=(36, 37, 38, 39))
+    assert representation("photographs", overrides=of_part("patches", SMALL)).embedding == Spec((36,))
 
 
 def test_joint_codes_are_those_of_its_parts_and_the_autoencoder_draws_them():
@@ -157,9 +157,9 @@ def test_joint_codes_are_those_of_its_parts_and_the_autoencoder_draws_them():
     joint, *parts = (representation(name) for name in ("joint", "contrastive", "autoencoder"))
     for learned in (joint, *parts):
         learned.fit(x)
-    codes = joint.encode(x)
-    assert torch.equal(codes, torch.cat([part.encode(x) for part in parts], dim=1))
-    assert torch.equal(joint.decode(codes), parts[1].decode(parts[1].encode(x)))
+    embeddings = joint.encode(x)
+    assert torch.equal(embeddings, torch.cat([part.encode(x) for part in parts], dim=1))
+    assert torch.equal(joint.decode(embeddings), parts[1].decode(parts[1].encode(x)))
     assert parts[0].decode(parts[0].encode(x)) is None
 
 
@@ -173,10 +173,10 @@ def test_principal_components_keep_what_varies_most_and_lead_back():
         learned, turned_otherwise = (representation("principal", ROWS, seed=seed, overrides=changes) for seed in (0, 1))
         for each in (learned, turned_otherwise):
             each.fit(x)
-        codes = learned.encode(x)
-        torch.testing.assert_close(torch.linalg.eigvalsh(torch.cov(codes.T)).flip(0), kept ** (1 - whitening))
-        torch.testing.assert_close(torch.pdist(codes), torch.pdist(turned_otherwise.encode(x)))
-        torch.testing.assert_close(learned.encode(learned.decode(codes)), codes)
+        embeddings = learned.encode(x)
+        torch.testing.assert_close(torch.linalg.eigvalsh(torch.cov(embeddings.T)).flip(0), kept ** (1 - whitening))
+        torch.testing.assert_close(torch.pdist(embeddings), torch.pdist(turned_otherwise.encode(x)))
+        torch.testing.assert_close(learned.encode(learned.decode(embeddings)), embeddings)
     whole = representation("principal", ROWS, overrides=["representation.components=5"])
     whole.fit(x)
     torch.testing.assert_close(whole.decode(whole.encode(x)), x)
@@ -188,15 +188,15 @@ def test_codes_of_photographs_are_those_of_its_parts_and_the_components_draw_the
     parts = [representation("patches", overrides=SMALL), representation("principal")]
     for learned in (whole, *parts):
         learned.fit(x)
-    codes = whole.encode(x)
-    assert torch.equal(codes, torch.cat([part.encode(x) for part in parts], dim=1))
-    assert torch.equal(whole.decode(codes), parts[1].decode(codes[:, 12:]))
+    embeddings = whole.encode(x)
+    assert torch.equal(embeddings, torch.cat([part.encode(x) for part in parts], dim=1))
+    assert torch.equal(whole.decode(embeddings), parts[1].decode(embeddings[:, 12:]))
 
 
 @pytest.mark.parametrize("n", [8, 7, 5, 3])
 def test_each_quarter_of_a_batch_is_turned_by_its_angle(n):
     x = torch.arange(n * 9.0).view(n, 1, 3, 3)
-    out, turns = turned(x), angles(x)
+    out, turns = rotated_quarters(x), rotation_labels(x)
     for i, turn in enumerate(turns.tolist()):
         assert torch.equal(out[i], torch.rot90(x[i], turn, (1, 2)))
     sizes = torch.bincount(turns, minlength=4)
@@ -224,7 +224,7 @@ def test_an_interrupted_representation_goes_on_as_if_nothing_had_been(tmp_path):
 @pytest.mark.parametrize(
     ("name", "spec", "n", "message"),
     [
-        ("contrastive", ROWS, 64, "contrastive codes are for images"),
+        ("contrastive", ROWS, 64, "contrastive embeddings are for images"),
         ("turns", ROWS, 64, "turned copies are for images"),
         ("contrastive", Spec((1, 8, 16)), 64, "8 x 16 pixels cannot be turned"),
         ("turns", Spec((1, 8, 16)), 64, "8 x 16 pixels cannot be turned"),
@@ -243,7 +243,7 @@ def test_few_samples_have_fewer_components_in_codes_as_long(name):
     learned, x = representation(name, overrides=SMALL if name == "patches" else ()), images(6)
     learned.fit(x)
     others = learned.encode(images(40, seed=1))
-    assert others.shape == (40, *learned.codes.shape)
+    assert others.shape == (40, *learned.embedding.shape)
     directions = (others - others.mean(dim=0)).double()
     assert torch.linalg.matrix_rank(directions, rtol=1e-5) == (6 if name == "patches" else 5)
 
@@ -330,16 +330,16 @@ def test_a_discriminant_is_what_tells_images_apart_in_units_of_what_tells_their_
 
 def test_a_rotation_evens_the_numbers_of_a_code_and_changes_no_distance():
     x = images(256)
-    codes = []
+    embeddings = []
     for seed in (0, 1):
         discriminants = Discriminants(8, seed)
         learned = patches()
         learned.fit(x)
         discriminants.fit(learned.counts(x), learned.counts(x.roll(1, dims=-1)))
-        codes.append(discriminants(learned.counts(x)))
-    torch.testing.assert_close(torch.pdist(codes[0]), torch.pdist(codes[1]), rtol=1e-2, atol=1e-3)
-    spread = torch.linalg.eigvalsh(torch.cov(codes[0].T))
-    deviations = codes[0].std(dim=0)
+        embeddings.append(discriminants(learned.counts(x)))
+    torch.testing.assert_close(torch.pdist(embeddings[0]), torch.pdist(embeddings[1]), rtol=1e-2, atol=1e-3)
+    spread = torch.linalg.eigvalsh(torch.cov(embeddings[0].T))
+    deviations = embeddings[0].std(dim=0)
     assert deviations.max() / deviations.min() < 0.5 * (spread.max() / spread.min()).sqrt()
 
 
@@ -347,9 +347,9 @@ def test_images_that_are_all_alike_have_codes():
     x = images(1).expand(40, -1, -1, -1)
     for learned in (patches(), representation("principal")):
         learned.fit(x)
-        codes = learned.encode(torch.cat([x[:3], images(3, seed=1)]))
-        assert codes.isfinite().all()
-        assert torch.equal(codes[0], codes[1])
+        embeddings = learned.encode(torch.cat([x[:3], images(3, seed=1)]))
+        assert embeddings.isfinite().all()
+        assert torch.equal(embeddings[0], embeddings[1])
 
 
 def test_patches_are_learned_once_by_two_detectors_of_a_run(tmp_path):
@@ -358,7 +358,7 @@ def test_patches_are_learned_once_by_two_detectors_of_a_run(tmp_path):
     first, second = (representation("patches", folder=tmp_path, overrides=SMALL, seed=seed) for seed in (0, 1))
     first.fit(x)
     second.fit(x)
-    assert torch.equal(first.encode(x), second.encode(x)), "another seed alone would give other codes"
+    assert torch.equal(first.encode(x), second.encode(x)), "another seed alone would give other embeddings"
 
 
 @pytest.mark.parametrize(
@@ -380,5 +380,5 @@ def test_patches_need_enough_images():
 
 
 def test_rows_have_no_patches():
-    with pytest.raises(UserError, match="codes of patches are for images"):
+    with pytest.raises(UserError, match="embeddings of patches are for images"):
         representation("patches", ROWS)

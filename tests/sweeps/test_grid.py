@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("no_pictures")
 
 DEFINITIONS = sorted(path.stem for path in SWEEPS.glob("sweep/*.yaml"))
 README = (SWEEPS / "README.md").read_text()
-TINY = ("experiment=pixels", "budget=smoke", "floors=none", "logger=none", "architecture=mlp", "device=cpu")
+TINY = ("experiment=pixels", "budget=smoke", "baselines=none", "logger=none", "architecture=mlp", "device=cpu")
 TOY = (*TINY, "dataset=toy_blobs", "protocol=novelty", "dataset.train_size=200", "dataset.test_size=100")
 NAMED = ["mu_nu_beta", "divergences", "ablation_per_task", "loo_all_classes", "occ_all_classes", "seeds"]
 NAMED += ["architectures", "lambda", "choices", "reach", "search"]
@@ -243,11 +243,11 @@ def test_a_fault_of_one_job_is_in_its_own_log_and_stops_no_other(command, tmp_pa
     assert not any("Traceback" in line for line in outcome.errors)
 
 
-def test_a_finished_job_that_lacks_a_floor_is_not_skipped(command, tmp_path):
+def test_a_finished_job_that_lacks_a_baseline_is_not_skipped(command, tmp_path):
     sweep = ("-m", *TOY, f"runs={tmp_path}", "seed=0,1")
     assert "2 jobs: 2 done" in command(*sweep).output
     assert "2 jobs: 0 done, 2 skipped" in command(*sweep).output
-    outcome = command(*sweep, "+detector@floors.pca=pca")
+    outcome = command(*sweep, "+detector@baselines.pca=pca")
     assert "2 jobs: 2 done, 0 skipped" in outcome.output
     for path in tmp_path.rglob("metrics.json"):
         assert "pca" in json.loads(path.read_text())["metrics"]
@@ -332,20 +332,20 @@ def test_a_damaged_run_is_no_donor(tmp_path):
     record = dict.fromkeys(reuse.ALIKE, "as here")
     (other / "run.json").write_text(json.dumps(record))
 
-    def donor(place=place, config=config):
-        return reuse.donor(place, "00000000", config, record)
+    def find(place=place, config=config):
+        return reuse.find(place, "00000000", config, record)
 
-    assert donor().folder == other
+    assert find().folder == other
     for key in reuse.ALIKE:
         (other / "run.json").write_text(json.dumps({**record, key: "another"}))
-        assert donor() is None, key
+        assert find() is None, key
     (other / "run.json").write_text("{")
-    assert donor() is None
+    assert find() is None
     (other / "run.json").write_text(json.dumps(record))
     (other / "checkpoints" / "contrastive.pt").write_bytes(b"")
-    assert donor(config={**config, "representation": {"features": 3}}) is None, "nothing is alike"
+    assert find(config={**config, "representation": {"features": 3}}) is None, "nothing is alike"
     (other / "config.yaml").write_text("boundary: [")
-    assert donor() is None
+    assert find() is None
     shutil.rmtree(other)
-    assert donor() is None
-    assert donor(Path("/elsewhere")) is None
+    assert find() is None
+    assert find(Path("/elsewhere")) is None

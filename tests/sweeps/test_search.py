@@ -142,7 +142,7 @@ def test_what_can_be_searched(start, seen, tmp_path):
     start(*space, "architecture.depth=range(1,4)", "budget.batch=int(interval(16,32))", trials=6)
     for trial in study(tmp_path).trials:
         assert 0.01 <= trial.params["boundary.mu"] <= 0.1
-        assert trial.params["boundary.critic"] in ("halo", "cotrained")
+        assert trial.params["boundary.critic"] in ("noise_contrastive", "cotrained")
         assert trial.params["architecture.depth"] in ("1", "2", "3")
         assert isinstance(trial.params["budget.batch"], int)
         assert 16 <= trial.params["budget.batch"] <= 32

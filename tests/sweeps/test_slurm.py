@@ -36,7 +36,7 @@ NO_ACCOUNTS = "#!/bin/sh\necho 'Slurm accounting storage is disabled' >&2\nexit 
 
 TOY = (
     *("experiment=rows", "dataset=toy_blobs", "dataset.train_size=200", "dataset.test_size=100"),
-    *("architecture.width=8", "budget=smoke", "logger=none", "floors=none", "device=cpu", "threads=1"),
+    *("architecture.width=8", "budget=smoke", "logger=none", "baselines=none", "device=cpu", "threads=1"),
 )
 
 

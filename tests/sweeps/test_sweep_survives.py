@@ -21,7 +21,7 @@ from omasgan.runs.lock import owner
 
 TOY = (
     *("experiment=rows", "dataset=toy_blobs", "dataset.train_size=200", "dataset.test_size=100"),
-    *("architecture.width=8", "budget=smoke", "logger=none", "floors=none", "precision=float32", "device=cpu"),
+    *("architecture.width=8", "budget=smoke", "logger=none", "baselines=none", "precision=float32", "device=cpu"),
     *("threads=1", "hydra/launcher=pool", "hydra.launcher.jobs=2"),
 )
 ENDLESS = "budget.task3=100000"

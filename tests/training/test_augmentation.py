@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from omasgan.errors import UserError
-from omasgan.training.augmentation import Affine, Flip, FlipColour, NoAugmentation, looks
+from omasgan.training.augmentation import Affine, Flip, FlipColour, NoAugmentation, five_crops
 
 
 def generator(seed=0):
@@ -118,9 +118,9 @@ def test_a_rotation_keeps_the_centre_and_turns_the_rest():
 
 
 def test_looks_are_the_image_and_its_corners(x):
-    assert torch.equal(next(iter(looks(x))), x)
+    assert torch.equal(next(iter(five_crops(x))), x)
     spot = torch.zeros(1, 1, 8, 8)
     spot[..., :3, :3] = 1
-    corners = [float(look.sum()) for look in looks(spot)][1:]
+    corners = [float(look.sum()) for look in five_crops(spot)][1:]
     assert len(corners) == 4
     assert corners[0] == max(corners) > 9 > min(corners) == corners[3]  # the part in that corner shows it larger

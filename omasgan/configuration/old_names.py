@@ -1,0 +1,182 @@
+"""The names that earlier versions used, in one place; all of it goes in the next major version.
+
+They serve two ends: an old name on the command line is answered by the new one, and a run folder that an earlier
+version wrote is read as if it had been written today.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+KEYS = {
+    "floors": "baselines",
+    "inference.j_sees": "inference.j_features",
+    "inference.bank": "inference.memory_bank",
+    "inference.bank_size": "inference.memory_bank_size",
+    "inference.locality": "inference.density_exponent",
+    "inference.reach_min": "inference.mixing_min",
+    "inference.reach_max": "inference.mixing_max",
+    "inference.doubt": "inference.auxiliary_weight",
+    "boundary.halo": "boundary.noise_scale",
+    "representation.turns": "representation.contrastive.rotation_weight",
+    "representation.side": "representation.visual_words.patch_size",
+    "representation.parts": "representation.visual_words.regions",
+    "representation.components": "representation.pca.components",
+    "representation.whitening": "representation.pca.whitening",
+    "representation.principal.components": "representation.pca.components",
+}
+"""Settings."""
+
+VALUES = {
+    ("inference.j_features", "distances"): "neighbours",
+    ("inference.j_sees", "distances"): "neighbours",
+    ("boundary.critic", "halo"): "noise_contrastive",
+    ("boundary.unit", "spacing"): "quantile",
+}
+"""Values of a setting."""
+
+OPTIONS = {
+    "representation=joint": "representation=[contrastive,autoencoder]",
+    "representation=photographs": "representation=[visual_words,pca]",
+    "representation=turned_photographs": "representation=[visual_words,pca,rotation_prediction]",
+    "representation=patches_autoencoder": "representation=[visual_words,autoencoder]",
+    "representation=grey_photographs": "representation=[visual_words,pca] representation.pca.components=48",
+    "representation=small_images": "representation=pca representation.pca.components=32 representation.pca.whitening=0",
+    "representation=patches": "representation=visual_words",
+    "representation=principal": "representation=pca",
+    "representation=turns": "representation=rotation_prediction",
+    "detector=nearest_codes": "detector=nearest_embedding",
+    "inference=photographs": "experiment=cifar10_loo",
+    "inference=turned_photographs": "experiment=cifar10_occ",
+    "inference=pixels": "experiment=pixels",
+    "optimisation=pixels": "experiment=pixels",
+    "budget=pixels": "experiment=pixels",
+    "budget=toy": "experiment=toy",
+    "budget=photographs": "budget.representation=3000",
+    "sweep=choices": "sweep=delta_density",
+    "sweep=reach": "sweep=mixing_range",
+}
+"""Options of a group, as they are given on the command line."""
+
+MODULES: dict[str, str | dict[str, str]] = {
+    "omasgan.settings": {
+        "Boundary": "omasgan.method.settings",
+        "Retraining": "omasgan.method.settings",
+        "Inference": "omasgan.method.settings",
+        "Budget": "omasgan.training.settings",
+        "Optimisation": "omasgan.training.settings",
+        "LoggerSettings": "omasgan.runs.logger",
+    },
+    "omasgan.divergences": "omasgan.method.divergences",
+    "omasgan.architectures": "omasgan.networks",
+    "omasgan.data.augmentation": "omasgan.training.augmentation",
+    "omasgan.detectors.floors": "omasgan.detectors.baselines",
+    "omasgan.representations.principal": {"Principal": "omasgan.representations.pca.PCA"},
+    "omasgan.representations.patches": {"Patches": "omasgan.representations.visual_words.VisualWords"},
+    "omasgan.representations.turns": {"Turns": "omasgan.representations.rotation_prediction.RotationPrediction"},
+}
+"""Where a `_target_` has moved: a module, or its classes one by one."""
+
+JOINED = "omasgan.representations.joint."
+"""The module of the representations that joined others, each a class of its own."""
+
+PARTS = {"patches": "visual_words", "principal": "pca", "turns": "rotation_prediction"}
+"""Parts of a representation."""
+
+PART_SETTINGS = {"turns": "rotation_weight", "side": "patch_size", "parts": "regions"}
+"""Settings of a part of a representation."""
+
+TERMS = {"doubt": "auxiliary", "nearest_codes": "nearest_embedding"}
+"""Terms of a score."""
+
+STATE = {"sight": "neighbour_features", "spacings": "density_scales", "teller": "rotation_head", **PARTS, **TERMS}
+"""Keys of a saved detector."""
+
+
+def advice(arguments: Sequence[str]) -> str | None:
+    """One line that names what is said today for the first old name among command-line arguments; None without one."""
+    for argument in arguments:
+        override = argument.lstrip("+~")
+        key, _, value = override.partition("=")
+        if override in OPTIONS:
+            return f"{override} is now {OPTIONS[override]}"
+        if key in KEYS:
+            return f"{key} is now {KEYS[key]}"
+        if (key, value) in VALUES:
+            return f"{key}={value} is now {KEYS.get(key, key)}={VALUES[key, value]}"
+    return None
+
+
+def renamed_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's resolved configuration in today's names; one that has them already is returned as it is."""
+    keys = {old.partition(".")[2] or old: new.rpartition(".")[2] for old, new in KEYS.items() if old.count(".") < 2}
+    values = {(KEYS.get(key, key).rpartition(".")[2], value): new for (key, value), new in VALUES.items()}
+
+    def rename(node: Any, key: str = "") -> Any:
+        if isinstance(node, Mapping):
+            if key == "representation":
+                return _parts(node, rename)
+            named = {
+                (keys.get(name, name) if key in GROUPS else TERMS.get(name, name)): child
+                for name, child in node.items()
+            }
+            return {name: rename(child, str(name)) for name, child in named.items()}
+        if key == "_target_":
+            return _target(str(node))
+        return values.get((key, node), node) if isinstance(node, str) else node
+
+    return {str(key): child for key, child in rename({**config}).items()}
+
+
+GROUPS = ("", "inference", "boundary")
+"""Nodes whose keys are renamed by `KEYS`: the top level, and the settings of the method wherever they are repeated."""
+
+
+def _parts(node: Mapping[str, Any], rename: Any) -> dict[str, Any]:
+    """A representation as its parts by name."""
+    target = str(node.get("_target_", ""))
+    if not target:
+        return {name: rename(part, name) for name, part in node.items()}
+    if target.startswith(JOINED):
+        parts = {name: part for name, part in node.items() if isinstance(part, Mapping)}
+    else:
+        parts = {target.rpartition(".")[0].rpartition(".")[2].replace("base", "pixels"): node}
+    return {
+        PARTS.get(name, name): {PART_SETTINGS.get(key, key): rename(value, key) for key, value in part.items()}
+        for name, part in parts.items()
+    }
+
+
+def _target(path: str) -> str:
+    for old, new in MODULES.items():
+        if path.startswith(f"{old}."):
+            rest = path.removeprefix(f"{old}.")
+            if isinstance(new, str):
+                return f"{new}.{rest}"
+            moved = new.get(rest, old)
+            return moved if moved.rpartition(".")[2][:1].isupper() else f"{moved}.{rest}"
+    return path
+
+
+def renamed_terms(terms: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by the term of a score, in today's names."""
+    return {TERMS.get(name, name): value for name, value in terms.items()}
+
+
+def renamed_state(state: Mapping[str, Any], parts: Collection[str] = ()) -> dict[str, Any]:
+    """The state of a saved detector in today's names, at any depth.
+
+    Parameters
+    ----------
+    state
+        The detector's `state_dict`.
+    parts
+        The names of its representation's parts. The only part of a representation was saved without its name.
+    """
+    named: dict[str, Any] = {}
+    for key, value in state.items():
+        named[STATE.get(key, key)] = renamed_state(value) if isinstance(value, dict) else value
+    if len(parts) == 1 and "representation" in named and named["representation"].keys() != set(parts):
+        named["representation"] = dict.fromkeys(parts, named["representation"])
+    return named

@@ -1,0 +1,111 @@
+"""Who may write into a run's folder, and whether what lies there belongs to this very run."""
+
+from __future__ import annotations
+
+import json
+import logging
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import Any
+
+import torch
+from omegaconf import OmegaConf
+
+from omasgan.configuration.identity import class_of
+from omasgan.data.dataset import Dataset
+from omasgan.data.protocols import IndexSplit
+from omasgan.errors import UserError
+from omasgan.files import make_folder, write_json, write_text
+from omasgan.pipeline.job import Job
+from omasgan.runs import folder as runs
+from omasgan.runs import reuse
+from omasgan.runs.provenance import provenance
+from omasgan.training.stage import Workspace
+
+log = logging.getLogger("omasgan")
+
+
+def is_done(job: Job) -> bool:
+    """Whether the run is finished, and was compared to all the baselines that are wanted now."""
+    return (job.folder / runs.METRICS).exists() and not runs.lacking_baselines(job.folder, job.config["baselines"])
+
+
+def prepare(job: Job, dataset: Dataset, split: IndexSplit, workspace: Workspace) -> Job:
+    """Write a new run's record before its first step, or check that the folder holds this very run.
+
+    Returns the job, of a finished run with the baselines that it has already beside those that are wanted now.
+    """
+    if not (job.folder / runs.RECORD).exists():
+        _begin(job, dataset, workspace)
+        return job
+    check(job, dataset, split)
+    if not (job.folder / runs.METRICS).exists():
+        return job
+    wanted = job.config["baselines"]
+    log.info("finished before but for %s", ", ".join(runs.lacking_baselines(job.folder, wanted)))
+    return replace(job, config={**job.config, "baselines": {**runs.baselines_of(job.folder), **wanted}})
+
+
+@contextmanager
+def failure_noted(job: Job) -> Iterator[None]:
+    """Write failed.json when an exception passes; that of an earlier attempt is removed."""
+    failed = job.folder / runs.FAILED
+    failed.unlink(missing_ok=True)
+    try:
+        yield
+    except Exception as error:
+        with suppress(UserError):
+            write_json(failed, {"error": str(error), "traceback": traceback.format_exc()})
+        raise
+
+
+def _which(job: Job) -> dict[str, Any]:
+    """What tells a run from every other, beside its data."""
+    name = class_of(job.config["protocol"])[1]
+    return {"identity": job.identity, "seed": job.config["seed"], "class": name}
+
+
+def check(job: Job, dataset: Dataset, split: IndexSplit) -> None:
+    """Make sure that the folder holds this very configuration, trained and, once it is, tested on these very data."""
+    record = job.folder / runs.RECORD
+    try:
+        written = json.loads(record.read_text())
+        other = [f"{key} {written[key]}, not {value}" for key, value in _which(job).items() if written[key] != value]
+        trained_on = written["data"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(f"{record} is damaged: choose another folder, or delete this one") from None
+    if other:
+        raise UserError(
+            f"{job.folder} holds a run of another configuration ({', '.join(other)}): "
+            f"leave out hydra.run.dir, choose another folder, or delete this one"
+        )
+    data = {"training": (trained_on, dataset.train)}
+    if tested_on := runs.read(job.folder / runs.METRICS).get("tested"):
+        data["test"] = (tested_on, split.tested(dataset))
+    for role, (known, samples) in data.items():
+        if known != samples.digest:
+            raise UserError(
+                f"{job.folder} holds a run of other {role} data: samples or labels were added, changed or removed "
+                f"since; delete it, or keep it and choose another folder by runs=..."
+            )
+
+
+def _begin(job: Job, dataset: Dataset, workspace: Workspace) -> None:
+    """Write the run's record before its first step, and reuse the tasks that a finished run has trained alike."""
+    make_folder(job.folder / "checkpoints")
+    write_config(job)
+    arithmetic = {"device": workspace.device.type, "arithmetic": str(workspace.dtype or torch.float32)}
+    made = {"data": dataset.train.digest, **arithmetic, **provenance()}
+    source = reuse.find(job.folder, job.identity, job.config, made)
+    reused = {"reused_from": str(source.folder), "reused_stages": source.stages} if source else {}
+    write_json(job.folder / runs.RECORD, {**_which(job), **reused, "choices": dict(job.choices), **made})
+    if source:
+        log.info("reuses %s of %s", ", ".join(source.stages), source.folder)
+        reuse.copy_tasks(source, job.folder)
+
+
+def write_config(job: Job) -> None:
+    """Write the run's configuration, resolved."""
+    write_text(job.folder / runs.CONFIG, OmegaConf.to_yaml(OmegaConf.create(dict(job.config))))

@@ -1,0 +1,87 @@
+"""Step 6: what a run leaves behind beside its scores: metrics, plots, and what W&B is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from omasgan.data.dataset import Dataset
+from omasgan.data.protocols import IndexSplit
+from omasgan.data.support import boundary_report
+from omasgan.detectors.base import Detector
+from omasgan.evaluation import plots
+from omasgan.evaluation.scores import ScoreTable
+from omasgan.files import make_folder, write_json
+from omasgan.pipeline.claim import write_config
+from omasgan.pipeline.job import Job, Metrics
+from omasgan.runs import folder as runs
+from omasgan.runs.record import history
+from omasgan.training.record import Record
+
+GRID_SAMPLES = 36
+PLANE_SAMPLES = 2000
+SUPPORT_SAMPLES = 8192
+
+
+def record(
+    job: Job, dataset: Dataset, split: IndexSplit, detector: Detector, metrics: Metrics, seconds: Mapping[str, float]
+) -> None:
+    """Write metrics.json, whose presence makes the run a finished one, and the configuration as it is now."""
+    # Of a run that was finished before and got a baseline, the time in which it was trained and scored counts.
+    before = runs.read(job.folder / runs.METRICS).get("seconds", {})
+    seconds = {**seconds, **{name: before[name] for name in ("fit", "score") if name in before}}
+    whole = {"metrics": metrics, "seconds": seconds, "support": support(dataset, detector)}
+    write_json(job.folder / runs.METRICS, {**whole, "tested": split.tested(dataset).digest})
+    write_config(job)  # the baselines may be others than when it began
+
+
+def support(dataset: Dataset, detector: Detector) -> dict[str, Any]:
+    """Where the generators' samples lie relative to a support that is known exactly (toy sets); else empty."""
+    if dataset.support is None:
+        return {}
+    samples = detector.samples(SUPPORT_SAMPLES)
+    return {name: asdict(boundary_report(x, dataset.support)) for name, x in samples.items()}
+
+
+def draw(
+    job: Job,
+    dataset: Dataset,
+    split: IndexSplit,
+    detector: Detector,
+    table: ScoreTable,
+    metrics: Metrics,
+    record: Record,
+) -> None:
+    """Draw all plots of the run into its folder, and show them to the record."""
+    folder = job.folder / "plots"
+    make_folder(folder)
+    figures = {}
+    if metrics:
+        figures["score_histograms"] = plots.score_histograms(table)
+        figures["roc_curves"] = plots.roc_curves(table)
+        figures["pr_curves"] = plots.pr_curves(table)
+    curves = history(job.folder)
+    if curves:
+        figures["loss_curves"] = plots.loss_curves(curves)
+    generated = detector.samples(GRID_SAMPLES if dataset.spec.is_image else PLANE_SAMPLES)
+    if generated and dataset.spec.is_image:
+        figures["samples"] = plots.sample_grid({"real": dataset.train.x[split.train[:GRID_SAMPLES]], **generated})
+    elif generated and dataset.spec.shape == (2,):
+        figures["plane"] = plots.plane(
+            dataset.train.x[split.train[:PLANE_SAMPLES]],
+            generated,
+            detector.score,
+            split.tested(dataset).x[split.test[split.abnormal]][:PLANE_SAMPLES] if split.abnormal.any() else None,
+        )
+    for name, figure in figures.items():
+        path = folder / f"{name}.png"
+        plots.save(figure, path)
+        record.picture(name, path)
+
+
+def export(metrics: Metrics, record: Record) -> None:
+    """AUROC and AUPRC of every term, as the record's summary and as its table `ablation`."""
+    columns = ["auroc", "auroc_low", "auroc_high", "auprc", "auprc_balanced", "fpr95", "prevalence"]
+    record.table("ablation", ["term", *columns], [[term, *(m[c] for c in columns)] for term, m in metrics.items()])
+    record.summary({f"{term}/{name}": m[name] for term, m in metrics.items() for name in ("auroc", "auprc")})
