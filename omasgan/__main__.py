@@ -7,6 +7,7 @@ import os
 import pkgutil
 import sys
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -79,12 +80,29 @@ def traceback_wanted() -> bool:
     return os.environ.get("OMASGAN_TRACEBACK") == "1"
 
 
+def asks_for_help(arguments: Sequence[str]) -> bool:
+    """Whether a command line asks for help: by `--help` or `-h`, or by saying nothing (or no more than `-m`)."""
+    return bool({"--help", "-h"} & set(arguments)) or set(arguments) <= {"-m", "--multirun"}
+
+
+def _show_help() -> None:
+    from omasgan.commands import help  # with rich, which no other command needs
+
+    try:
+        help.show(sys.argv[1:])
+    except UserError as error:
+        sys.exit(f"omasgan: {error}")
+
+
 def main() -> None:
     """Run the command line; exits with 1 after an error that was explained in one line."""
     # `omasgan seed=1 -m boundary.mu=0,1`: Hydra's parser takes overrides in one stretch only.
     sys.argv[1:] = sorted(sys.argv[1:], key=lambda argument: argument not in ("-m", "--multirun"))
     if "--version" in sys.argv[1:]:
         print(f"omasgan {__version__}")
+        return
+    if asks_for_help(sys.argv[1:]):
+        _show_help()
         return
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
         os.environ["OMASGAN_TRACEBACK"] = "1"

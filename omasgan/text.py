@@ -1,4 +1,7 @@
-"""Figures, durations and tables as text."""
+"""Figures, durations, tables and names as text.
+
+rich would lay out a table as well, at 6 % of the time of `task=list` for its import (35 of 580 ms).
+"""
 
 from __future__ import annotations
 
