@@ -1,21 +1,19 @@
-"""Run folders: which files a run's folder holds, and how far they say that it is; no torch is imported here."""
+"""Run folders: the names of a run's files, and the state that follows from which of them are there."""
 
 from __future__ import annotations
-from omasgan.runs.lock import held
+
 import json
 import os
-import socket
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
-import yaml
-from filelock import FileLock, Timeout
-from omasgan.errors import UserError
-from omasgan.files import make_folder, write_text
 
+import yaml
+
+from omasgan.runs.lock import held
 
 METRICS = "metrics.json"
 
@@ -28,11 +26,11 @@ SUMMARY = "summary.json"
 CONFIG = "config.yaml"
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's where PyYAML was built with it: ten times as fast, and a sweep reads a thousand configurations."""
+"""libyaml's loader where PyYAML has it: ten times as fast, and a sweep reads a thousand configurations."""
 
 
 class State(StrEnum):
-    """What a run folder holds."""
+    """The state of a run."""
 
     DONE = "done"
     RUNNING = "running"
@@ -53,7 +51,7 @@ def state(folder: Path) -> State:
 
 
 def job_state(folder: Path) -> State:
-    """The state of a job, which is one run, or a run for each class in folders of their own."""
+    """The state of a job: of one run, or of a run for each class in folders of their own."""
     if (folder / RECORD).exists():
         return state(folder)
     parts = [state(part) for part in find(folder) if part != folder]

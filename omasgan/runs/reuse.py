@@ -1,8 +1,8 @@
-"""A run takes over the stages that a finished one has trained alike.
+"""A run reuses the stages that a finished run has trained with the same settings.
 
-A sweep over lambda trains once, one over mu learns its representation and Task 1 once. The run takes the checkpoints
-and goes on from them as an interrupted one does, which finds nothing left to train there: its scores are those that its
-own training would have led to, bit for bit, as the same code made them of the same data.
+A sweep over lambda trains once, a sweep over mu learns its representation and Task 1 once. A run copies the checkpoints
+and continues from them like an interrupted one, with nothing left to train in these stages. Its scores are bit for bit
+those of its own training, because the same code trained on the same data.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omasgan.runs import folder as runs
 from omasgan.configuration.identity import NOT_SCIENCE, canonical
 from omasgan.files import make_folder, write_bytes
+from omasgan.runs import folder as runs
 
 FIRST = "representation"
-"""Determined by all settings that the later stages don't name."""
+"""The stage that is determined by all settings which no later stage names."""
 
 STAGES = {
     "task1": (("divergence", "architecture", "augmentation", "optimisation"), ("task1", "batch"), ("task1",)),
@@ -27,24 +27,24 @@ STAGES = {
     "task3": (("retraining",), ("task3",), ("task3",)),
     "j": (("inference",), ("j",), ("j",)),
 }
-"""What determines a stage beside what determines those before it: groups and keys of `budget`; and its checkpoints."""
+"""For each stage: the groups and the keys of `budget` that determine it beside all before it, and its checkpoints."""
 
 ALIKE = ("data", "code", "torch", "device", "arithmetic")
-"""What the records of two runs must agree on besides, for one to take over a stage of the other."""
+"""Entries of the records that must be equal as well, for one run to reuse a stage of another."""
 
-SCORING = ("lambda_", "auxiliary", "divergence_term", "j_scale", "neighbours", "density_exponent")
-"""Settings of `inference` that enter after the last step of training."""
+SCORING = ("lambda_", "auxiliary_weight", "divergence_term", "j_scale", "neighbours", "density_exponent")
+"""Settings of `inference` that are used after the last step of training only."""
 
 
 @dataclass(frozen=True)
 class Reusable:
-    """A finished run, and which of its stages, from the first on, are trained as they would be here."""
+    """A finished run, and which of its stages, from the first on, were trained as they would be in the new run."""
 
     folder: Path
     stages: tuple[str, ...]
 
     def checkpoints(self) -> list[Path]:
-        """The files of these stages, in the order of their training, and those of baselines."""
+        """The checkpoints of these stages, in the order of training, and those of the baselines."""
         if not self.stages:
             return []
         order = {name: place for place, stage in enumerate(STAGES, 1) for name in STAGES[stage][2]}
@@ -54,9 +54,23 @@ class Reusable:
 
 
 def find(folder: Path, identity: str, config: Mapping[str, Any], record: Mapping[str, Any]) -> Reusable | None:
-    """The finished run, beside that in `folder`, that spares it most stages; None where there is none.
+    """Find the finished run that has the most stages to reuse, among those beside a new run.
 
-    record: what this run's own will say of its data and of what it is made with.
+    Parameters
+    ----------
+    folder
+        The new run's folder.
+    identity
+        The new run's identity, which its folder's name ends with.
+    config
+        Its configuration.
+    record
+        What its record will say of its data, code and arithmetic.
+
+    Returns
+    -------
+    Reusable or None
+        None where no run has a stage to reuse.
     """
     top = next((parent for parent in folder.parents if parent.name.endswith(f"-{identity}")), None)
     if top is None:  # the user chose a folder
@@ -75,7 +89,7 @@ def find(folder: Path, identity: str, config: Mapping[str, Any], record: Mapping
 
 
 def copy_tasks(source: Reusable, folder: Path) -> None:
-    """Copy the stages' record, and their checkpoints. Stopped halfway, what lacks is trained."""
+    """Copy the record and the checkpoints of these stages. If it is stopped halfway, the missing stages are trained."""
     taken = source.checkpoints()
     names = {path.stem for path in taken}
     lines = (source.folder / "metrics.jsonl").read_bytes().splitlines(keepends=True)
@@ -87,7 +101,7 @@ def copy_tasks(source: Reusable, folder: Path) -> None:
 
 
 def training(config: Mapping[str, Any]) -> dict[str, str]:
-    """What determines each stage and all before it, in a form that can be compared."""
+    """What determines each stage and all stages before it, as a text that can be compared."""
     kept = copy.deepcopy({key: value for key, value in config.items() if key not in NOT_SCIENCE})
     detector = kept.get("detector") or {}
     # A detector holds the groups that it is built from, and they may have been set there.
@@ -110,7 +124,7 @@ def training(config: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _budgets(node: object) -> Iterator[dict[str, Any]]:
-    """Every budget in a configuration: each part that trains holds it."""
+    """Every budget in a configuration: each part that is trained holds one."""
     for key, child in node.items() if isinstance(node, dict) else ():
         if key == "budget" and isinstance(child, dict):
             yield child
