@@ -149,7 +149,7 @@ def test_a_sweep_tells_each_failure_and_goes_on(command, runs):
     assert "Traceback" not in " ".join(outcome.errors)
     for value in ("-1", "-2"):
         assert f"failed: boundary.mu is {value}: it must be at least 0" in outcome.errors
-    assert re.match("omasgan: 2 of 3 jobs did not end well .*run.log and failed.json", outcome.errors[-1])
+    assert re.match("omasgan: 2 of 3 jobs did not finish .*run.log and failed.json", outcome.errors[-1])
     assert len(list(runs.rglob("metrics.json"))) == 1
     for failed in runs.rglob("failed.json"):
         assert re.match("boundary.mu is -.: it must be at least 0", json.loads(failed.read_text())["error"])
