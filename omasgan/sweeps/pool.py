@@ -81,7 +81,7 @@ def settings(jobs: int | None, threads: int | None) -> Settings:
     """
     for name, value in (("jobs", jobs), ("threads", threads)):
         if value is not None and value < 1:
-            raise UserError(f"hydra.launcher.{name} is {value}: it must be at least 1, or null for what fits here")
+            raise UserError(f"hydra.launcher.{name} is {value}: it must be at least 1, or null to suit this machine")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     without_gpus = jobs or min(cores, MOST_JOBS)
     gpus = _count_gpus(threads or max(1, cores // without_gpus))
