@@ -1,4 +1,4 @@
-"""Writing files that appear whole or not at all."""
+"""Functions that write files atomically: an interrupted write leaves the old file, or none, but no incomplete one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from omasgan.errors import UserError
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and its parents; one that exists is fine. UserError where it cannot be made."""
+    """Make a folder and its parents where they do not exist; raises UserError where that is not possible."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -23,11 +23,22 @@ def make_folder(path: Path) -> None:
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Put what `write` writes into its file at `path`, whose folder exists; until then an old file stays.
+    """Write a file atomically.
 
-    UserError where the disk refuses. What `write` itself raises passes through, before the disk is touched.
+    Parameters
+    ----------
+    path
+        The file, in an existing folder.
+    write
+        A function that writes the content to a binary file object. An exception that it raises is passed on, before
+        anything is written to the disk.
+
+    Raises
+    ------
+    UserError
+        Where the file cannot be written, for example because the disk is full.
     """
-    # In memory first: zipfile, and all that builds on it, hides a full disk behind errors of its own.
+    # In memory first, because zipfile, and what is built on it, replaces the error of a full disk by errors of its own.
     content = io.BytesIO()
     write(content)
     temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
@@ -37,27 +48,27 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     except OSError as error:
         raise _unwritable(path, error) from error
     finally:
-        with contextlib.suppress(OSError):  # after a success there is nothing left to remove
+        with contextlib.suppress(OSError):  # after a successful write there is nothing to remove
             temporary.unlink()
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write bytes atomically."""
+    """Write bytes atomically; see `write_atomically`."""
     write_atomically(path, lambda file: file.write(content))
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 atomically; what UTF-8 cannot hold (the raw bytes of a file's name) is escaped."""
+    """Write text as UTF-8 atomically; characters that UTF-8 cannot encode (raw bytes of a file name) are escaped."""
     write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write JSON atomically; NaN and infinity, which JSON lacks, become null."""
+    """Write JSON atomically; NaN and infinity, which JSON does not have, become null."""
     write_atomically(path, lambda file: file.write(json_bytes(value)))
 
 
 def json_bytes(value: object) -> bytes:
-    """What `write_json` writes."""
+    """The bytes that `write_json` writes."""
     text = json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     return text.encode(errors="backslashreplace")
 

@@ -12,9 +12,29 @@ from collections.abc import Collection, Sequence
 
 
 def table(rows: Sequence[Sequence[str]], header: Sequence[str], footer: Sequence[str] | None = None) -> str:
-    """Lay cells of text out in columns, those of numbers to the right, with a rule below the header.
+    """Format a table with aligned columns, numbers to the right, and a rule below the header.
 
-    footer: a last row below a rule of its own. ValueError where a row is longer or shorter than the header.
+    Parameters
+    ----------
+    rows
+        The cells of each row.
+    header
+        The names of the columns.
+    footer
+        A last row, below a rule of its own.
+
+    Raises
+    ------
+    ValueError
+        Where a row is longer or shorter than the header.
+
+    Examples
+    --------
+    >>> print(table([["cat", "1.5"], ["horse", "22.0"]], ["name", "size"]))
+    name   size
+    -----  ----
+    cat     1.5
+    horse  22.0
     """
     foot = [] if footer is None else [footer]
     widths = [max(map(len, column)) for column in zip(header, *rows, *foot, strict=True)]
@@ -31,12 +51,12 @@ def table(rows: Sequence[Sequence[str]], header: Sequence[str], footer: Sequence
 
 
 def figures(value: float) -> str:
-    """A share such as an AUROC to three figures: .934, 1.000, and - for none."""
+    """A fraction such as an AUROC with three decimals, as .934 or 1.000, and - for NaN."""
     return "-" if math.isnan(value) else f"{value:.3f}".removeprefix("0")
 
 
 def duration(seconds: float) -> str:
-    """A time in its largest unit: 12 s, 3 min, 5 h, 8 d."""
+    """A time in seconds as text in its largest unit, as 12 s, 3 min, 5 h or 8 d."""
     for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= length:
             return f"{seconds / length:.0f} {unit}"
@@ -44,20 +64,20 @@ def duration(seconds: float) -> str:
 
 
 def shortened(text: str, length: int) -> str:
-    """The text, its end left out where it is longer than `length`."""
+    """The text, cut to `length` characters where it is longer."""
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 NAMES = {"task1": "Task 1", "task3": "Task 3", "j": "J", "nearest_neighbour": "1-NN", "pca": "PCA"}
-"""How a term or baseline is headed; any other by its own name."""
+"""Headings of terms and baselines; all others are headed by their own names."""
 
 
 def heading(term: str) -> str:
-    """The name of a term or baseline as a person reads it."""
+    """The heading of a term or baseline in a table or plot."""
     return NAMES.get(term, term.replace("_", " "))
 
 
 def did_you_mean(word: str, allowed: Collection[str]) -> str:
-    """' (did you mean ...?)' when something close is allowed, else nothing."""
+    """' (did you mean ...?)' with the allowed word that is most similar; empty where none is similar."""
     close = difflib.get_close_matches(word, list(allowed), n=1)
     return f" (did you mean '{close[0]}'?)" if close else ""

@@ -1,4 +1,4 @@
-"""What the command line can do, one module a task.
+"""The tasks of the command line, one module each; list and clean share one.
 
 May import: configuration, data, pipeline, report, runs, sweeps, training. Only `run` and `score` load torch.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 Command = Callable[[DictConfig, Mapping[str, str], Path], float | None]
-"""A task: does what the configuration says, given the chosen option of each group and the run's folder."""
+"""A task: a function of the configuration, the chosen option of each group, and the job's folder."""
 
 COMMANDS = {
     "run": "omasgan.commands.run:run",
@@ -21,4 +21,4 @@ COMMANDS = {
     "report": "omasgan.commands.report:report",
     "dashboard": "omasgan.commands.dashboard:dashboard",
 }
-"""Where each task's function is found, so that a task imports no more than it needs."""
+"""The location of each task's function, so that only the modules of the chosen task are imported."""

@@ -1,4 +1,4 @@
-"""`task=dashboard`: the saved W&B workspace and report."""
+"""`task=dashboard`: save a W&B workspace and a W&B report."""
 
 from __future__ import annotations
 
@@ -18,12 +18,18 @@ from omasgan.runs.logger import LoggerSettings
 
 
 def dashboard(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
-    """Do task=dashboard."""
+    """Run task=dashboard."""
     save(checked(cfg))
 
 
 def save(config: Mapping[str, Any]) -> None:
-    """Save workspace and report to W&B, or write dashboard.json. UserError where wandb-workspaces is missing."""
+    """Save the workspace and the report to W&B; without a W&B key, write them to dashboard.json.
+
+    Raises
+    ------
+    UserError
+        Where wandb-workspaces is not installed, W&B does not save them, or the file cannot be written.
+    """
     try:
         reports: Any = import_module("wandb_workspaces.reports.v2")
         workspaces: Any = import_module("wandb_workspaces.workspaces")
@@ -34,7 +40,7 @@ def save(config: Mapping[str, Any]) -> None:
     logger = LoggerSettings(**{key: value for key, value in config["logger"].items() if key != "_target_"})
     key = has_key()
     entity = logger.entity or (_default_entity() if key else "entity")
-    # W&B is asked for the project of a runset that names one; without a key, the report's own project stands for it.
+    # A runset with a project makes W&B look it up, which needs a key; without one, the report's project is used.
     runset = reports.Runset(entity=entity, project=logger.project) if key else reports.Runset()
     saved = {
         "workspace": workspace(workspaces, reports, entity, logger.project),
@@ -53,11 +59,11 @@ def save(config: Mapping[str, Any]) -> None:
     make_folder(output)
     target = output / "dashboard.json"
     write_json(target, {name: specification(view) for name, view in saved.items()})
-    print(f"no W&B key, so nothing is saved there (`wandb login`, then again): {target}")
+    print(f"no W&B key, so nothing was saved there (run `wandb login`, then this command again): {target}")
 
 
 def has_key() -> bool:
-    """Whether W&B has a key, in the environment or from `wandb login`; asks for none."""
+    """Whether W&B has a key, from the environment or from `wandb login`; does not ask for one."""
     if os.environ.get("WANDB_API_KEY"):
         return True
     import wandb
@@ -73,5 +79,5 @@ def _default_entity() -> str:
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(
-            f"W&B does not say whose the key is ({reason}): give logger.entity=<your user or team>"
+            f"W&B does not say to whom the key belongs ({reason}): give logger.entity=<your user or team>"
         ) from error

@@ -1,6 +1,6 @@
-"""What the command does with runs that are there: `task=list` shows them, `task=clean` removes what came to nothing.
+"""`task=list` shows existing runs; `task=clean` removes interrupted and failed ones.
 
-No torch is imported here: both answer at once.
+This module does not import torch, so that both start quickly.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from omasgan.runs.lock import LOCK, owner
 from omasgan.text import duration, figures, shortened, table
 
 NOTE_LENGTH = 60
+"""Number of characters of a note, at most."""
 
 
 def list_runs(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
-    """Print every run below the folder `runs`: state, AUROC of its score, age, and where it is or why it failed."""
+    """Print every run below the folder `runs`: its state, score, AUROC and age, and its process or error."""
     top = Path(cfg.runs).expanduser()
     folders = list(runs.find(top))
     if not folders:
@@ -37,15 +38,20 @@ def list_runs(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None
 
 
 def clean(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
-    """Remove interrupted runs (and failed ones where clean.failed is true) below the folder `runs`, after asking.
+    """Remove interrupted runs, and with clean.failed=true failed ones, below the folder `runs`, after asking.
 
-    Never one that is finished or running. Raises UserError where there is nobody to ask.
+    Runs that are finished or running are never removed.
+
+    Raises
+    ------
+    UserError
+        Where nobody can be asked and clean.yes is false, or a run cannot be removed.
     """
     top = Path(cfg.runs).expanduser()
     unwanted = {State.INTERRUPTED} | ({State.FAILED} if cfg.clean.failed else set())
     chosen = [folder for folder in runs.find(top) if runs.state(folder) in unwanted]
     if not chosen:
-        print(f"nothing to remove in {top}" + ("" if cfg.clean.failed else " (clean.failed=true for failed)"))
+        print(f"nothing to remove in {top}" + ("" if cfg.clean.failed else " (clean.failed=true removes failed runs)"))
         return
     for folder in chosen:
         print(f"{runs.state(folder)}: {folder}")
@@ -53,11 +59,11 @@ def clean(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
         print("nothing was removed")
         return
     removed = sum(_remove(folder, top, unwanted) for folder in chosen)
-    print(f"removed {removed} of {len(chosen)} runs" + (": the others were taken up" if removed < len(chosen) else ""))
+    print(f"removed {removed} of {len(chosen)} runs" + (": the others were resumed" if removed < len(chosen) else ""))
 
 
 def counted(states: list[State]) -> str:
-    """'2 done, 1 failed', in the order in which states are declared."""
+    """The number of runs in each state as text, such as '2 done, 1 failed'."""
     counts = Counter(states)
     return ", ".join(f"{counts[state]} {state}" for state in State if counts[state])
 
@@ -90,13 +96,13 @@ def _agreed(question: str) -> bool:
 
 
 def _remove(folder: Path, top: Path, unwanted: set[State]) -> bool:
-    """Remove a run and the folders above it that are empty then; False where it is no longer unwanted."""
+    """Remove a run and the folders above it that are then empty; False where it has been resumed."""
     lock = FileLock(folder / LOCK)
     try:
-        if runs.state(folder) not in unwanted:  # it was taken up while the question stood
+        if runs.state(folder) not in unwanted:  # it was resumed while the user was asked
             return False
-        lock.acquire(timeout=0)  # from here on nobody can take it up
-        for entry in folder.iterdir():  # a job's folder also holds the runs of its classes, which stay
+        lock.acquire(timeout=0)  # from here on nobody can resume it
+        for entry in folder.iterdir():  # a job's folder also holds the runs of its classes, which are kept
             if not entry.is_dir() or (folder / runs.RECORD).exists() or not any(runs.find(entry)):
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
     except Timeout:

@@ -1,4 +1,4 @@
-"""`task=report`: reads run folders, writes the page and the tables, and tells W&B the same figures."""
+"""`task=report`: read run folders, write a page and tables, and export the same results to W&B."""
 
 from __future__ import annotations
 
@@ -21,12 +21,18 @@ log = logging.getLogger(__name__)
 
 
 def report(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
-    """Do task=report."""
+    """Run task=report."""
     write(checked(cfg))
 
 
 def write(config: Mapping[str, Any]) -> None:
-    """Write report.html, tables.csv, tables.md, tables.tex and comparison.csv. UserError where there are no runs."""
+    """Write report.html, tables.csv, tables.md, tables.tex and comparison.csv, and export them to W&B.
+
+    Raises
+    ------
+    UserError
+        Where there are no runs, or a file cannot be written.
+    """
     started = time.monotonic()
     settings = config["report"]
     output = Path(settings["output"]).expanduser()
@@ -51,13 +57,19 @@ def write(config: Mapping[str, Any]) -> None:
 
 
 def places(config: Mapping[str, Any]) -> list[Path]:
-    """Where the runs lie: report.folders, one or a list, else the folder `runs`. UserError for anything else."""
+    """The folders to read runs from: report.folders, a folder or a list of folders; None stands for the folder `runs`.
+
+    Raises
+    ------
+    UserError
+        For any other value.
+    """
     given = config["report"]["folders"]
     if given is None:
         return [Path(config["runs"]).expanduser()]
     several = [given] if isinstance(given, str) else given
     if not isinstance(several, list) or not several or not all(isinstance(place, str) for place in several):
-        raise UserError(f"report.folders is {given!r}: give a folder, or some as report.folders=[runs/a,runs/b]")
+        raise UserError(f"report.folders is {given!r}: give a folder, or several as report.folders=[runs/a,runs/b]")
     return [Path(place).expanduser() for place in several]
 
 
@@ -66,8 +78,8 @@ def _logger(node: Mapping[str, Any]) -> LoggerSettings:
 
 
 def checked(cfg: DictConfig) -> dict[str, Any]:
-    """The configuration of task=report or task=dashboard, checked; `pictures` must not be negative."""
-    plain = check(cfg, groups=("logger",))  # the others' would import torch
+    """The checked configuration of task=report or task=dashboard; raises UserError for a wrong setting."""
+    plain = check(cfg, groups=("logger",))  # checking the other groups would import torch
     if plain["report"]["pictures"] < 0:
         raise UserError(f"report.pictures is {plain['report']['pictures']}: it must be at least 0")
     return plain

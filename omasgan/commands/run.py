@@ -20,9 +20,28 @@ from omasgan.training.progress import log
 
 
 def run(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> float | None:
-    """Train and evaluate on the protocol's class, or on each in turn, and print the table.
+    """Train and evaluate on the protocol's class, or on every class in turn, and print a table of the results.
 
-    Returns the mean AUROC of the detector's score over the classes; None where the test data holds no known anomaly.
+    Parameters
+    ----------
+    cfg
+        The composed configuration.
+    choices
+        The chosen option of each group.
+    folder
+        The job's folder; with several classes each run has a folder in it.
+
+    Returns
+    -------
+    float or None
+        The mean AUROC of the detector's score over the classes; None where the test data have no known anomaly.
+
+    Raises
+    ------
+    HeldError
+        Where another process is running some of the runs; the others are finished first.
+    UserError
+        Where the configuration or the data are wrong, or training diverges.
     """
     config = check(cfg)
     identity = identity_of(cfg)
@@ -46,23 +65,23 @@ def run(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> float | No
             held = error
             continue
         if trial is not None and trial.hopeless(number, classes.mean_auroc(runs)):
-            log.info("given up: other trials were better after %d of %d classes", number, len(every))
+            log.info("pruned: other trials were better after %d of %d classes", number, len(every))
             return classes.mean_auroc(runs)
     if held:
-        raise held  # once there is nothing left for this process to do
+        raise held  # only now, so that this process finishes all other runs first
     if len(every) > 1:
         whole_job = Job(config, identity, choices, folder, sweep)
         classes.write(folder, runs, role, config["baselines"], whole_job)
     if all(runs.values()):
         print(classes.text(runs, role or "data", config["baselines"]))
     else:
-        print("the test data holds no anomaly that is known, so there are scores and no metrics")
+        print("the test data have no known anomaly, so there are scores but no metrics")
     print(f"scores, metrics and plots: {folder}")
     return classes.mean_auroc(runs) if all(runs.values()) else None
 
 
 def _sweep(choices: Mapping[str, str]) -> str | None:
-    """What the sweep that this job is part of is called, if it is part of one."""
+    """The name of the sweep that this job is part of; None outside a sweep."""
     if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
         return None
     return sweep_name(HydraConfig.get().overrides.task, choices)

@@ -24,10 +24,15 @@ from omasgan.runs.folder import METRICS, SUMMARY, find
 
 
 def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
-    """Score an image, a folder of them, or an array of samples with a finished run; write a CSV with a row a sample.
+    """Score an image, a folder of images or an array of samples with a finished run; write a CSV file.
 
-    The column `percentile` is the share of the run's normal test samples that score lower, 0..1.
-    Raises UserError where run, input or output are missing or do not fit.
+    The file has a row for each sample with its name, its score, and its percentile: the fraction of the run's normal
+    test samples with a lower score, 0..1.
+
+    Raises
+    ------
+    UserError
+        Where run or input are missing, damaged or do not fit each other, or the output cannot be written.
     """
     config = check(cfg)
     for key in ("run", "input"):
@@ -39,7 +44,7 @@ def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
     target = Path(config["score"]["output"] or "scores.csv").expanduser()
     if (run_folder / SUMMARY).is_file():
         one = next((part for part in find(run_folder) if part != run_folder), run_folder)
-        raise UserError(f"score.run={run_folder} holds a run for each class: give one of them, as score.run={one}")
+        raise UserError(f"score.run={run_folder} holds a run for each class: give one of them, such as score.run={one}")
     if not (run_folder / METRICS).is_file():
         raise UserError(f"score.run={run_folder} is not the folder of a finished run: it has no metrics.json")
 
@@ -59,17 +64,17 @@ def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
 
 
 def _trained_config(path: Path) -> dict[str, Any]:
-    """The configuration that a run was trained with. Raises UserError where it is damaged, or of another omasgan."""
+    """The configuration that a run was trained with; raises UserError where it is damaged or cannot be used."""
     try:
         written = OmegaConf.to_container(OmegaConf.load(path))
         return check(OmegaConf.create(renamed_config(cast(dict[str, Any], written))))
     except Exception as error:  # a damaged file may raise anything
         reason = str(error).split("\n")[0]
-        raise UserError(f"{path} is damaged, or of another version of omasgan ({reason}): train again") from error
+        raise UserError(f"{path} is damaged, or from another version of omasgan ({reason}): train again") from error
 
 
 def _read(source: Path, spec: Spec) -> tuple[list[str], Tensor]:
-    """The names and samples of an image, a folder of them, or an array, for a detector of samples of that shape."""
+    """Names and samples of an image, a folder of images or an array, for a detector of samples of that shape."""
     if not source.exists():
         raise UserError(f"score.input={source} does not exist: give images, or an .npy or .csv of samples")
     is_folder = source.is_dir()
@@ -81,5 +86,8 @@ def _read(source: Path, spec: Spec) -> tuple[list[str], Tensor]:
         return [file.name for file in files], folders.read_images(files, spec.shape[1], spec.shape[0])
     x = arrays.read_samples(source)
     if tuple(x.shape[1:]) != spec.shape:
-        raise UserError(f"score.input={source} has samples {tuple(x.shape[1:])}, the run is on {spec.shape}")
+        raise UserError(
+            f"score.input={source} has samples {tuple(x.shape[1:])}, the run is on {spec.shape}: "
+            "give samples of the run's shape"
+        )
     return [str(index) for index in range(len(x))], x

@@ -1,4 +1,4 @@
-"""Sources (arrays and a spec) and protocols (labels to an index split); they do not know each other.
+"""Data sources, which return arrays, and protocols, which say which classes are normal; neither uses the other.
 
-May import: training. Knows no detector.
+May import: training. Nothing here depends on a detector.
 """

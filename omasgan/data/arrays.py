@@ -1,4 +1,4 @@
-"""A user's own NumPy arrays, or tables of numbers, as a data set. No pickle is ever loaded."""
+"""A user's own NumPy arrays or CSV tables as a data set. Pickled objects are never loaded."""
 
 from __future__ import annotations
 
@@ -17,16 +17,39 @@ from omasgan.errors import UserError
 Array = NDArray[Any]
 
 NORMAL = "normal"
+"""The name of the only class where there are no labels."""
+
 CHANNELS = (1, 3)
+"""Numbers of channels that an image may have."""
 
 
 def arrays(path: str, test_path: str | None = None) -> Dataset:
-    """Samples from one .npz (x_train, x_test, y_train, y_test), or from two .npy or .csv, which have no labels.
+    """Load a data set from one .npz file, or from two .npy or .csv files, which have no labels.
 
-    Images: uint8, or floats in 0..1, of shape (n, H, W), (n, H, W, C) or (n, C, H, W) with C 1 or 3; where
-    both fit, the last axis is the colour. Rows: any numbers (n, k); a .csv may begin with a line of names.
-    Labels: whole numbers or text (n,), which name the classes. Without y_train all training samples are of one
-    class: 'normal', or 0 where y_test holds numbers. Without any labels the test samples are 'normal', too.
+    Images are uint8, or floats in 0..1, of shape (n, H, W), (n, H, W, C) or (n, C, H, W) with C = 1 or 3; where the
+    last two shapes both fit, the last axis is taken as the channels. Rows are numbers of shape (n, k).
+
+    Labels are whole numbers or text of shape (n,), which name the classes. Without y_train all training samples belong
+    to one class: 'normal', or 0 where y_test holds numbers. Without any labels the test samples are 'normal' as well.
+
+    Parameters
+    ----------
+    path
+        An .npz file with x_train, x_test and, optionally, y_test, or y_train and y_test; or, together with `test_path`,
+        an .npy or .csv file of the training samples.
+    test_path
+        An .npy or .csv file of the test samples. The first line of a .csv file may hold the names of its columns.
+
+    Returns
+    -------
+    Dataset
+        The class names are the distinct labels in sorted order.
+
+    Raises
+    ------
+    UserError
+        For a file that is missing, damaged or pickled, for values or labels that are not as said above, and where
+        training and test samples differ in shape.
     """
     train_path = Path(path).expanduser()
     if test_path is None:
@@ -39,36 +62,38 @@ def arrays(path: str, test_path: str | None = None) -> Dataset:
     if train.shape[1:] != test.shape[1:]:
         raise UserError(
             f"{train_name} has samples of shape {tuple(train.shape[1:])}, "
-            f"{test_name} of {tuple(test.shape[1:])}: they must be alike"
+            f"{test_name} of shape {tuple(test.shape[1:])}: the two must be alike"
         )
     train_y, test_y, names = _labels(data.get("y_train"), data.get("y_test"), len(train), len(test), train_path)
     return Dataset(Samples(train, train_y), Samples(test, test_y), names)
 
 
 def read_samples(path: Path) -> Tensor:
-    """The samples of one .npy or .csv, read as `arrays` reads them: uint8 (n, C, H, W) or float32 (n, k)."""
+    """Read the samples of one .npy or .csv file as `arrays` does: uint8 (n, C, H, W) or float32 (n, k)."""
     return _samples(_load_npy(path), str(path))
 
 
 def _load_npz(path: Path) -> dict[str, Array]:
     data = _load(path)
     if not isinstance(data, dict):
-        raise UserError(f"{path} is one array: give that of the test data as test_path, or an .npz that holds both")
+        raise UserError(f"{path} is one array: give the test data as test_path, or an .npz file that holds both")
     if missing := {"x_train", "x_test"} - data.keys():
-        raise UserError(f"{path} has no {' and no '.join(sorted(missing))}: an .npz must hold x_train and x_test")
+        raise UserError(f"{path} has no {' and no '.join(sorted(missing))}: an .npz file must hold x_train and x_test")
     return data
 
 
 def _load_npy(path: Path) -> Array:
     data = _load(path)
     if isinstance(data, dict):
-        raise UserError(f"{path} is an .npz, which holds several arrays: give an .npy, or it alone as dataset.path")
+        raise UserError(
+            f"{path} is an .npz, which holds several arrays: give an .npy file, or this file alone as dataset.path"
+        )
     return data
 
 
 def _load(path: Path) -> Array | dict[str, Array]:
     if not path.is_file():
-        raise UserError(f"{path} is no file: name an .npz, or an .npy or .csv for the training data")
+        raise UserError(f"{path} is not a file: give an .npz file, or .npy or .csv files of training and test data")
     if path.suffix.lower() == ".csv":
         return _load_csv(path)
     try:
@@ -79,29 +104,32 @@ def _load(path: Path) -> Array | dict[str, Array]:
             return {key: loaded[key] for key in ("x_train", "y_train", "x_test", "y_test") if key in loaded}
     except Exception as error:  # a damaged zip or header may raise anything
         raise UserError(
-            f"{path} can't be read: it is damaged, no NumPy file, or holds pickled objects, which are never "
-            "loaded; save plain arrays by numpy.save or numpy.savez"
+            f"{path} can't be read: it is damaged, not a NumPy file, or holds pickled objects, which are never "
+            "loaded; save plain arrays with numpy.save or numpy.savez"
         ) from error
 
 
 def _load_csv(path: Path) -> Array:
-    """A table of numbers (n, k), with a line of names above it or without."""
+    """A table of numbers (n, k); a first line of column names is left out."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file)
             lines = [(reader.line_num, row) for row in reader if row]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} can't be read as a table ({error}): replace it") from error
+        raise UserError(f"{path} can't be read as a table ({error}): replace the file") from error
     if lines and not any(map(_is_number, lines[0][1])):
         del lines[0]
     for number, row in lines:
         if len(row) != len(lines[0][1]):
-            raise UserError(f"{path}, line {number}, has {len(row)} values, the first row {len(lines[0][1])}: mend it")
+            raise UserError(
+                f"{path}, line {number}, has {len(row)} values, the first row {len(lines[0][1])}: "
+                "give every row the same number of values"
+            )
         for text in row:
             if not _is_number(text):
                 raise UserError(
-                    f"{path}, line {number}: '{text}' is no number, as all between its commas must be: leave out "
-                    "columns and lines of words"
+                    f"{path}, line {number}: '{text}' is not a number, and a table may hold only numbers: remove "
+                    "columns and lines of text"
                 )
     return np.array([row for _, row in lines], dtype=np.float64)
 
@@ -116,7 +144,7 @@ def _is_number(text: str) -> bool:
 
 def _samples(x: Array, name: str) -> Tensor:
     if x.dtype.kind not in "iuf" or x.size == 0:
-        raise UserError(f"{name} has type {x.dtype} and shape {x.shape}: it must hold numbers, and at least one sample")
+        raise UserError(f"{name} has type {x.dtype} and shape {x.shape}: it must hold numbers and at least one sample")
     if x.ndim == 2:
         return _rows(x, name)
     if x.ndim == 3:
@@ -155,7 +183,7 @@ def _labels(
     """The labels as indices into the sorted class names, and those names."""
     if y_test is None:
         if y_train is not None:
-            raise UserError(f"{path} has y_train and no y_test: give both, y_test alone, or neither")
+            raise UserError(f"{path} has y_train and no y_test: give both, only y_test, or neither")
         y_test = np.full(n_test, NORMAL)
     if y_train is None:
         y_train = np.full(n_train, NORMAL if y_test.dtype.kind == "U" else 0)
@@ -163,11 +191,11 @@ def _labels(
         if y.shape != (n,) or y.dtype.kind not in "biuU":
             raise UserError(
                 f"{path}: {key} has type {y.dtype} and shape {y.shape}: "
-                f"it must hold {n} whole numbers or texts, one a sample"
+                f"it must hold {n} whole numbers or texts, one for each sample"
             )
     if (y_train.dtype.kind == "U") != (y_test.dtype.kind == "U"):
         raise UserError(
-            f"{path}: y_train has type {y_train.dtype}, y_test {y_test.dtype}: both must be numbers or text"
+            f"{path}: y_train has type {y_train.dtype}, y_test {y_test.dtype}: both must be numbers, or both text"
         )
     kind = np.str_ if y_train.dtype.kind == "U" else np.int64
     names, indices = np.unique(np.concatenate([y_train, y_test], dtype=kind), return_inverse=True)

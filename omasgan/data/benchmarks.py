@@ -1,7 +1,7 @@
-"""The published image benchmarks in their official split, read from a cache folder that torchvision fills.
+"""The published image benchmarks in their official split, read from a cache folder, `root`.
 
-`root` is that folder. What already lies there is used as it is; what is missing is downloaded, each file
-whole or not at all.
+Files that are already in that folder are used. Missing files are downloaded by torchvision; an interrupted download
+leaves no incomplete file behind.
 """
 
 from __future__ import annotations
@@ -36,22 +36,55 @@ MEND = "replace it, or delete it to have it downloaded again"
 
 
 def mnist(root: str) -> Dataset:
-    """MNIST: 60,000 and 10,000 images (1, 28, 28); `_idx_benchmark` says where its files may lie."""
+    """Load MNIST: 60,000 training and 10,000 test images (1, 28, 28).
+
+    Parameters
+    ----------
+    root
+        The cache folder. The four IDX files, plain or .gz, are read from the first of these folders that has them all:
+        root/<torchvision's name>/raw, root/<name of the data set>, root/raw, root.
+
+    Returns
+    -------
+    Dataset
+        uint8 images, with the ten classes in the order of their labels.
+
+    Raises
+    ------
+    UserError
+        For a file that is damaged or cannot be downloaded.
+    """
     return _idx_benchmark(datasets.MNIST, "mnist", root, TEN_DIGITS)
 
 
 def fashion_mnist(root: str) -> Dataset:
-    """Fashion-MNIST: 60,000 and 10,000 images (1, 28, 28), from files as for `mnist`."""
+    """Load Fashion-MNIST: 60,000 training and 10,000 test images (1, 28, 28); see `mnist` for its files."""
     return _idx_benchmark(datasets.FashionMNIST, "fashion_mnist", root, datasets.FashionMNIST.classes)
 
 
 def kmnist(root: str) -> Dataset:
-    """Kuzushiji-MNIST: 60,000 and 10,000 images (1, 28, 28), from files as for `mnist`."""
+    """Load Kuzushiji-MNIST: 60,000 training and 10,000 test images (1, 28, 28); see `mnist` for its files."""
     return _idx_benchmark(datasets.KMNIST, "kmnist", root, datasets.KMNIST.classes)
 
 
 def svhn(root: str) -> Dataset:
-    """Street View House Numbers: 73,257 and 26,032 images (3, 32, 32), from root/{train,test}_32x32.mat."""
+    """Load Street View House Numbers: 73,257 training and 26,032 test images (3, 32, 32).
+
+    Parameters
+    ----------
+    root
+        The cache folder, with the files train_32x32.mat and test_32x32.mat.
+
+    Returns
+    -------
+    Dataset
+        uint8 images, with the ten digits as classes.
+
+    Raises
+    ------
+    UserError
+        For a file whose checksum is not the published one, or that cannot be downloaded.
+    """
     top = Path(root).expanduser()
     splits = ("train", "test")
     md5 = {file: checksum for _, file, checksum in map(datasets.SVHN.split_list.get, splits)}
@@ -63,9 +96,24 @@ def svhn(root: str) -> Dataset:
 
 
 def cifar10(root: str) -> Dataset:
-    """CIFAR-10: 50,000 and 10,000 images (3, 32, 32), from root/cifar-10-batches-py.
+    """Load CIFAR-10: 50,000 training and 10,000 test images (3, 32, 32).
 
-    The official files are pickles: none is opened unless the checksums of all are the published ones.
+    The official files are pickles, so none is opened unless the checksums of all are the published ones.
+
+    Parameters
+    ----------
+    root
+        The cache folder, with the files in cifar-10-batches-py.
+
+    Returns
+    -------
+    Dataset
+        uint8 images, with the ten classes in the order of their labels.
+
+    Raises
+    ------
+    UserError
+        For a file whose checksum is not the published one, or that cannot be downloaded.
     """
     top = Path(root).expanduser()
     source = datasets.CIFAR10
@@ -79,10 +127,13 @@ def cifar10(root: str) -> Dataset:
 
 
 def read_idx(path: Path) -> Tensor:
-    """The uint8 array in an IDX file, which may be compressed (.gz).
+    """Read the uint8 array in an IDX file, which may be compressed (.gz).
 
-    Raises UserError where the file can't be read, is no IDX file of unsigned bytes, is empty, or is longer or
-    shorter than its header says.
+    Raises
+    ------
+    UserError
+        Where the file can't be read, is not an IDX file of unsigned bytes, is empty, or is longer or shorter than its
+        header says.
     """
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
@@ -91,18 +142,15 @@ def read_idx(path: Path) -> Tensor:
     ndim = data[3] if data[:3] == b"\0\0\x08" and len(data) > 3 else 0
     header = 4 + 4 * ndim
     if ndim == 0 or len(data) < header:
-        raise UserError(f"{path} is no IDX file of unsigned bytes (it begins with '{data[:4].hex()}'): {MEND}")
+        raise UserError(f"{path} is not an IDX file of unsigned bytes (it begins with '{data[:4].hex()}'): {MEND}")
     shape = struct.unpack_from(f">{ndim}I", data, 4)
     if math.prod(shape) == 0 or len(data) != header + math.prod(shape):
-        raise UserError(f"{path} holds {len(data) - header} bytes where its header says {shape}: {MEND}")
+        raise UserError(f"{path} has {len(data) - header} bytes of data where its header says {shape}: {MEND}")
     return torch.frombuffer(bytearray(data), dtype=torch.uint8, offset=header).reshape(shape)
 
 
 def _idx_benchmark(source: Any, name: str, root: str, class_names: Sequence[str]) -> Dataset:
-    """The four IDX files, plain or .gz, from the first of these folders that holds them all.
-
-    root/<torchvision's name>/raw, root/<name>, root/raw, and root itself, which is then this set's own.
-    """
+    """The data set from its four IDX files; `mnist` says in which folders they may be."""
     top = Path(root).expanduser()
     inside = f"{source.__name__}/raw"
     files = _find_idx([top / inside, top / name, top / "raw", top])
@@ -132,7 +180,7 @@ def _idx_samples(images: Path, labels: Path, classes: int) -> Samples:
     if x.ndim != 3 or y.ndim != 1 or len(x) != len(y) or int(y.max()) >= classes:
         raise UserError(
             f"{images} of shape {tuple(x.shape)} and {labels} of shape {tuple(y.shape)} up to {int(y.max())} "
-            f"don't belong together: they must be (n, H, W) and (n,), the labels 0..{classes - 1}"
+            f"don't belong together: the shapes must be (n, H, W) and (n,), the labels 0..{classes - 1}"
         )
     return Samples(x.unsqueeze(1), y.long())
 
@@ -142,15 +190,13 @@ def _images(data: Any) -> Tensor:
 
 
 def _provide(title: str, root: Path, files: Iterable[str], fetches: Iterable[Callable[..., Any]]) -> None:
-    """Download what torchvision's `fetches` bring unless all files (relative to root) are there.
-
-    They are moved into place one whole file after another, so that an interrupted download leaves nothing.
-    """
+    """Download by torchvision's `fetches` the files (relative to root) that are missing."""
     missing = [file for file in files if not (root / file).is_file()]
     if not missing:
         return
     try:
         root.mkdir(parents=True, exist_ok=True)
+        # A file is moved into place once it is complete, so that an interrupted download leaves nothing behind.
         with tempfile.TemporaryDirectory(dir=root, prefix=".download-") as temporary:
             for fetch in fetches:
                 fetch(temporary, download=True)
@@ -160,11 +206,11 @@ def _provide(title: str, root: Path, files: Iterable[str], fetches: Iterable[Cal
     except (OSError, RuntimeError, HTTPException) as error:
         reason = str(error).strip().rsplit("\n", 1)[-1]
         raise UserError(
-            f"{title} could not be downloaded ({reason}): to do it by hand, put {', '.join(missing)} into {root}"
+            f"{title} could not be downloaded ({reason}): to do so by hand, put {', '.join(missing)} into {root}"
         ) from error
 
 
 def _verify(root: Path, md5: Mapping[str, str]) -> None:
     for file, checksum in md5.items():
         if not check_integrity(root / file, checksum):
-            raise UserError(f"{root / file} is not the official file (its MD5 differs) and is not opened: {MEND}")
+            raise UserError(f"{root / file} is not the official file (its MD5 differs) and was not opened: {MEND}")

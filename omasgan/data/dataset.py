@@ -1,4 +1,4 @@
-"""What every source of data returns, and all that the rest of the program may know of it."""
+"""The data set that every source returns; the rest of the program uses nothing else of a source."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Spec:
-    """What one sample is.
+    """The shape of one sample, and which of its columns are anomaly scores.
 
     Parameters
     ----------
     shape
         (C, H, W) for an image with values 0..255, (k,) for a row of numbers.
     auxiliary
-        Columns of a row that are anomaly scores by themselves, higher is more anomalous; a representation sets them.
+        Indices of the columns of a row that are anomaly scores by themselves, higher is more anomalous; only a
+        representation sets them.
     """
 
     shape: tuple[int, ...]
@@ -36,16 +37,22 @@ class Spec:
 
     @property
     def size(self) -> int:
-        """How many numbers make one sample."""
+        """Number of values in one sample."""
         return int(torch.Size(self.shape).numel())
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Samples with their class.
+    """Samples and the class of each.
 
-    x: uint8 (n, C, H, W) for images, float32 (n, k) for rows. y: int64 (n,), an index into the class names.
-    names: a name for every sample where it has one (a file's path), else empty.
+    Parameters
+    ----------
+    x
+        The samples: uint8 (n, C, H, W) for images, float32 (n, k) for rows.
+    y
+        The classes as indices into the class names; int64 (n,).
+    names
+        A name for each sample, such as the path of its file; empty where the samples have no names.
     """
 
     x: Tensor
@@ -57,7 +64,7 @@ class Samples:
 
     @cached_property
     def digest(self) -> str:
-        """Sixteen hexadecimal digits that change with any sample and any label."""
+        """A hash of all samples and labels, 16 hexadecimal digits."""
         digest = hashlib.sha256()
         for tensor in (self.x, self.y):
             digest.update(repr((tensor.dtype, tuple(tensor.shape))).encode())
@@ -67,7 +74,17 @@ class Samples:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The official training and test split of a data set; `support` is known for the toy sets alone."""
+    """The official training and test split of a data set.
+
+    Parameters
+    ----------
+    train, test
+        The two splits; their samples have the same shape.
+    class_names
+        The classes by name, in the order of the indices in `Samples.y`.
+    support
+        The exact support of the normal data, for the toy sets; else None.
+    """
 
     train: Samples
     test: Samples

@@ -10,10 +10,10 @@ from omasgan.data.dataset import Dataset, Samples
 
 
 def digits() -> Dataset:
-    """The digits as (1, 8, 8) images, their values 0..16 stretched to 0..255.
+    """Load the digits as uint8 images (1, 8, 8), their values 0..16 scaled to 0..255.
 
-    The set has no official split. Here the first two thirds of every class, in file order, are the training
-    data and the rest the test data; a figure from this set compares with no other split's.
+    The data set has no official split. Here the first two thirds of every class, in file order, are training data and
+    the rest test data, so results cannot be compared with those on any other split.
     """
     bunch = load_digits()
     x = torch.from_numpy(np.rint(bunch.images * (255 / 16)).astype(np.uint8)).unsqueeze(1)

@@ -1,4 +1,4 @@
-"""A folder of images as a data set, and the reading of single image files."""
+"""A folder of images as a data set, and reading of single image files."""
 
 from __future__ import annotations
 
@@ -14,18 +14,50 @@ from omasgan.data.dataset import Dataset, Samples
 from omasgan.errors import UserError
 
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"))
+"""Files with other suffixes are ignored."""
+
 MODES = {1: "L", 3: "RGB"}
+"""Pillow's mode for each number of channels."""
+
 NORMAL = "normal"
+"""The class of images that are in no folder of a class."""
+
 TEST_EVERY = 5
+"""Every fifth image of a folder without test data is a test image."""
 
 
 def image_folder(root: str, test_root: str | None = None, size: int = 32, channels: int = 3) -> Dataset:
-    """Images (channels, size, size) from one of three layouts, in which a folder's name is its class.
+    """Load a data set of image files; the name of a folder is the class of the images in it.
 
-    root/train/<class>/* with root/test/<class>/* (MVTec's, too); <class>/* in root and in test_root; images
-    directly in root, all of class 'normal', where without a test_root every fifth in sorted order is test
-    data. Classes that occur in training come first, then those that occur in the test alone, both sorted. A
-    sample's name is its path below the folder that was given. Files that are no images are ignored.
+    Three layouts are read:
+
+    - root/train/<class>/* and root/test/<class>/*, as in MVTec AD;
+    - root/<class>/* for training and test_root/<class>/* for the test;
+    - root/*, where every fifth image in sorted order is test data.
+
+    In the first two a folder may hold images instead of class folders; these are of class 'normal'.
+
+    Parameters
+    ----------
+    root
+        The folder of the data set, or of its training data.
+    test_root
+        The folder of the test data, where it is not part of `root`.
+    size
+        Height and width that images are resized to, in pixels; at least 1.
+    channels
+        1 for grey, 3 for colour.
+
+    Returns
+    -------
+    Dataset
+        uint8 images (channels, size, size). Training classes come first, then those that are only in the test, each in
+        sorted order. A sample's name is its path relative to `root` or `test_root`.
+
+    Raises
+    ------
+    UserError
+        For a folder that is missing, empty or in none of these layouts, and for an image that cannot be read.
     """
     train_top = test_top = Path(root).expanduser()
     if test_root is not None:
@@ -44,20 +76,37 @@ def image_folder(root: str, test_root: str | None = None, size: int = 32, channe
 
 
 def list_images(folder: Path) -> list[Path]:
-    """The image files directly in a folder, sorted; UserError where there are none."""
+    """The image files directly in a folder, sorted; raises UserError where there are none."""
     images = _find_images(folder)
     if not images:
-        raise UserError(f"{folder} holds no images: put {', '.join(sorted(SUFFIXES))} files into it")
+        raise UserError(f"{folder} holds no images: put files into it that end in {', '.join(sorted(SUFFIXES))}")
     return images
 
 
 def read_images(paths: Sequence[Path], size: int, channels: int) -> Tensor:
-    """The image files as uint8 (n, channels, size, size), upright, resized by a bilinear filter with antialiasing.
+    """Read image files, turned upright by their EXIF orientation and resized by an antialiased bilinear filter.
 
-    Raises UserError where a file is missing, damaged or no image.
+    Parameters
+    ----------
+    paths
+        The n files.
+    size
+        Height and width of the result, in pixels; at least 1.
+    channels
+        1 for grey, 3 for colour.
+
+    Returns
+    -------
+    Tensor
+        uint8 (n, channels, size, size).
+
+    Raises
+    ------
+    UserError
+        For a file that is missing, damaged or not an image, and for a size or number of channels that is not allowed.
     """
     if size < 1 or channels not in MODES:
-        raise UserError(f"size={size}, channels={channels}: images need a size of at least 1 and 1 or 3 channels")
+        raise UserError(f"size={size}, channels={channels}: set a size of at least 1, and 1 or 3 channels")
     images = np.empty((len(paths), channels, size, size), dtype=np.uint8)
     for i, path in enumerate(paths):
         images[i] = _read_image(path, size, MODES[channels]).reshape(size, size, channels).transpose(2, 0, 1)
@@ -66,24 +115,24 @@ def read_images(paths: Sequence[Path], size: int, channels: int) -> Tensor:
 
 def _find_images(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        raise UserError(f"{folder} is no folder: name one that holds images, or a folder of them for every class")
+        raise UserError(f"{folder} is not a folder: give one that holds images, or a folder of images for each class")
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
 
 
 def _classes(folder: Path) -> dict[str, list[Path]]:
-    """The images of every class below a folder; images directly in it are the class 'normal'."""
+    """The images of every class below a folder; images directly in it are of class 'normal'."""
     images = _find_images(folder)
     folders = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if images and folders:
         raise UserError(
             f"{folder} holds both images and folders ({images[0].name}, {folders[0].name}): "
-            "leave either images, all of class 'normal', or a folder of images for every class"
+            "keep either the images, all of class 'normal', or a folder of images for each class"
         )
     return {path.name: list_images(path) for path in folders} or {NORMAL: list_images(folder)}
 
 
 def _cut(folder: Path) -> tuple[dict[str, list[Path]], dict[str, list[Path]]]:
-    """Every fifth image of a flat folder for the test, the others for training."""
+    """Split the images directly in a folder: every fifth for the test, the others for training."""
     classes = _classes(folder)
     if classes.keys() != {NORMAL} or (folder / NORMAL).is_dir():
         raise UserError(
@@ -95,7 +144,7 @@ def _cut(folder: Path) -> tuple[dict[str, list[Path]], dict[str, list[Path]]]:
     if not test:
         raise UserError(
             f"{folder} holds {len(images)} images and no test data: "
-            f"give test_root, or {TEST_EVERY} images, of which the last is cut off"
+            f"give test_root, or at least {TEST_EVERY} images, every fifth of which is then test data"
         )
     return {NORMAL: sorted(set(images) - set(test))}, {NORMAL: test}
 
@@ -116,7 +165,7 @@ def _read_image(path: Path, size: int, mode: str) -> np.ndarray:
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """Scale 16-bit grey values, which Pillow would clip at 255; refuse 32-bit ones, of unknown range."""
+    """Scale 16-bit grey values, which Pillow would clip at 255; refuse 32-bit values, whose range is unknown."""
     if image.mode in ("I", "F"):
         raise ValueError("it has 32-bit pixels")
     if image.mode.startswith("I;16"):

@@ -1,7 +1,8 @@
-"""Which classes are normal: from labels to an index split. No image is seen here, and no label goes further.
+"""Protocols, which decide from the labels which samples are trained on and which are tested.
 
-Training takes the normal samples of the official training split, the test every sample of the official test
-split; `PseudoLeaveOneOut`, by which settings are chosen, never opens the test split.
+The normal samples of the official training split are trained on, and all samples of the official test split are
+tested. `PseudoLeaveOneOut`, which serves to choose settings, takes both from the training split. A protocol gets no
+images, and a detector gets no labels.
 """
 
 from __future__ import annotations
@@ -21,14 +22,23 @@ from omasgan.text import did_you_mean
 from omasgan.training.seeding import stream
 
 ALL = "all"
+"""Stands for every class in turn."""
 
 
 @dataclass(frozen=True)
 class IndexSplit:
-    """Which samples are trained and tested on.
+    """The samples to train on and to test.
 
-    train: int64 (m,) into the training split, normal ones alone. test: int64 (n,) into the official split `within`.
-    abnormal: bool (n,), of the samples in `test`.
+    Parameters
+    ----------
+    train
+        Indices of normal samples in the training split; int64 (m,).
+    test
+        Indices of the test samples in the official split `within`; int64 (n,).
+    abnormal
+        Which test samples are anomalies; bool (n,).
+    within
+        The official split that the test samples are from.
     """
 
     train: Tensor
@@ -37,29 +47,52 @@ class IndexSplit:
     within: Literal["train", "test"] = "test"
 
     def tested(self, dataset: Dataset) -> Samples:
-        """The official split that `test` points into."""
+        """The samples of the official split that the indices in `test` refer to."""
         return dataset.train if self.within == "train" else dataset.test
 
 
 class Protocol(typing.Protocol):
-    """A rule that says which classes are normal."""
+    """A rule that decides which classes are normal."""
 
     def split(self, train_y: Tensor, test_y: Tensor, class_names: Sequence[str]) -> IndexSplit:
-        """Split by the labels, int64 (m,) and (n,), indices into class_names.
+        """Split a data set by its labels.
 
-        Raises UserError where a class is unknown, a normal class has no training samples, or the test holds
-        nothing but anomalies; or none, where the protocol names a class.
+        Parameters
+        ----------
+        train_y, test_y
+            The labels of the training and test split as indices into `class_names`; int64 (m,) and (n,).
+        class_names
+            All classes by name.
+
+        Raises
+        ------
+        UserError
+            Where a class is unknown, a normal class has no training samples, the test has no normal samples, or it has
+            no anomalies although the protocol names a class.
         """
         ...
 
     def classes(self, class_names: Sequence[str]) -> list[typing.Self]:
-        """One protocol for every class where this one stands for 'all', else this one alone."""
+        """One protocol for each class where this one has 'all' as its class, else only this one."""
         ...
 
 
 @dataclass(frozen=True)
 class LeaveOneOut:
-    """One class is abnormal, all others normal. abnormal_class: a name, an index, or 'all': each in turn."""
+    """One class is abnormal, all others are normal.
+
+    Parameters
+    ----------
+    abnormal_class
+        The name or index of the abnormal class, or 'all' for each class in turn.
+
+    Examples
+    --------
+    >>> import torch
+    >>> split = LeaveOneOut("dog").split(torch.tensor([0, 1, 2]), torch.tensor([1, 2]), ["cat", "dog", "owl"])
+    >>> split.train.tolist(), split.test.tolist(), split.abnormal.tolist()
+    ([0, 2], [0, 1], [True, False])
+    """
 
     abnormal_class: int | str
 
@@ -76,7 +109,13 @@ class LeaveOneOut:
 
 @dataclass(frozen=True)
 class OneClass:
-    """One class is normal, all others abnormal. normal_class: a name, an index, or 'all': each in turn."""
+    """One class is normal, all others are abnormal.
+
+    Parameters
+    ----------
+    normal_class
+        The name or index of the normal class, or 'all' for each class in turn.
+    """
 
     normal_class: int | str
 
@@ -92,11 +131,21 @@ class OneClass:
 
 @dataclass(frozen=True)
 class PseudoLeaveOneOut:
-    """How settings are chosen: a second class, a normal one, stands in for the anomalies; all in the training split.
+    """A normal class takes the part of the anomalies, so that settings can be chosen without the abnormal class.
 
-    abnormal_class is neither trained nor tested on, so that its scores cannot steer a choice. pseudo_class is the
-    anomaly; null is the class half the list away from abnormal_class. A share `held_out` of the other classes'
-    training samples, drawn at random, are the normal samples of the test. Either class may be 'all': each in turn.
+    All samples come from the training split. The abnormal class is left out altogether, so that its scores cannot
+    influence the choice.
+
+    Parameters
+    ----------
+    abnormal_class
+        The name or index of the class that is left out, or 'all' for each class in turn.
+    pseudo_class
+        The name or index of the class that is tested as the anomaly, or 'all' for each class in turn. None takes the
+        class half the list of classes away from the abnormal one.
+    held_out
+        The fraction of the other classes' samples, drawn at random, that are the normal samples of the test; above 0
+        and below 1.
     """
 
     abnormal_class: int | str
@@ -104,12 +153,12 @@ class PseudoLeaveOneOut:
     held_out: Annotated[float, Interval(gt=0, lt=1)] = 0.2
 
     def split(self, train_y: Tensor, test_y: Tensor, class_names: Sequence[str]) -> IndexSplit:
-        """See `Protocol`; test_y is not used. Raises UserError, too, where both classes are the same."""
+        """See `Protocol`; test_y is not used. Also raises UserError where both classes are the same."""
         abnormal, pseudo = self._indices(class_names)
         if abnormal == pseudo:
             raise UserError(
-                f"pseudo_class={self.pseudo_class} is abnormal_class too: choose another, or null for the one "
-                "half the list away"
+                f"pseudo_class={self.pseudo_class} is abnormal_class too: choose another class, or null for the one "
+                "half the list of classes away"
             )
         normal = [index for index in range(len(class_names)) if index not in (abnormal, pseudo)]
         train = _split(train_y, train_y, class_names, normal).train
@@ -145,9 +194,10 @@ class PseudoLeaveOneOut:
 
 @dataclass(frozen=True)
 class Novelty:
-    """Every class that occurs in training is normal, every other abnormal: toy sets, folders, joined sets.
+    """Every class with training samples is normal, every other class is abnormal.
 
-    The test may hold no anomaly that is known, as a user's own folder of normal images: it is scored all the same.
+    Used for toy data sets, folders of images and joined data sets. The test may have no known anomaly, as in a user's
+    own folder of normal images: it is scored, but has no metrics.
     """
 
     def split(self, train_y: Tensor, test_y: Tensor, class_names: Sequence[str]) -> IndexSplit:
@@ -160,14 +210,24 @@ class Novelty:
 
 
 def join(normal: Dataset, abnormal: Dataset, name: str) -> Dataset:
-    """The data set `normal`, to its test split added that of `abnormal` as classes 'name/<class>'.
+    """Add the test split of another data set, as anomalies, to the test split of the normal data set.
 
-    Raises UserError where their samples differ in shape.
+    Parameters
+    ----------
+    normal, abnormal
+        The two data sets. The training split of `abnormal` is not used.
+    name
+        The added classes are called 'name/<class>'.
+
+    Raises
+    ------
+    UserError
+        Where the samples of the two differ in shape.
     """
     if normal.spec != abnormal.spec:
         raise UserError(
-            f"the normal data has samples of shape {normal.spec.shape}, {name} of {abnormal.spec.shape}: "
-            "they must be alike; set size and channels of an image_folder to the other's"
+            f"the normal data have samples of shape {normal.spec.shape}, the {name} data of {abnormal.spec.shape}: "
+            "they must be alike; give an image_folder the size and channels of the other data set"
         )
     first, second = normal.test, abnormal.test
     test = Samples(
@@ -184,8 +244,8 @@ def _split(train_y: Tensor, test_y: Tensor, class_names: Sequence[str], normal: 
     untrained = [class_names[index] for index in normal if index not in trained]
     if untrained or not normal:
         raise UserError(
-            f"no training samples of the normal class {', '.join(untrained) or '(none is left)'}: "
-            "every normal class needs some; choose other classes, or protocol=novelty, where all trained on are normal"
+            f"no training samples of the normal class {', '.join(untrained) or '(none is left)'}: every normal class "
+            "needs some; choose other classes, or protocol=novelty, where each class with training samples is normal"
         )
     chosen = torch.tensor(normal)
     abnormal = ~torch.isin(test_y, chosen)
@@ -196,7 +256,7 @@ def _split(train_y: Tensor, test_y: Tensor, class_names: Sequence[str], normal: 
 
 
 def _split_in_two(train_y: Tensor, test_y: Tensor, class_names: Sequence[str], normal: Sequence[int]) -> IndexSplit:
-    """As `_split`, but the test must hold anomalies, too."""
+    """As `_split`, but the test must have anomalies as well."""
     split = _split(train_y, test_y, class_names, normal)
     if not split.abnormal.any():
         raise _lopsided(split.abnormal, class_names, normal)
@@ -206,7 +266,7 @@ def _split_in_two(train_y: Tensor, test_y: Tensor, class_names: Sequence[str], n
 def _lopsided(abnormal: Tensor, class_names: Sequence[str], normal: Sequence[int]) -> UserError:
     names = ", ".join(class_names[index] for index in normal)
     return UserError(
-        f"with {names} normal, the test holds {int(abnormal.sum())} anomalies in {len(abnormal)} samples: "
+        f"with {names} as normal, the test has {int(abnormal.sum())} anomalies in {len(abnormal)} samples: "
         "it needs anomalies and normal samples; choose another class, or protocol=novelty, which needs no anomalies"
     )
 
@@ -215,7 +275,8 @@ def _class_index(key: str, given: int | str, class_names: Sequence[str]) -> int:
     """The index of a class given by name or, where no class has that name, by index."""
     if given == ALL:
         raise UserError(
-            f"{key}={ALL} stands for every class in turn: a single run needs one of {', '.join(class_names)}"
+            f"{key}={ALL} stands for every class in turn, but a single run needs one class: "
+            f"choose one of {', '.join(class_names)}"
         )
     if str(given) in class_names:
         return list(class_names).index(str(given))

@@ -1,6 +1,6 @@
-"""The support of a 2-D toy set, known exactly, and how well a generator's samples trace its boundary.
+"""The exact support of a two-dimensional toy data set, and how well a generator's samples cover its boundary.
 
-Every boundary is made of circular arcs, so lengths, projections and distances are exact, not sampled.
+Every boundary consists of circular arcs, so that lengths, projections and distances are exact, not sampled.
 """
 
 from __future__ import annotations
@@ -22,7 +22,15 @@ TURN = 2 * math.pi
 
 @dataclass(frozen=True)
 class Arc:
-    """The points centre + radius (cos a, sin a), a from `start` over `sweep` radians (< 0: clockwise)."""
+    """A circular arc: the points centre + radius (cos a, sin a), with a from `start` to `start + sweep`.
+
+    Parameters
+    ----------
+    centre, radius
+        The circle, in data units.
+    start, sweep
+        In radians; a negative sweep runs clockwise.
+    """
 
     centre: Point
     radius: float
@@ -35,12 +43,12 @@ class Arc:
         return self.radius * abs(self.sweep)
 
     def at(self, share: Floats) -> Floats:
-        """The points (n, 2) at the given shares of the arc's length (n,)."""
+        """The points (n, 2) at the given fractions of the arc's length (n,), 0..1."""
         angle = self.start + self.sweep * share
         return np.asarray(self.centre) + self.radius * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
 
     def project(self, points: Floats) -> Floats:
-        """For every point (n, 2) the share of the arc's length (n,), 0..1, at which the arc is nearest."""
+        """For each point (n, 2), the fraction of the arc's length, 0..1, where the arc is nearest to it; (n,)."""
         dx, dy = (points - np.asarray(self.centre)).T
         span = abs(self.sweep)
         turned = (math.copysign(1.0, self.sweep) * (np.arctan2(dy, dx) - self.start)) % TURN
@@ -48,13 +56,13 @@ class Arc:
         return np.where(turned <= span, turned / span, nearer_end)
 
     def distance(self, points: Floats) -> Floats:
-        """The distance (n,) of the points (n, 2) to the arc."""
+        """The distances (n,) of points (n, 2) to the arc."""
         return _norm(points - self.at(self.project(points)))
 
 
 @dataclass(frozen=True)
 class Outline:
-    """A closed curve: arcs laid end to end."""
+    """A closed curve made of arcs, each of which begins where the previous one ends."""
 
     arcs: tuple[Arc, ...]
 
@@ -64,18 +72,18 @@ class Outline:
         return sum(arc.length for arc in self.arcs)
 
     def at(self, share: Floats) -> Floats:
-        """The points (n, 2) at the given shares of the curve's length (n,), 0..1."""
+        """The points (n, 2) at the given fractions of the curve's length (n,), 0..1."""
         position = share * self.length
         points = np.empty((len(share), 2))
         start = 0.0
         for arc in self.arcs:
-            from_here = position >= start  # what lies beyond this arc, the next one overwrites
+            from_here = position >= start  # points beyond this arc are overwritten by the next one
             points[from_here] = arc.at((position[from_here] - start) / arc.length)
             start += arc.length
         return points
 
     def project(self, points: Floats) -> tuple[Floats, Floats]:
-        """The nearest point of the curve: its share of the curve's length (n,), and its distance (n,)."""
+        """For each point (n, 2), where the curve is nearest: the fraction of its length (n,) and the distance (n,)."""
         starts = np.cumsum([0.0] + [arc.length for arc in self.arcs[:-1]])
         distances = np.stack([arc.distance(points) for arc in self.arcs])
         positions = np.stack(
@@ -94,7 +102,7 @@ class Shape(Protocol):
         ...
 
     def distance(self, points: Floats) -> Floats:
-        """The distance (n,) of the points (n, 2) to the set, 0 inside."""
+        """The distances (n,) of points (n, 2) to the set, 0 inside."""
         ...
 
 
@@ -117,7 +125,7 @@ class Disc:
 
 @dataclass(frozen=True)
 class Annulus:
-    """All points within `half_width` (less than `radius`) of the circle."""
+    """All points within `half_width` of a circle; `half_width` is less than `radius`."""
 
     centre: Point
     radius: float
@@ -136,14 +144,22 @@ class Annulus:
 
 @dataclass(frozen=True)
 class Tube:
-    """All points within `half_width` (less than the spine's radius) of an arc of at most half a turn."""
+    """All points within `half_width` of the arc `spine`.
+
+    Parameters
+    ----------
+    spine
+        At most half a circle.
+    half_width
+        In data units; less than the radius of the arc.
+    """
 
     spine: Arc
     half_width: float
 
     @property
     def outlines(self) -> tuple[Outline, ...]:
-        """The outer arc, the round cap at the end, the inner arc back, the round cap at the start."""
+        """One curve: the outer arc, the half circle at the end, the inner arc, the half circle at the start."""
         spine, end = self.spine, self.spine.start + self.spine.sweep
         half_turn = math.copysign(math.pi, spine.sweep)
         (x0, y0), (x1, y1) = spine.at(np.array([0.0, 1.0])).tolist()
@@ -165,25 +181,39 @@ class Tube:
 
 @dataclass(frozen=True)
 class Support:
-    """The union of the modes' 99 % supports. noise: the data's noise, a standard deviation in data units."""
+    """The union of the modes' 99 % supports.
+
+    Parameters
+    ----------
+    modes
+        The support of each mode.
+    noise
+        Standard deviation of the noise, in data units.
+
+    Examples
+    --------
+    >>> support = Support((Disc((0.0, 0.0), 1.0),), noise=0.1)
+    >>> support.distance([[0.5, 0.0], [3.0, 0.0]]).tolist()
+    [0.0, 2.0]
+    """
 
     modes: tuple[Shape, ...]
     noise: float
 
     def distance(self, points: ArrayLike | Tensor) -> Floats:
-        """The distance (n,) of the points (n, 2) to the support, 0 inside."""
+        """The distances (n,) of points (n, 2) to the support, 0 inside."""
         points = _as_points(points)
         nearest: Floats = np.min([mode.distance(points) for mode in self.modes], axis=0)
         return nearest
 
     def outside(self, points: ArrayLike | Tensor) -> NDArray[np.bool_]:
-        """Whether each of the points (n, 2) lies outside the support; a point that is not a number does."""
+        """Whether each point (n, 2) lies outside the support; bool (n,), True for NaN."""
         return np.not_equal(self.distance(points), 0)
 
     def boundary(self, per_mode: int) -> list[Floats]:
-        """For every mode points (m, 2) equally spaced along its outlines, m about `per_mode`.
+        """For each mode, about `per_mode` points (m, 2) at equal distances along its outlines.
 
-        Points inside another mode's support are no boundary of the union and left out, so m may be less.
+        Points inside another mode are left out, as they are not on the boundary of the union.
         """
         boundary = []
         for m, mode in enumerate(self.modes):
@@ -196,18 +226,25 @@ class Support:
         return boundary
 
     def exposed(self, mode: int, points: Floats) -> NDArray[np.bool_]:
-        """Whether each of the points (n, 2) lies outside every mode but the one at index `mode`."""
+        """Whether each point (n, 2) lies outside all modes except the one at index `mode`; bool (n,)."""
         others = [shape.distance(points) > 0 for m, shape in enumerate(self.modes) if m != mode]
         return np.logical_and.reduce(others, axis=0) if others else np.ones(len(points), dtype=bool)
 
 
 @dataclass(frozen=True)
 class BoundaryReport:
-    """How samples lie round the support; every figure is a share, 0..1.
+    """How well samples surround the support; all values are fractions, 0..1.
 
-    outside: of the samples, those outside the support. near: of the outside samples, those within three noise
-    standard deviations of the support (0 where none is outside). per_mode: for every mode the share of its
-    boundary's length onto which an outside, near sample projects. coverage: the least of per_mode.
+    Parameters
+    ----------
+    outside
+        Samples outside the support, of all samples.
+    near
+        Samples within three standard deviations of the noise of the support, of those outside; 0 where none is outside.
+    coverage
+        The smallest value of `per_mode`.
+    per_mode
+        For each mode, the part of its boundary's length that is nearest to a sample which is outside and near.
     """
 
     outside: float
@@ -217,11 +254,20 @@ class BoundaryReport:
 
 
 def boundary_report(points: ArrayLike | Tensor, support: Support, bins: int = 64) -> BoundaryReport:
-    """Measure samples (n, 2), n > 0, against the support that they should surround.
+    """Measure how well samples surround a support.
 
-    Every outline is cut into `bins` cells of equal length. A sample covers the one cell that holds the
-    boundary point nearest to it; cells whose middle lies inside another mode are no boundary of the union and
-    left out.
+    Each outline is divided into cells of equal length. A sample covers the cell that holds the point of the boundary
+    nearest to it. Cells whose middle lies inside another mode are left out, as they are not on the boundary of the
+    union.
+
+    Parameters
+    ----------
+    points
+        The samples (n, 2), at least one.
+    support
+        The support that they should surround.
+    bins
+        Cells of each outline.
     """
     points = _as_points(points)
     outside, distance = support.outside(points), support.distance(points)

@@ -1,7 +1,8 @@
-"""2-D sets whose support is known exactly: the modes are normal, a uniform background is the anomaly.
+"""Two-dimensional data sets whose support is known exactly.
 
-Training data holds the modes alone. Half of the test data comes from the modes, half is the background:
-uniform over the training data's bounding box grown by 1 on each side, outside the modes' 99 % support.
+The modes of the distribution are the normal classes; training data come from them alone. Half of the test data come
+from the modes; the other half, class 'background', is uniform over the training data's bounding box grown by 1 on each
+side, outside the modes' 99 % support.
 """
 
 from __future__ import annotations
@@ -18,15 +19,38 @@ from omasgan.data.dataset import Dataset, Samples
 from omasgan.data.support import Annulus, Arc, Disc, Floats, Point, Shape, Support, Tube
 from omasgan.errors import UserError
 
-# In noise standard deviations: 99 % of a normal variable, and of the length of a normal vector in the plane.
 HALF_WIDTH_99 = NormalDist().inv_cdf(0.995)
+"""99 % of a standard normal variable lies within this distance of 0."""
+
 RADIUS_99 = math.sqrt(-2 * math.log(0.01))
+"""99 % of a standard normal vector in the plane lies within this distance of 0."""
 
 MARGIN = 1.0
+"""By how much the background exceeds the bounding box of the training data on each side."""
 
 
 def rings(train_size: int = 4000, test_size: int = 2000, noise: float = 0.05, seed: int = 0) -> Dataset:
-    """Two concentric rings, unequal in mass, with normal noise along the radius."""
+    """Draw two concentric rings with normal noise along the radius, 30 % of the mass in the inner ring.
+
+    Parameters
+    ----------
+    train_size, test_size
+        Number of samples; at least 1 and 2.
+    noise
+        Standard deviation of the noise, in data units; above 0 and below 0.194, where the inner ring closes.
+    seed
+        Seed of the draws; at least 0.
+
+    Returns
+    -------
+    Dataset
+        float32 rows (n, 2), with the support of the modes.
+
+    Raises
+    ------
+    UserError
+        For a size, noise or seed that is out of range.
+    """
     _check_noise(noise, below=0.5 / HALF_WIDTH_99)
     return _dataset(
         [_ring("inner", 0.3, 0.5, noise), _ring("outer", 0.7, 1.2, noise)], noise, train_size, test_size, seed
@@ -34,11 +58,28 @@ def rings(train_size: int = 4000, test_size: int = 2000, noise: float = 0.05, se
 
 
 def moons(train_size: int = 4000, test_size: int = 2000, noise: float = 0.05, seed: int = 0) -> Dataset:
-    """Two interleaved half circles with isotropic normal noise.
+    """Draw two interleaved half circles with isotropic normal noise.
 
-    The support of a moon is all points within RADIUS_99 noise of its half circle. It holds at least 99 % of
-    the moon's mass, for the noise moves 99 % of the points by no more than that; as it moves many of the
-    others along the half circle, it holds about 99.75 %.
+    The support of a half circle is all points within a distance of RADIUS_99 * noise. The noise moves 99 % of the
+    points by no more than that, and moves many of the others along the half circle, so the support holds about 99.75 %
+    of the mass.
+
+    Parameters
+    ----------
+    train_size, test_size, seed
+        See `rings`.
+    noise
+        Standard deviation of the noise, in data units; above 0 and below 0.329.
+
+    Returns
+    -------
+    Dataset
+        float32 rows (n, 2), with the support of the modes.
+
+    Raises
+    ------
+    UserError
+        For a size, noise or seed that is out of range.
     """
     _check_noise(noise, below=1 / RADIUS_99)
     upper, lower = Arc((0.0, 0.0), 1.0, 0.0, math.pi), Arc((1.0, 0.5), 1.0, math.pi, math.pi)
@@ -46,7 +87,25 @@ def moons(train_size: int = 4000, test_size: int = 2000, noise: float = 0.05, se
 
 
 def blobs(train_size: int = 4000, test_size: int = 2000, noise: float = 0.12, seed: int = 0) -> Dataset:
-    """Three isotropic normal distributions, unequal in mass and, at the default noise, well apart."""
+    """Draw three isotropic normal distributions, with 50, 30 and 20 % of the mass, far apart at the default noise.
+
+    Parameters
+    ----------
+    train_size, test_size, seed
+        See `rings`.
+    noise
+        Standard deviation of the noise, in data units; above 0.
+
+    Returns
+    -------
+    Dataset
+        float32 rows (n, 2), with the support of the modes.
+
+    Raises
+    ------
+    UserError
+        For a size, noise or seed that is out of range.
+    """
     _check_noise(noise, below=math.inf)
     modes = [
         _blob("large", 0.5, (0.0, 1.0), noise),
@@ -58,7 +117,7 @@ def blobs(train_size: int = 4000, test_size: int = 2000, noise: float = 0.12, se
 
 @dataclass(frozen=True)
 class _Mode:
-    """One class: its share of the mass, its 99 % support and n draws (n, 2) from it."""
+    """One class: its name, share of the mass, 99 % support, and a function that draws n points (n, 2) from it."""
 
     name: str
     mass: float
@@ -93,10 +152,10 @@ def _dataset(modes: Sequence[_Mode], noise: float, train_size: int, test_size: i
     if train_size < 1 or test_size < 2 or seed < 0:
         raise UserError(
             f"train_size={train_size}, test_size={test_size}, seed={seed}: "
-            "a toy set needs at least 1 training and 2 test samples, and a seed of 0 or more"
+            "set a train_size of at least 1, a test_size of at least 2 and a seed of at least 0"
         )
     support = Support(tuple(mode.shape for mode in modes), noise)
-    # A generator each, so that the size of the training data does not change which test data is drawn.
+    # One generator for each, so that the size of the training data does not change which test data are drawn.
     train_rng, test_rng, background_rng = np.random.default_rng(seed).spawn(3)
     train = _draw(modes, train_rng, train_size)
     normal = _draw(modes, test_rng, test_size - test_size // 2)
@@ -127,4 +186,4 @@ def _background(data: np.ndarray, support: Support, rng: np.random.Generator, n:
 
 def _check_noise(noise: float, below: float) -> None:
     if not 0 < noise < below:
-        raise UserError(f"noise={noise}: the noise of this toy set must lie above 0 and below {below:.3g}")
+        raise UserError(f"noise={noise}: set the noise of this toy data set above 0 and below {below:.3g}")

@@ -1,4 +1,4 @@
-"""Scores first, metrics from scores, plots from both.
+"""The scores of a run's test samples, the metrics computed from them, and the plots of both.
 
-May import: no other package. Knows no detector and no configuration.
+May import: no other package. Nothing here depends on a detector or a configuration.
 """

@@ -1,6 +1,6 @@
-"""Figures of scores, samples and training, each made from data and returned; nothing here draws on a screen.
+"""Figures of scores, samples and training; each function returns a figure and shows nothing on a screen.
 
-They are built from matplotlib's objects without pyplot: no global state, so parallel jobs cannot mix figures.
+They use matplotlib's objects without pyplot, which has global state: parallel jobs cannot mix their figures.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from omasgan.files import write_atomically
 Array = NDArray[Any]
 Curve = tuple[Sequence[int], Sequence[float]]  # steps and the values at them
 
-# What has one meaning has one colour in every figure (Okabe and Ito's, which the colour-blind tell apart).
+# The same thing has the same colour in every figure (Okabe and Ito's palette, which the colour-blind can tell apart).
 COLOURS = {
     "normal": "#0072B2",
     "abnormal": "#D55E00",
@@ -38,12 +38,12 @@ COLOURS = {
     "B": "#CC79A7",
     "G'": "#009E73",
 }
-# For everything else colours of Paul Tol's that are none of the above; the second is D's beside G, and so on.
+# For everything else, other colours by Paul Tol.
 _SERIES = ("#332288", "#DDAA33", "#882255", "#117733", "#222222", "#88CCEE", "#999933")
 _DASHES = ("-", "-", "--", "-.")
 _MARKERS = "oDs^vPX"
 _GREY = "#888888"
-# From white to the grey on which the normal and the abnormal colour still stand out.
+# From white to a grey that still contrasts with the colours of normal and abnormal samples.
 _SCORE_MAP = LinearSegmentedColormap.from_list("score", ["#ffffff", "#b0b0b0"])
 _TEXT = 9
 _SMALL = 8
@@ -53,12 +53,12 @@ _FIELD_SHARES = np.linspace(0, 0.7, 13) ** 2
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a PNG, whole or not at all. UserError where the disk refuses."""
+    """Write a PNG file atomically; raises UserError where it cannot be written."""
     write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=120, bbox_inches="tight"))
 
 
 def score_histograms(table: ScoreTable) -> Figure:
-    """The normal and the abnormal scores' densities, a panel a term, less each class's outer hundredth."""
+    """The densities of normal and abnormal scores, one panel for each term; the outer 1 % of each class is cut off."""
     figure, axes = _figure(math.ceil(len(table.terms) / 3), min(len(table.terms), 3), (3.4, 2.5))
     for ax in axes.flat[len(table.terms) :]:
         ax.remove()
@@ -77,7 +77,7 @@ def score_histograms(table: ScoreTable) -> Figure:
 
 
 def roc_curves(table: ScoreTable) -> Figure:
-    """Every term's ROC curve in one square, with the diagonal of random scores."""
+    """The ROC curves of all terms in one plot, with the diagonal of random scores."""
     figure, ax = _unit_square("false-positive rate", "true-positive rate")
     for (name, scores), style in zip(table.terms.items(), _line_styles(), strict=False):
         flagged_normal, flagged_abnormal, _ = roc_curve(table.label, scores)
@@ -88,7 +88,7 @@ def roc_curves(table: ScoreTable) -> Figure:
 
 
 def pr_curves(table: ScoreTable) -> Figure:
-    """Every term's precision-recall curve in one square, with the prevalence, which random scores get."""
+    """The precision-recall curves of all terms in one plot, with the prevalence, which random scores get."""
     figure, ax = _unit_square("recall", "precision")
     for (name, scores), style in zip(table.terms.items(), _line_styles(), strict=False):
         precision, recall, _ = precision_recall_curve(table.label, scores)
@@ -101,7 +101,7 @@ def pr_curves(table: ScoreTable) -> Figure:
 
 
 def sample_grid(images: Mapping[str, Tensor]) -> Figure:
-    """The first 36 images of each source, (n, 1 or 3, H, W) in 0..255, a panel a source."""
+    """The first 36 images of each source, (n, 1 or 3, H, W) in 0..255, one panel for each source."""
     figure, axes = _figure(1, len(images), (3.2, 3.5))
     for ax, (name, x) in zip(axes.flat, images.items(), strict=True):
         shown = x[: _GRID_SIDE**2].float().cpu()
@@ -113,9 +113,15 @@ def sample_grid(images: Mapping[str, Tensor]) -> Figure:
 
 
 def loss_curves(history: Mapping[str, Mapping[str, Curve]]) -> Figure:
-    """A row a stage of stage -> curve -> (steps, values); curves named 'panel/name' share that panel.
+    """The curves of training, one row of panels for each stage.
 
-    A long curve is pale under its running mean; positive values over two decades get a logarithmic scale.
+    A long curve is drawn pale with its running mean on top. Positive values over more than two decades have a
+    logarithmic scale.
+
+    Parameters
+    ----------
+    history
+        The curves by stage and name; curves named 'panel/name' share that panel.
     """
     stages = {stage: _by_panel(curves) for stage, curves in history.items()}
     figure, axes = _figure(len(stages), max(map(len, stages.values())), (3.6, 2.3))
@@ -141,11 +147,21 @@ def plane(
     score_field: Callable[[Tensor], Tensor | Array],
     anomalies: Tensor | None = None,
 ) -> Figure:
-    """The method on data of the plane: where G, B and G' put samples (left), how every place scores (right).
+    """The method on two-dimensional data: samples of the generators (left) and the score as a field (right).
 
-    The shades are finest where the score is low: the edge of the data shows though the score rises far beyond it.
+    The steps of the colour scale are smallest where the score is low, so that the edge of the data is visible although
+    the score is much higher far from it.
 
-    data (n, 2), samples (m, 2) of each generator, anomalies (k, 2), on the CPU; score_field: (p, 2) -> (p,).
+    Parameters
+    ----------
+    data
+        The normal samples, (n, 2), on the CPU, as all samples here.
+    samples
+        Samples (m, 2) of each generator, by name.
+    score_field
+        Gives the scores (p,) of points (p, 2).
+    anomalies
+        Abnormal samples, (k, 2).
     """
     generators = {"normal": data, **samples}
     known = {"normal": data} if anomalies is None else {"normal": data, "abnormal": anomalies}
@@ -155,7 +171,7 @@ def plane(
 
     figure, ((left, right),) = _figure(1, 2, (4.6, 4.2))
     levels = sorted({float(level) for level in np.quantile(scores, _FIELD_SHARES)})
-    if len(levels) < len(_FIELD_SHARES):  # a field that is flat somewhere
+    if len(levels) < len(_FIELD_SHARES):  # the field is constant somewhere
         levels = list(MaxNLocator(len(_FIELD_SHARES)).tick_values(*_inner_range(scores)))
     shades = BoundaryNorm(levels, _SCORE_MAP.N, extend="both")
     field = right.contourf(xs, ys, scores, levels, cmap=_SCORE_MAP, norm=shades, extend="both")
@@ -176,9 +192,16 @@ def plane(
 def bar_comparison(
     rows: Mapping[str, Mapping[str, float]], baselines: Collection[str] = (), metric: str = "AUROC"
 ) -> Figure:
-    """A dot for each column (a method) in each row (a class); the legend has the mean over the rows.
+    """A metric of each method (a column) on each class (a row) as dots, with the means over the rows in the legend.
 
-    The columns named in `baselines`, which the others are to beat, are small, hollow and grey.
+    Parameters
+    ----------
+    rows
+        The metric by row and column.
+    baselines
+        Columns that are drawn small, hollow and grey.
+    metric
+        Name of the metric.
     """
     columns = list(dict.fromkeys(column for row in rows.values() for column in row))
     figure, ((ax,),) = _figure(1, 1, (8.5, 0.8 + max(0.42 * len(rows), 0.2 * len(columns))))
@@ -205,7 +228,7 @@ def bar_comparison(
 
 
 def _figure(rows: int, columns: int, panel: tuple[float, float]) -> tuple[Figure, Any]:
-    """The one style of all figures: (rows, columns) axes in an array, each of `panel` inches."""
+    """A figure in the common style, with an array (rows, columns) of axes; `panel` is the size of one in inches."""
     width, height = panel
     figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False)
@@ -235,16 +258,16 @@ def _legend_beside(ax: Axes, title: str) -> None:
 
 
 def _line_styles() -> Iterator[dict[str, Any]]:
-    """Colour and dash without end; the dash tells apart what the colour does not."""
+    """Endless line styles; dashes distinguish lines of similar colours."""
     for colour, dash in zip(cycle(_SERIES), cycle(_DASHES), strict=False):
         yield {"color": colour, "linestyle": dash, "linewidth": 1.5}
 
 
 def _inner_range(*groups: Any, margin: float = 0.0) -> tuple[float, float]:
-    """Where all but the outer hundredth of every group lie, widened by a share of it; never empty."""
+    """The range of 99 % of every group, widened at both ends by `margin` times its width; never empty."""
     ends = np.array([np.quantile(group, [0.005, 0.995]) for group in groups])
     low, high = ends[:, 0].min(), ends[:, 1].max()
-    # A saturated score is constant but for its last digits, a range without room for forty bins.
+    # A saturated score differs in its last digits only, too small a range for forty bins.
     widening = margin * (high - low) + (1e-9 * max(abs(low), abs(high)) or 1.0)
     return float(low - widening), float(high + widening)
 

@@ -1,4 +1,4 @@
-"""The scores of a run's test samples: all that the metrics, the plots and the report need of it."""
+"""The scores of a run's test samples, from which metrics, plots and report are made."""
 
 from __future__ import annotations
 
@@ -15,16 +15,32 @@ from omasgan.evaluation.metrics import evaluate
 from omasgan.files import write_atomically
 
 _TERM = "term_"
+"""Prefix of the arrays of terms in a file of scores."""
 
 
 @dataclass(frozen=True, eq=False)
 class ScoreTable:
-    """The n test samples of one run, in the order of scoring.
+    """The scores and labels of the n test samples of one run, in the order in which they were scored.
 
-    index: int64 (n,), the sample's place in the official split that it is from. class_index: int64 (n,), into
-    class_names. label: bool (n,), True for an anomaly. terms: float64 (n,) each, by name, higher = more anomalous.
-    names: a name for every sample where it has one (a file's path), else empty.
-    ValueError for columns that do not fit together.
+    Parameters
+    ----------
+    index
+        Index of each sample in the official split that it is from; int64 (n,).
+    class_index
+        The class of each sample as an index into `class_names`; int64 (n,).
+    label
+        True for an anomaly; bool (n,).
+    terms
+        The terms of the score by name, higher is more anomalous; float64 (n,) each.
+    class_names
+        The classes by name.
+    names
+        A name for each sample, such as the path of its file; empty where the samples have no names.
+
+    Raises
+    ------
+    ValueError
+        For columns that do not fit together.
     """
 
     index: NDArray[np.int64]
@@ -47,7 +63,7 @@ class ScoreTable:
         return len(self.index)
 
     def save(self, path: Path) -> None:
-        """Write a compressed .npz without pickles. UserError where the disk refuses."""
+        """Write a compressed .npz file without pickles; raises UserError where it cannot be written."""
         columns: dict[str, Any] = {
             "index": self.index,
             "class": self.class_index,
@@ -60,7 +76,20 @@ class ScoreTable:
 
     @classmethod
     def load(cls, path: Path, only: Collection[str] | None = None) -> ScoreTable:
-        """Read what `save` wrote; of the terms `only` these, which is faster. UserError for a file that is not one."""
+        """Read the file that `save` wrote.
+
+        Parameters
+        ----------
+        path
+            The file.
+        only
+            Names of the terms to read, which is faster; None reads all.
+
+        Raises
+        ------
+        UserError
+            For a file that is missing, damaged or not such a file.
+        """
         wanted = None if only is None else {_TERM + name for name in only}
         try:
             with np.load(path, allow_pickle=False) as file:
@@ -76,14 +105,20 @@ class ScoreTable:
                     class_names=tuple(file["class_names"].tolist()),
                     names=tuple(file["names"].tolist()),
                 )
-        except Exception as error:  # numpy, zipfile and zlib raise a dozen kinds for a foreign file
+        except Exception as error:  # numpy, zipfile and zlib raise a dozen kinds of errors for a wrong file
             raise UserError(
-                f"cannot read {path} as the scores of a run ({error}); score again or give a scores.npz"
+                f"cannot read {path} as the scores of a run ({error}); score again or give a scores.npz file"
             ) from error
 
 
 def metrics_of(table: ScoreTable, seed: int) -> dict[str, dict[str, float]]:
-    """Each term's metrics by name. UserError, naming the term, for scores that have none."""
+    """The metrics of each term, by name; `seed` is the bootstrap's.
+
+    Raises
+    ------
+    UserError
+        For a term whose metrics cannot be computed, with its name.
+    """
     metrics = {}
     for name, scores in table.terms.items():
         try:

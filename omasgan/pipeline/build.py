@@ -1,4 +1,4 @@
-"""From a checked configuration to objects: the only place that instantiates `_target_`s."""
+"""Builds objects from a checked configuration; only this module instantiates `_target_`s."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from omasgan.training.stage import Workspace
 
 
 def dataset(config: Mapping[str, Any]) -> Dataset:
-    """The data, with the abnormal data set's test split where the protocol has one."""
+    """The data set, joined with the test split of `abnormal_dataset` where there is one."""
     normal = cast(Dataset, instantiate(config["dataset"]))
     if config["abnormal_dataset"] is None:
         return normal
@@ -28,19 +28,31 @@ def dataset(config: Mapping[str, Any]) -> Dataset:
 
 
 def protocol(config: Mapping[str, Any]) -> Protocol:
-    """Which classes are normal."""
+    """The protocol, which decides which classes are normal."""
     return cast(Protocol, instantiate(config["protocol"]))
 
 
 def logger(config: Mapping[str, Any]) -> LoggerSettings:
-    """W&B's settings."""
+    """The settings of W&B."""
     return cast(LoggerSettings, instantiate(config["logger"]))
 
 
 def workspace(config: Mapping[str, Any], folder: Path | None = None) -> Workspace:
-    """Device, seed, arithmetic, and where the stages write.
+    """The workspace of a run: its device, seed and arithmetic, and where its stages write.
 
-    Raises UserError for a device that this machine lacks.
+    Also sets the number of threads of this process.
+
+    Parameters
+    ----------
+    config
+        The configuration of the run.
+    folder
+        The run's folder; None writes nothing.
+
+    Raises
+    ------
+    UserError
+        For a device that this machine does not have.
     """
     if config["threads"] is not None:
         torch.set_num_threads(config["threads"])
@@ -56,13 +68,13 @@ def workspace(config: Mapping[str, Any], folder: Path | None = None) -> Workspac
 
 
 def detector(node: Mapping[str, Any], spec: Spec, workspace: Workspace) -> Detector:
-    """A detector, untrained, for samples of that shape."""
-    # As a partial: Hydra would turn these two arguments into configuration nodes.
+    """An untrained detector for samples of the shape `spec`, from its node of the configuration."""
+    # As a partial, because Hydra would convert these two arguments into configuration nodes.
     return cast(Detector, instantiate(dict(node), _partial_=True)(spec=spec, workspace=workspace))
 
 
 def representation(node: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The configuration of a detector's representation: its parts by name, none where it works on the samples."""
+    """The parts of a detector's representation by name, as configured; none where it uses the samples themselves."""
     return cast(Mapping[str, Any], node.get("representation", {}))
 
 
@@ -82,6 +94,6 @@ def _bfloat16(precision: str, device: torch.device) -> bool:
         return precision == "bfloat16"
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
-    # A processor without bfloat16 instructions computes in it too, only slower than in float32.
+    # A processor without bfloat16 instructions can compute in bfloat16, but more slowly than in float32.
     capabilities = torch.cpu.get_capabilities()
     return device.type == "cpu" and any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))

@@ -1,4 +1,4 @@
-"""Who may write into a run's folder, and whether what lies there belongs to this very run."""
+"""Checks that a run's folder belongs to the run that is asked for, and begins the folder of a new run."""
 
 from __future__ import annotations
 
@@ -28,14 +28,31 @@ log = logging.getLogger("omasgan")
 
 
 def is_done(job: Job) -> bool:
-    """Whether the run is finished, and was compared to all the baselines that are wanted now."""
+    """Whether the run is finished and has the results of all configured baselines."""
     return (job.folder / runs.METRICS).exists() and not runs.lacking_baselines(job.folder, job.config["baselines"])
 
 
 def prepare(job: Job, dataset: Dataset, split: IndexSplit, workspace: Workspace) -> Job:
-    """Write a new run's record before its first step, or check that the folder holds this very run.
+    """Write the record of a new run before its first step, or check that the folder holds the run of this job.
 
-    Returns the job, of a finished run with the baselines that it has already beside those that are wanted now.
+    Parameters
+    ----------
+    job
+        The run to be made.
+    dataset, split
+        Its data.
+    workspace
+        Its workspace.
+
+    Returns
+    -------
+    Job
+        The job. For a run that is finished except for some baselines, these are added to those that it has already.
+
+    Raises
+    ------
+    UserError
+        Where the folder belongs to another configuration or to other data, is damaged, or cannot be written.
     """
     if not (job.folder / runs.RECORD).exists():
         _begin(job, dataset, workspace)
@@ -44,13 +61,13 @@ def prepare(job: Job, dataset: Dataset, split: IndexSplit, workspace: Workspace)
     if not (job.folder / runs.METRICS).exists():
         return job
     wanted = job.config["baselines"]
-    log.info("finished before but for %s", ", ".join(runs.lacking_baselines(job.folder, wanted)))
+    log.info("already finished except for %s", ", ".join(runs.lacking_baselines(job.folder, wanted)))
     return replace(job, config={**job.config, "baselines": {**runs.baselines_of(job.folder), **wanted}})
 
 
 @contextmanager
 def failure_noted(job: Job) -> Iterator[None]:
-    """Write failed.json when an exception passes; that of an earlier attempt is removed."""
+    """Write failed.json when an exception is raised inside; remove that of an earlier attempt first."""
     failed = job.folder / runs.FAILED
     failed.unlink(missing_ok=True)
     try:
@@ -62,13 +79,19 @@ def failure_noted(job: Job) -> Iterator[None]:
 
 
 def _which(job: Job) -> dict[str, Any]:
-    """What tells a run from every other, beside its data."""
+    """What identifies a run, apart from its data."""
     name = class_of(job.config["protocol"])[1]
     return {"identity": job.identity, "seed": job.config["seed"], "class": name}
 
 
 def check(job: Job, dataset: Dataset, split: IndexSplit) -> None:
-    """Make sure that the folder holds this very configuration, trained and, once it is, tested on these very data."""
+    """Check that the folder holds a run of this configuration, trained on these data and, if finished, tested on them.
+
+    Raises
+    ------
+    UserError
+        Where that is not so, or the record is damaged.
+    """
     record = job.folder / runs.RECORD
     try:
         written = json.loads(record.read_text())
@@ -87,13 +110,13 @@ def check(job: Job, dataset: Dataset, split: IndexSplit) -> None:
     for role, (known, samples) in data.items():
         if known != samples.digest:
             raise UserError(
-                f"{job.folder} holds a run of other {role} data: samples or labels were added, changed or removed "
-                f"since; delete it, or keep it and choose another folder by runs=..."
+                f"{job.folder} holds a run of other {role} data: samples or labels have since been added, changed or "
+                f"removed; delete it, or keep it and choose another folder with runs=..."
             )
 
 
 def _begin(job: Job, dataset: Dataset, workspace: Workspace) -> None:
-    """Write the run's record before its first step, and reuse the tasks that a finished run has trained alike."""
+    """Write the run's record, and copy the tasks that a finished run has trained with the same settings."""
     make_folder(job.folder / "checkpoints")
     write_config(job)
     arithmetic = {"device": workspace.device.type, "arithmetic": str(workspace.dtype or torch.float32)}
@@ -107,5 +130,5 @@ def _begin(job: Job, dataset: Dataset, workspace: Workspace) -> None:
 
 
 def write_config(job: Job) -> None:
-    """Write the run's configuration, resolved."""
+    """Write the resolved configuration of the run."""
     write_text(job.folder / runs.CONFIG, OmegaConf.to_yaml(OmegaConf.create(dict(job.config))))

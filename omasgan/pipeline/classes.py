@@ -1,4 +1,4 @@
-"""A run over all classes: its table, a row a class and the mean, and its comparison plot."""
+"""The summary of a run over all classes: a table with a row for each class and the mean, and a comparison plot."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from omasgan.training.record import Record
 
 
 def means(runs: Mapping[str, Metrics], metric: str = "auroc") -> dict[str, float]:
-    """The mean over classes of every term that all of them have: a run may have been made without the baselines."""
+    """The mean of a metric over the runs, for each term that all of them have; some may lack the baselines."""
     terms = [term for term in next(iter(runs.values())) if all(term in metrics for metrics in runs.values())]
     return {term: fmean(metrics[term][metric] for metrics in runs.values()) for term in terms}
 
 
 def mean_auroc(runs: Mapping[str, Metrics]) -> float:
-    """The mean AUROC of the detector's score over the runs, each of which has one."""
+    """The mean AUROC of the detector's score over the runs, all of which have metrics."""
     return fmean(metrics[main_term(metrics) or ""]["auroc"] for metrics in runs.values())
 
 
 def auroc_table(runs: Mapping[str, Metrics], row_name: str) -> str:
-    """AUROC, a row a class, then the mean."""
+    """The AUROC of every term as text, with a row for each run and, for several runs, one for the mean."""
     mean = means(runs)
     rows = [[name, *(figures(metrics[term]["auroc"]) for term in mean)] for name, metrics in runs.items()]
     footer = ["mean", *(figures(value) for value in mean.values())] if len(runs) > 1 else None
@@ -37,7 +37,7 @@ def auroc_table(runs: Mapping[str, Metrics], row_name: str) -> str:
 
 
 def verdict(runs: Mapping[str, Metrics], baselines: Collection[str]) -> str:
-    """One line: the full score beside Task 1 and, if there are baselines, the best of them, win or lose; else empty."""
+    """Compare the full score to Task 1 and the best baseline, in one line; empty where there is no full score."""
     mean = means(runs)
     if "full" not in mean:
         return ""
@@ -52,12 +52,26 @@ def verdict(runs: Mapping[str, Metrics], baselines: Collection[str]) -> str:
 
 
 def text(runs: Mapping[str, Metrics], row_name: str, baselines: Collection[str]) -> str:
-    """What a run shows at its end: the table and the verdict, if there is one."""
+    """The text that a run prints at its end: the table, and the verdict where there is one."""
     return "\n".join(part for part in (auroc_table(runs, row_name), verdict(runs, baselines)) if part)
 
 
 def write(folder: Path, runs: Mapping[str, Metrics], row_name: str, baselines: Collection[str], job: Job) -> None:
-    """Write summary.json, table.txt and comparison.png, and tell W&B of them unless it has been told."""
+    """Write summary.json, table.txt and comparison.png, and export them to W&B where they have changed.
+
+    Parameters
+    ----------
+    folder
+        The folder that holds the runs of all classes.
+    runs
+        Their metrics by class.
+    row_name
+        What a row of the table stands for, such as 'abnormal'; may be empty.
+    baselines
+        Names of the baselines.
+    job
+        The job of all classes.
+    """
     values = {"mean": means(runs), "runs": runs}
     target = folder / "summary.json"
     news = not target.is_file() or target.read_bytes() != json_bytes(values)
@@ -74,7 +88,7 @@ def write(folder: Path, runs: Mapping[str, Metrics], row_name: str, baselines: C
 
 
 def tell(record: Record, runs: Mapping[str, Metrics], row_name: str) -> None:
-    """Tell W&B all classes' results: tables per_class and ablation, their plots, and the means as the summary."""
+    """Export the results of all classes to W&B: tables per_class and ablation, bar charts, and the means as summary."""
     columns = ["auroc", "auroc_low", "auroc_high", "auprc", "auprc_balanced", "fpr95", "prevalence"]
     rows = [
         [name, term, *(values[column] for column in columns)]

@@ -1,4 +1,4 @@
-"""Step 3: the detector and the baselines learn from the normal samples."""
+"""Step 3: fit the detector and the baselines to the normal samples."""
 
 from __future__ import annotations
 
@@ -20,11 +20,28 @@ from omasgan.training import checkpoint
 from omasgan.training.stage import Workspace
 
 DETECTOR = "detector.pt"
-"""A run's file for `task=score`: what was trained, and the scores of the normal test samples."""
+"""The file of a run for `task=score`: the trained detector, and its scores of the normal test samples."""
 
 
 def fit(job: Job, dataset: Dataset, normals: Tensor, workspace: Workspace) -> Detector:
-    """The trained detector; of a run that is finished but for a baseline, as it was saved."""
+    """Train the detector on the normal samples, or load it where the run is finished except for some baselines.
+
+    Parameters
+    ----------
+    job
+        The run.
+    dataset
+        Gives the shape of a sample.
+    normals
+        The training normals: uint8 (n, C, H, W), or float32 rows (n, k).
+    workspace
+        The run's workspace.
+
+    Raises
+    ------
+    UserError
+        Where training diverges, or the saved detector is damaged.
+    """
     if (job.folder / runs.METRICS).exists() and (job.folder / DETECTOR).exists():
         return finished_detector(job.folder, job.config["detector"], workspace)[0]
     detector = build.detector(job.config["detector"], dataset.spec, workspace)
@@ -33,15 +50,32 @@ def fit(job: Job, dataset: Dataset, normals: Tensor, workspace: Workspace) -> De
 
 
 def save(folder: Path, detector: Detector, spec: Spec, normal_scores: Tensor) -> None:
-    """Write the file that `finished_detector` reads."""
+    """Write the file that `finished_detector` reads; `normal_scores` is float64 (n,)."""
     state = {"shape": list(spec.shape), "normal_scores": normal_scores, "detector": detector.state_dict()}
     checkpoint.save(folder / DETECTOR, "detector", state)
 
 
 def finished_detector(folder: Path, node: Mapping[str, Any], workspace: Workspace) -> tuple[Detector, Tensor]:
-    """The detector of a finished run, of the settings `node`, and its scores of the run's normal test samples.
+    """Load the detector of a finished run.
 
-    Raises UserError where the file is missing, damaged or of other settings.
+    Parameters
+    ----------
+    folder
+        The run's folder.
+    node
+        The detector's node of the configuration that the run was trained with.
+    workspace
+        Where the detector is placed.
+
+    Returns
+    -------
+    tuple of Detector and Tensor
+        The detector, and its scores of the run's normal test samples, float64 (n,).
+
+    Raises
+    ------
+    UserError
+        Where the file is missing or damaged, or was written with other settings.
     """
     path = folder / DETECTOR
     state = checkpoint.load(path, "detector", workspace.device)
@@ -52,10 +86,17 @@ def finished_detector(folder: Path, node: Mapping[str, Any], workspace: Workspac
 
 
 def baselines(job: Job, dataset: Dataset, detector: Detector, workspace: Workspace) -> Iterator[tuple[str, Detector]]:
-    """The baselines, untrained, with the embeddings that the detector has learned where their settings are the same.
+    """The configured baselines, untrained.
 
-    One that bears the detector's name, whatever its settings, would take its place, and is left out. What a baseline
-    learns otherwise has a folder of its settings, where no checkpoint of others is met.
+    A baseline with the same representation as the detector shares the embeddings that the detector has learned; one
+    whose parts are some of the detector's loads their checkpoints. Any other has a folder of its own, named by its
+    settings, where it finds no checkpoint of other settings. A baseline with the name of the detector would replace the
+    detector's score, so it is left out.
+
+    Yields
+    ------
+    tuple of str and Detector
+        The name of a baseline, and the baseline.
     """
     learned = build.representation(job.config["detector"])
     for name, node in job.config["baselines"].items():

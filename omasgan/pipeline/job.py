@@ -1,4 +1,4 @@
-"""One run to be made: its configuration, its choices, its folder, and its name in W&B."""
+"""A job: one run to be made, with its configuration, its folder and its name in W&B."""
 
 from __future__ import annotations
 
@@ -11,14 +11,25 @@ from omasgan.configuration.identity import class_folder, weights_of
 from omasgan.runs.wandb import Identity
 
 Metrics = dict[str, dict[str, float]]
-"""Term -> metric -> value; empty where the test split has no anomalies, or nothing else."""
+"""Values by term, then by metric; empty where the test samples are all normal or all anomalies."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run's place and configuration (checked and resolved); `choices` are the chosen group options by group.
+    """One run to be made.
 
-    sweep: what the run's sweep is called, None where it is part of none.
+    Parameters
+    ----------
+    config
+        The configuration, checked and resolved.
+    identity
+        Hash of the settings, apart from seed and class, that determine the results; see `identity_of`.
+    choices
+        The chosen option of each configuration group.
+    folder
+        The run's folder.
+    sweep
+        Name of the sweep that the run is part of; None outside a sweep.
     """
 
     config: Mapping[str, Any]
@@ -29,7 +40,7 @@ class Job:
 
     @property
     def wandb(self) -> Identity:
-        """How W&B lists the run: everything from the science keys."""
+        """The run's name, group, job type and tags in W&B, made from the settings that determine its results."""
         names = [self.choices[group] for group in ("dataset", "protocol", "detector", "architecture", "divergence")]
         ablation = self.choices["ablation"]
         which = class_folder(self.config["protocol"])

@@ -1,4 +1,4 @@
-"""Step 6: what a run leaves behind beside its scores: metrics, plots, and what W&B is told."""
+"""Step 6: write the metrics and plots of a run, and export them to W&B."""
 
 from __future__ import annotations
 
@@ -20,24 +20,39 @@ from omasgan.runs.record import history
 from omasgan.training.record import Record
 
 GRID_SAMPLES = 36
+"""Images of each source in the plot of samples."""
+
 PLANE_SAMPLES = 2000
+"""Points of each source in the plot of two-dimensional data."""
+
 SUPPORT_SAMPLES = 8192
+"""Samples of each generator that are compared to a known support."""
 
 
 def record(
     job: Job, dataset: Dataset, split: IndexSplit, detector: Detector, metrics: Metrics, seconds: Mapping[str, float]
 ) -> None:
-    """Write metrics.json, whose presence makes the run a finished one, and the configuration as it is now."""
-    # Of a run that was finished before and got a baseline, the time in which it was trained and scored counts.
+    """Write metrics.json, which marks the run as finished, and its current configuration.
+
+    Parameters
+    ----------
+    job, dataset, split, detector
+        The run.
+    metrics
+        The metrics by term.
+    seconds
+        Duration of each step, in seconds.
+    """
+    # Where a baseline was added to a finished run, the times of its first training and scoring are kept.
     before = runs.read(job.folder / runs.METRICS).get("seconds", {})
     seconds = {**seconds, **{name: before[name] for name in ("fit", "score") if name in before}}
     whole = {"metrics": metrics, "seconds": seconds, "support": support(dataset, detector)}
     write_json(job.folder / runs.METRICS, {**whole, "tested": split.tested(dataset).digest})
-    write_config(job)  # the baselines may be others than when it began
+    write_config(job)  # the baselines may have changed since the run began
 
 
 def support(dataset: Dataset, detector: Detector) -> dict[str, Any]:
-    """Where the generators' samples lie relative to a support that is known exactly (toy sets); else empty."""
+    """The `BoundaryReport` of each generator on a toy data set, whose support is known; empty for other data."""
     if dataset.support is None:
         return {}
     samples = detector.samples(SUPPORT_SAMPLES)
@@ -53,7 +68,7 @@ def draw(
     metrics: Metrics,
     record: Record,
 ) -> None:
-    """Draw all plots of the run into its folder, and show them to the record."""
+    """Draw all plots of the run into its folder, and add them to the record."""
     folder = job.folder / "plots"
     make_folder(folder)
     figures = {}
@@ -81,7 +96,7 @@ def draw(
 
 
 def export(metrics: Metrics, record: Record) -> None:
-    """AUROC and AUPRC of every term, as the record's summary and as its table `ablation`."""
+    """Export the metrics of every term as the record's table `ablation`, and AUROC and AUPRC as its summary."""
     columns = ["auroc", "auroc_low", "auroc_high", "auprc", "auprc_balanced", "fpr95", "prevalence"]
     record.table("ablation", ["term", *columns], [[term, *(m[c] for c in columns)] for term, m in metrics.items()])
     record.summary({f"{term}/{name}": m[name] for term, m in metrics.items() for name in ("auroc", "auprc")})

@@ -1,4 +1,4 @@
-"""One run as its six steps: data, split, fit, score, evaluate, record. The abnormal class takes part from step 4 on."""
+"""One run in its six steps: data, split, fit, score, evaluate, record. The abnormal class is used from step 4 on."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ log = logging.getLogger("omasgan")
 
 
 def run(job: Job, dataset: Dataset, protocol: Protocol) -> Metrics:
-    """Train and evaluate; a finished run is read back, not run again.
+    """Train and evaluate; the metrics of a finished run are read from its folder.
 
-    An interrupted run, or one that lacks a baseline, continues from its last checkpoint.
+    An interrupted run continues from its last checkpoint; a finished run that lacks a baseline gets it.
 
     Parameters
     ----------
@@ -42,24 +42,24 @@ def run(job: Job, dataset: Dataset, protocol: Protocol) -> Metrics:
     Returns
     -------
     Metrics
-        Of every term and baseline; empty where the test samples hold no known anomaly.
+        The metrics of every term and baseline; empty where the test samples have no known anomaly.
 
     Raises
     ------
     HeldError
-        Where another process has the run.
+        Where another process is running the run.
     UserError
-        Where the folder belongs to another configuration or to other data, where training diverges, and for all that
-        is wrong with data or disk; `failed.json` then says so.
+        Where the folder belongs to another configuration or to other data, where training diverges, and where data or
+        disk are not usable. Once the run has begun, the error is also written to `failed.json`.
     """
     split = protocol.split(dataset.train.y, dataset.test.y, dataset.class_names)
     if not claim.is_done(job):
         with claimed(job.folder):
-            if not claim.is_done(job):  # or else its last holder has finished it since
+            if not claim.is_done(job):  # another process may have finished it while this one waited for the lock
                 return _claimed_run(job, dataset, split)
     claim.check(job, dataset, split)
     metrics = finished_metrics(job.folder / runs.METRICS)
-    log.info("finished before: %s", job.folder)
+    log.info("already finished: %s", job.folder)
     return metrics
 
 
@@ -99,9 +99,9 @@ def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
 
 
 def finished_metrics(path: Path) -> Metrics:
-    """The metrics of every term in a run's metrics.json. Raises UserError where it is damaged."""
+    """The metrics of every term from a run's metrics.json; raises UserError where the file is damaged."""
     try:
         metrics: Metrics = json.loads(path.read_text())["metrics"]
     except (OSError, ValueError, KeyError, TypeError):
-        raise UserError(f"{path} is damaged: delete it, and the run's scores are made again") from None
+        raise UserError(f"{path} is damaged: delete it and run the same command again, which scores again") from None
     return metrics

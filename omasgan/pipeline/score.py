@@ -1,4 +1,4 @@
-"""Steps 4 and 5: the terms of every test sample, of the detector and of the baselines, and their metrics."""
+"""Steps 4 and 5: score the test samples with the detector and the baselines, and compute the metrics."""
 
 from __future__ import annotations
 
@@ -16,17 +16,20 @@ from omasgan.training.stage import Workspace
 
 
 def score(job: Job, dataset: Dataset, split: IndexSplit, detector: Detector) -> dict[str, Tensor]:
-    """The detector's terms of the test samples, float64 (n,) each; the detector is saved with those of the normals."""
+    """The detector's terms of the test samples by name, float64 (n,) each.
+
+    Also saves the detector, with its scores of the normal test samples.
+    """
     own = detector.terms(split.tested(dataset).x[split.test])
     fit.save(job.folder, detector, dataset.spec, own[detector.main_term][~split.abnormal])
-    # A detector of one term is called by its own name, as the baselines are.
+    # The only term of a detector is called by the detector's name, as the baselines' terms are.
     return {job.choices["detector"] if name == "score" else name: term for name, term in own.items()}
 
 
 def score_baselines(
     job: Job, dataset: Dataset, split: IndexSplit, detector: Detector, workspace: Workspace
 ) -> dict[str, Tensor]:
-    """Each baseline's score of the test samples, float64 (n,), once it has learned from the same normal samples."""
+    """Train each baseline on the normal samples; its scores of the test samples by name, float64 (n,) each."""
     normals, tested = dataset.train.x[split.train], split.tested(dataset).x[split.test]
     scores = {}
     for name, baseline in fit.baselines(job, dataset, detector, workspace):
@@ -36,13 +39,13 @@ def score_baselines(
 
 
 def evaluate(table: ScoreTable, split: IndexSplit, seed: int) -> Metrics:
-    """The metrics of every term; none where the test samples are all normal or all abnormal."""
+    """The metrics of every term; empty where the test samples are all normal or all abnormal."""
     both = bool(split.abnormal.any()) and not bool(split.abnormal.all())
     return metrics_of(table, seed=seed) if both else {}
 
 
 def score_table(dataset: Dataset, split: IndexSplit, terms: Mapping[str, Tensor]) -> ScoreTable:
-    """All scores of the tested samples, with what they are compared to."""
+    """The table of the test samples: their labels, classes and names, and all terms."""
     chosen, tested = split.test.tolist(), split.tested(dataset)
     return ScoreTable(
         index=split.test.numpy(),

@@ -1,4 +1,4 @@
-"""What the four tasks work in: pixels, or embeddings that are learned from the normal class first.
+"""Representations: the pixels, or embeddings learned from the normal class, in which the four tasks are carried out.
 
-May import: data, networks, training. One file a representation, and one that joins any of them.
+May import: data, networks, training. There is one file for each representation, and one that joins several.
 """

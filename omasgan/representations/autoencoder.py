@@ -14,25 +14,27 @@ from omasgan.training.stage import Stage, Workspace, in_batches
 class Autoencoder(Learned):
     """The mean of a sample's posterior in a variational autoencoder; for images and rows.
 
-    The decoder's variance is at its optimum for each batch (Rybkin et al. 2021, "Simple and effective VAE training
-    with calibrated decoders").
+    Minimises d / 2 log(mean squared error) + kl * KL(N(mean, variance) || N(0, I)) for samples of d values, the
+    likelihood with the decoder's variance at its optimum for each batch.
 
     Parameters
     ----------
     spec, workspace
         See `Representation`.
     architecture
-        Its encoder is the trunk, its generator the decoder, its latent size the columns of an embedding.
+        Its encoder is the trunk and its generator the decoder; its latent size is the number of columns of an
+        embedding.
     budget, lr
         See `Learned`.
     features
-        Outputs of the trunk.
+        Number of outputs of the trunk.
     kl
-        Weight of the Kullback-Leibler term.
+        Weight of the Kullback-Leibler divergence.
 
     References
     ----------
-    Kingma & Welling 2014, "Auto-encoding variational Bayes".
+    Kingma & Welling 2014, "Auto-encoding variational Bayes"; Rybkin et al. 2021, "Simple and effective VAE training
+    with calibrated decoders".
     """
 
     stage = "autoencoder"
@@ -83,5 +85,5 @@ class Autoencoder(Learned):
 
 
 def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL(N(mean, variance) || N(0, I)) for (n, l), summed over l, averaged over n; scalar."""
+    """KL(N(mean, variance) || N(0, I)) of diagonal Gaussians (n, l), summed over l, averaged over n; scalar."""
     return (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1).mean() / 2

@@ -1,4 +1,4 @@
-"""Contrastive learning: views of one image are near, other images and rotated copies are far."""
+"""Contrastive learning: views of one image get near embeddings, other images and rotated copies get far ones."""
 
 from __future__ import annotations
 
@@ -16,19 +16,18 @@ from omasgan.training.settings import Budget, Count, NonNegative, Positive
 from omasgan.training.stage import Stage, Workspace
 
 TINY = 1e-12
-"""Stands in for a length of zero."""
+"""Lower bound of a length, which is divided by."""
 
 
 class Contrastive(Learned):
     """A projection of an image in which views of one image are near and other images are far.
 
-    The network learns to tell images from each other (Chen et al. 2020). The direction of a projection is what was
-    learned; its length says how surely the network knows the image (Tack et al. 2020) but would outweigh the direction
-    in a distance, so an embedding has the square root of that length.
+    The network learns to distinguish images (SimCLR). The direction of a projection is what was learned. Its length is
+    larger for images like the training images but would dominate distances, so an embedding keeps the direction and has
+    the square root of that length.
 
-    A rotated copy counts as another image (Tack et al. 2020; Sohn et al. 2021), and a second head predicts by how much
-    an image was rotated (Gidaris et al. 2018): for both the network must know what the normal images show. There is no
-    way back from an embedding to an image.
+    A rotated copy counts as another image, and a second head predicts by how much an image was rotated; both require
+    the network to learn what the normal images show. Embeddings cannot be decoded.
 
     Parameters
     ----------
@@ -37,17 +36,29 @@ class Contrastive(Learned):
     architecture
         Its encoder is the trunk.
     views
-        The random change of an image that makes a view of it.
+        The random augmentation that makes a view of an image.
     budget, lr
         See `Learned`.
     features
-        Outputs of the trunk.
+        Number of outputs of the trunk.
     projection
-        Columns of an embedding.
+        Number of columns of an embedding.
     rotation_weight
-        Weight of predicting the rotation in the loss; with 0 no image is rotated.
+        Weight of the rotation prediction in the loss; with 0 no image is rotated.
     temperature
         Temperature of the contrastive loss.
+
+    Raises
+    ------
+    UserError
+        For rows, and for images that are not square where `rotation_weight` is above 0.
+
+    References
+    ----------
+    Chen et al. 2020, "A simple framework for contrastive learning of visual representations"; Tack et al. 2020, "CSI:
+    novelty detection via contrastive learning on distributionally shifted instances" (rotated copies, lengths); Sohn et
+    al. 2021, "Learning and evaluating representations for deep one-class classification"; Gidaris et al. 2018,
+    "Unsupervised representation learning by predicting image rotations".
     """
 
     stage = "contrastive"
@@ -109,13 +120,34 @@ class Contrastive(Learned):
 
 
 def damped(projections: Tensor) -> Tensor:
-    """Rows (n, k) of the same directions, each as long as the square root of its length."""
+    """Rescale each row of (n, k) to the square root of its length; (n, k).
+
+    Examples
+    --------
+    >>> damped(torch.tensor([[0.0, 9.0]])).tolist()
+    [[0.0, 3.0]]
+    """
     lengths: Tensor = torch.linalg.vector_norm(projections, dim=1, keepdim=True)
     return projections / lengths.clamp_min(TINY).sqrt()
 
 
 def contrastive_loss(projections: Tensor, temperature: float) -> Tensor:
-    """The normalised, temperature-scaled cross entropy of SimCLR for (2n, k); row i's partner is row i + n; scalar."""
+    """The normalised, temperature-scaled cross entropy of SimCLR; scalar.
+
+    The mean over all rows i of -log(exp(s_ij / t) / sum over k != i of exp(s_ik / t)), where s are cosine similarities
+    and row j is the other view of the image in row i.
+
+    Parameters
+    ----------
+    projections
+        Two views of n images, (2n, k): rows i and i + n are views of the same image.
+    temperature
+        t, above 0.
+
+    References
+    ----------
+    Chen et al. 2020, "A simple framework for contrastive learning of visual representations", eq. (1).
+    """
     embeddings = normalize(projections)
     similarity = embeddings @ embeddings.T / temperature
     similarity = similarity.masked_fill(

@@ -1,4 +1,4 @@
-"""Fisher's linear discriminants that tell images apart and ignore what differs between views of one image."""
+"""Fisher's linear discriminants, which distinguish images and ignore the differences between views of one image."""
 
 from __future__ import annotations
 
@@ -13,30 +13,43 @@ from omasgan.representations.rotation import random_rotation
 from omasgan.training.seeding import stream, stream_seed
 
 PRINCIPAL = 512
-"""PCA components, at most, that the discriminants are found among: in all, noise would be invertible."""
+"""Number of principal components, at most, in which the discriminants are computed; more would fit noise."""
 
 RIDGE = 1e-4
-"""Added to the variance within images, as a share of the total: where views don't differ at all, a finite scale."""
+"""Fraction of the total variance that is added to the variance within images, which may be 0 in some directions."""
 
 TINY = 1e-12
-"""Stands in for a variance of zero: of images that are all alike."""
+"""Added to the variance within images, in case the total variance is 0 because all images are alike."""
 
 
 class Discriminants:
-    """Fisher's linear discriminants of features (n, m), with each image a class and its views the class's samples.
+    """Fisher's linear discriminants of features (n, m); each image is a class, and its views are the class's samples.
 
-    Of two random views of each image, W is the covariance within images and T the total one. An embedding has the k
-    directions of the largest variance between images over that within, (T - W) / W, each divided by its deviation
-    within (Fisher 1936; what contrastive learning finds with a linear network, Balestriero & LeCun 2022), so that
-    distances are in units of how far two views of one image lie apart. Fewer than k images give as many directions as
-    there are images. The directions are rotated at random, see `random_rotation`.
+    From two random views of each image, W is the covariance within images and T the total covariance. The directions w
+    maximise the variance between images relative to the variance within, w^T (T - W) w / w^T W w. Each is divided by
+    its standard deviation within images, so that distances are in units of how far two views of one image are apart.
+    This is what contrastive learning finds with a linear network. Fewer than k images give as many directions as there
+    are images. The result is rotated at random, see `random_rotation`.
 
     Parameters
     ----------
     k
-        Columns of an embedding; at most m and `PRINCIPAL`.
+        Number of columns of an embedding; at most m and `PRINCIPAL`.
     seed
-        The run's seed.
+        Seed of the run.
+
+    References
+    ----------
+    Fisher 1936, "The use of multiple measurements in taxonomic problems"; Balestriero & LeCun 2022, "Contrastive and
+    non-contrastive self-supervised learning recover global and local spectral embedding methods".
+
+    Examples
+    --------
+    >>> features = torch.arange(60.0).view(10, 6).sin()
+    >>> discriminants = Discriminants(k=3, seed=0)
+    >>> discriminants.fit(features, features + 0.1 * features.cos())
+    >>> discriminants(features).shape
+    torch.Size([10, 3])
     """
 
     def __init__(self, k: int, seed: int) -> None:
@@ -44,7 +57,7 @@ class Discriminants:
         self.centre, self.projection = torch.empty(0), torch.empty(0)
 
     def fit(self, first: Tensor, second: Tensor) -> None:
-        """Learn from the features of two views of each image, (n, m) each; k is at most m and PRINCIPAL."""
+        """Learn from the features of two views of each image, (n, m) each, on the CPU."""
         seed = stream_seed(self.seed, "principal components") % 2**32
         features = torch.cat([first, second])
         principal = PCA(min(PRINCIPAL, *first.shape), random_state=seed).fit(features.numpy())
@@ -53,7 +66,7 @@ class Discriminants:
         within = (a - b).T @ (a - b) / (2 * len(a))
         total = (a.T @ a + b.T @ b) / (2 * len(a))
         within = within + torch.diag(RIDGE * total.diagonal() + TINY)
-        # W = L L^T: in features times L^-T, views of one image have unit deviation in every direction.
+        # W = L L^T: in features times L^-T, the variance within images is 1 in every direction.
         inverse = torch.linalg.inv(torch.linalg.cholesky(within))
         _, found = torch.linalg.eigh(inverse @ total @ inverse.T)
         random = stream(self.seed, "rotation of components", torch.device("cpu"))
@@ -66,9 +79,9 @@ class Discriminants:
         return (features - self.centre) @ self.projection.T
 
     def state_dict(self) -> dict[str, Tensor]:
-        """The two tensors that were learned."""
+        """The two learned tensors."""
         return {"centre": self.centre, "projection": self.projection}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take what `state_dict` gave."""
+        """Restore what `state_dict` returned."""
         self.centre, self.projection = state["centre"].cpu(), state["projection"].cpu()

@@ -1,4 +1,4 @@
-"""Any representations, joined: the embedding is the concatenation of the parts' embeddings."""
+"""Several representations joined: the embedding is the concatenation of the parts' embeddings."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from omasgan.representations.base import Representation
 from omasgan.training.stage import Workspace
 
 Part = Callable[[Spec, Workspace], Representation]
-"""A constructor of a representation that lacks the spec of a sample and the workspace."""
+"""A constructor of a representation that needs only the spec of a sample and the workspace."""
 
 
 class Joined(Representation):
-    """Concatenates the embeddings of its parts, each of which is learned by itself.
+    """Concatenates the embeddings of its parts, each of which is learned separately.
 
-    A detector scales every column of an embedding to unit deviation, so a part counts by the number of its columns and
-    not by its units.
+    A detector scales every column of an embedding to unit standard deviation, so a part counts by the number of its
+    columns and not by its units.
 
     Parameters
     ----------
     spec, workspace
         See `Representation`.
     parts
-        The representations by name, in the order of their columns. The first one that can decode does so.
+        The representations by name, in the order of their columns. The first part that can decode is used to decode.
 
     Raises
     ------
     UserError
-        Where there is no part, or where the embedding of a part is not a row, as that of `pixels` on images.
+        Where there is no part, or where one of several parts has images as embeddings, as `pixels` has.
 
     Examples
     --------
@@ -51,7 +51,7 @@ class Joined(Representation):
         super().__init__(spec, workspace)
         if not parts:
             raise UserError(
-                "the representation has no part: choose one or several, as representation=[visual_words,pca]"
+                "the representation has no part: choose one or several, such as representation=[visual_words,pca]"
             )
         self.parts = {name: part(spec, workspace) for name, part in parts.items()}
         self.embedding = self._embedding()

@@ -1,4 +1,4 @@
-"""What the representations that train networks share."""
+"""The base class of the representations that train networks."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from omasgan.training.stage import Stage, Workspace, descend, frozen, in_batches
 
 
 class Learned(Representation):
-    """A representation whose networks are trained together by gradients.
+    """A representation whose networks are trained together by gradient descent.
 
-    Two detectors of one run that use the same representation train it once: its checkpoint is found by the second.
+    Two detectors of one run that use the same representation train it once: the second one loads its checkpoint.
 
     Parameters
     ----------
     spec, workspace
         See `Representation`.
     budget
-        `representation` steps of `representation_batch` samples.
+        Trains for `representation` steps with batches of `representation_batch` samples.
     lr
-        Adam's step size, which falls linearly to zero.
+        Adam's learning rate, which falls linearly to 0.
 
     Attributes
     ----------
     stage
-        The name of the stage, of its checkpoint and of its random stream.
+        The name of the training stage, its checkpoint and its random stream.
     """
 
     stage: ClassVar[str]
@@ -43,7 +43,7 @@ class Learned(Representation):
         self.budget, self.lr = budget, lr
 
     def fit(self, train: Tensor) -> None:
-        """See `Representation`. Raises UserError where a loss is not finite."""
+        """See `Representation`; raises UserError where a loss is not finite."""
         n, networks = min(self.budget.representation_batch, len(train)), self.networks()
         self.scaling = Scaling(train).to(self.workspace.device)
         batches = Batches(train, self.scaling, device=self.workspace.device)
@@ -67,7 +67,7 @@ class Learned(Representation):
 
     @abstractmethod
     def losses(self, x: Tensor, stage: Stage) -> dict[str, Tensor]:
-        """For a batch of scaled samples (n, ...): 'loss', the scalar to be minimised, and what else is recorded."""
+        """The losses of a batch of scaled samples (n, ...) by name: 'loss' is minimised, all are recorded; scalars."""
 
     @abstractmethod
     def embed(self, x: Tensor) -> Tensor:

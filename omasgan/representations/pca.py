@@ -19,45 +19,56 @@ from omasgan.training.settings import Count, Fraction
 from omasgan.training.stage import Workspace, in_batches
 
 FITTED = 10_000
-"""Samples, at most, that the components are learned from."""
+"""Number of samples, at most, that the components are learned from."""
 
 TINY = 1e-6
-"""Stands in for a variance of zero."""
+"""Lower bound of a component's variance, which is divided by."""
 
 
 class PCA(Representation):
     """The first principal components of the samples, images or rows.
 
-    The components are rotated at random, see `random_rotation`. n samples have n - 1 components at most.
+    The components are rotated at random, see `random_rotation`. n samples give at most n - 1 components, but an
+    embedding always has `components` columns.
 
     Parameters
     ----------
     spec, workspace
         See `Representation`.
     components
-        Columns of an embedding; at most the number of values in a sample.
+        Number of columns of an embedding; at most the number of values in a sample.
     whitening
-        Each component is divided by its deviation to this power: 0 leaves large components large, 1 makes all equal.
+        Each component is divided by its standard deviation to this power, 0..1: 0 leaves the components as they are, 1
+        gives all of them the same variance.
 
     Raises
     ------
     UserError
         Where there are more components than values in a sample.
+
+    Examples
+    --------
+    >>> import torch
+    >>> pca = PCA(Spec((4,)), Workspace(), components=2)
+    >>> pca.fit(torch.arange(40.0).view(10, 4).sin())
+    >>> embeddings = pca.encode(torch.ones(3, 4))
+    >>> embeddings.shape, pca.decode(embeddings).shape
+    (torch.Size([3, 2]), torch.Size([3, 4]))
     """
 
     def __init__(self, spec: Spec, workspace: Workspace, components: Count = 24, whitening: Fraction = 0.5) -> None:
         super().__init__(spec, workspace)
         if components > spec.size:
             raise UserError(
-                f"representation.pca.components is {components}, but a sample has {spec.size} numbers: keep fewer"
+                f"representation.pca.components is {components}, but a sample has {spec.size} numbers: choose fewer"
             )
         self.components, self.whitening = components, whitening
         self.embedding = Spec((components,))
 
     def fit(self, train: Tensor) -> None:
-        """See `Representation`. Raises UserError where there is but one sample."""
+        """See `Representation`; raises UserError for fewer than two samples."""
         if len(train) < 2:
-            raise UserError("one training normal has no principal components: give two at least")
+            raise UserError("one training normal has no principal components: give at least two")
         self.scaling = Scaling(train.cpu())
         random = stream(self.workspace.seed, "components", torch.device("cpu"))
         some = train.cpu()[torch.randperm(len(train), generator=random)[:FITTED]]
@@ -75,7 +86,7 @@ class PCA(Representation):
         return in_batches(lambda part: (self.scaling(part.cpu()).flatten(1) - self.centre) @ self.projection.T, x)
 
     def decode(self, embeddings: Tensor) -> Tensor:
-        """See `Representation`; what the components cannot say is the mean sample's."""
+        """See `Representation`; what the components leave out is taken from the mean of the samples."""
         scaled = embeddings.cpu() @ self.back.T + self.centre
         return self.scaling.invert(scaled.view(-1, *self.spec.shape))
 
@@ -92,4 +103,4 @@ class PCA(Representation):
 
 
 LEARNED = ("centre", "projection", "back")
-"""What is learned, beside the scaling."""
+"""The learned tensors, besides the scaling."""

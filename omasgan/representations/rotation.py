@@ -9,8 +9,8 @@ from torch import Generator, Tensor
 def random_rotation(size: int, generator: Generator) -> Tensor:
     """A random orthogonal matrix, (size, size), on the CPU.
 
-    Rotated by it, all columns of an embedding vary about alike and distances stay what they are. Detectors scale
-    every column to unit deviation, which would otherwise make columns equal that are meant to count more or less.
+    Detectors scale every column of an embedding to unit standard deviation, which would undo differences in variance
+    between columns. After a random rotation all columns have about the same variance, and distances are unchanged.
     """
     rotation: Tensor = torch.linalg.qr(torch.randn(size, size, generator=generator))[0]
     return rotation

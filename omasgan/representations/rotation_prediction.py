@@ -1,4 +1,4 @@
-"""How uncertain a network is, trained on the normal images alone, about the rotation of an image."""
+"""Rotation prediction: the error of a network, trained on normal images, in predicting the rotation of an image."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from omasgan.training.settings import Budget, Positive
 from omasgan.training.stage import Stage, Workspace
 
 ROTATIONS = 4
-"""By 0, 90, 180 and 270 degrees."""
+"""The number of rotations: by 0, 90, 180 and 270 degrees."""
 
 
 class RotationPrediction(Learned):
-    """The error of predicting each of the four rotations of an image; all four columns are auxiliary scores.
+    """The error in predicting each of the four rotations of an image; all four columns are auxiliary scores.
 
-    A network learns to predict by how much a normal image was rotated, for which it must know what these images show;
-    it predicts the rotation of an image of something else less surely. A column is the square root of the cross
-    entropy of one rotation, so that a single confident mistake does not outweigh all else, averaged over five crops of
-    the image. There is no way back from an embedding to an image.
+    A network that learns to predict by how much normal images were rotated has to learn what they show, and is less
+    certain about images of something else. A column is the square root of the cross entropy of one rotation, averaged
+    over five crops of the image; the square root keeps a single confident mistake from dominating the score. Embeddings
+    cannot be decoded.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class RotationPrediction(Learned):
     architecture
         Its encoder is the network.
     views
-        The random change of an image before it is rotated.
+        The random augmentation of an image before it is rotated.
     budget, lr
         See `Learned`.
 
@@ -67,7 +67,7 @@ class RotationPrediction(Learned):
         self.classifier = workspace.network("rotation classifier", lambda: architecture.encoder(spec.shape, ROTATIONS))
 
     def losses(self, x: Tensor, stage: Stage) -> dict[str, Tensor]:
-        """See `Learned`; a batch holds all four rotations of a quarter of its samples."""
+        """See `Learned`; a quarter of the samples is used, in all four rotations."""
         view = self.views(x[: max(1, len(x) // ROTATIONS)], stage.random)
         copies = rotated_quarters(view.repeat(ROTATIONS, 1, 1, 1))
         with self.workspace.autocast():
@@ -83,13 +83,13 @@ class RotationPrediction(Learned):
         return torch.stack([self.cross_entropies(crop).sqrt() for crop in five_crops(x)]).mean(dim=0)
 
     def cross_entropies(self, x: Tensor) -> Tensor:
-        """The cross entropy of predicting each rotation of scaled images (n, C, H, H); (n, 4)."""
+        """The cross entropy of the prediction for each rotation of scaled images (n, C, H, H); (n, 4)."""
         predicted = [log_softmax(self.classifier(rotated(x, k)).float(), dim=1)[:, k] for k in range(ROTATIONS)]
         return -torch.stack(predicted, dim=1)
 
 
 def must_be_square(spec: Spec, remedy: str) -> None:
-    """Raise UserError, which names the remedy, for data that cannot be rotated by 90 degrees."""
+    """Raise UserError for data that cannot be rotated by 90 degrees; `remedy` says what to do instead."""
     must_be_images(spec, "rotations")
     if spec.shape[1] != spec.shape[2]:
         raise UserError(
@@ -99,16 +99,16 @@ def must_be_square(spec: Spec, remedy: str) -> None:
 
 
 def rotated_quarters(x: Tensor) -> Tensor:
-    """Images (n, C, H, H): the first quarter as it is, the second rotated by 90 degrees, the third by 180, ..."""
+    """Rotate the quarters of a batch (n, C, H, H) by 0, 90, 180 and 270 degrees; (n, C, H, H)."""
     return torch.cat([rotated(part, k) for k, part in enumerate(x.tensor_split(ROTATIONS))])
 
 
 def rotation_labels(x: Tensor) -> Tensor:
-    """By how many times 90 degrees each of the images (n, ...) that `rotated_quarters` gives is rotated; int64 (n,)."""
+    """By how many times 90 degrees `rotated_quarters` rotates each image of a batch (n, ...); int64 (n,)."""
     parts = enumerate(x.tensor_split(ROTATIONS))
     return torch.cat([torch.full((len(part),), k, device=x.device) for k, part in parts])
 
 
 def rotated(x: Tensor, k: int) -> Tensor:
-    """Images (n, C, H, H) rotated by k times 90 degrees."""
+    """Rotate images (n, C, H, H) by k times 90 degrees."""
     return x.rot90(k, (2, 3)).contiguous(memory_format=torch.channels_last)

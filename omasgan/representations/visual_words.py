@@ -1,4 +1,4 @@
-"""A bag of visual words: which small patches an image is made of, and where they lie."""
+"""A bag of visual words: which small patches an image consists of, and in which regions they are."""
 
 from __future__ import annotations
 
@@ -23,54 +23,53 @@ from omasgan.training.settings import Count
 from omasgan.training.stage import Workspace, in_batches
 
 IMAGES = 10_000
-"""Training images, at most, two views of each of which the discriminants are learned from."""
+"""Number of training images, at most, that the discriminants are learned from, with two views of each."""
 
 DRAWN = 60_000
-"""VisualWords that the dictionary is learned from."""
+"""Number of patches that the dictionary is learned from."""
 
 CONTRAST = 0.01
-"""Added to the variance of a patch, so that the noise of a plain one is not taken for a pattern."""
+"""Added to the variance of a patch, so that noise in a plain patch is not amplified into a pattern."""
 
 WHITENED = 0.1
 """Added to the variance of every principal direction of the patches, for the same reason."""
 
 CHUNK = 20
-"""Images that are encoded at a time: what all words give of so many stays in a core's cache."""
+"""Number of images that are encoded at a time, so that the responses of all words fit a core's cache."""
 
 TINY = 1e-6
-"""Stands in for a squared length of zero."""
+"""Lower bound of a squared length, which is divided by."""
 
 
 class VisualWords(Representation):
     """A bag of visual words for each region of an image, reduced to linear discriminants.
 
-    Patches of `patch_size` x `patch_size` pixels, each brought to zero mean and unit contrast and whitened, are
-    clustered by their direction into `words`. Each patch of an image counts for a word by how much its cosine to that
-    word exceeds its mean cosine to all words; the counts are averaged over each of `regions` x `regions` regions of the
-    image. Of their square roots `components` linear discriminants are kept (fewer where there are few images), in which
-    distances are measured in units of how far two `views` of one image lie apart, see `Discriminants`. Nothing is
-    trained by gradients: it takes a minute and describes textures and shapes. There is no way back from an embedding to
-    an image.
+    Patches of `patch_size` x `patch_size` pixels are normalised to zero mean and unit contrast, whitened, and clustered
+    by their directions into `words`. A patch counts for a word with the amount by which its cosine to that word exceeds
+    its mean cosine to all words, if it does. The counts are averaged over each of `regions` x `regions` regions of the
+    image, and their square roots are reduced to `components` linear discriminants, in which distances are in units of
+    how far two `views` of one image are apart, see `Discriminants`. Embeddings describe textures and shapes and cannot
+    be decoded. No network is trained.
 
     Parameters
     ----------
     spec, workspace
         See `Representation`.
     views
-        The random change of an image that makes a view of it.
+        The random augmentation that makes a view of an image.
     patch_size
-        Side of a patch, in pixels.
+        Height and width of a patch, in pixels.
     words
-        Size of the dictionary.
+        Number of words in the dictionary.
     regions
-        Regions of an image in each direction.
+        Number of regions along each side of an image.
     components
-        Columns of an embedding.
+        Number of columns of an embedding, 1..512; with fewer training images only as many discriminants are used.
 
     Raises
     ------
     UserError
-        For rows, and where the patches, regions or components do not fit the images.
+        For rows, and where patch size, regions or components do not fit the images.
 
     References
     ----------
@@ -99,7 +98,7 @@ class VisualWords(Representation):
         if components > words * regions**2:
             raise UserError(
                 f"representation.visual_words.components is {components}, but {words} words in {regions} x {regions} "
-                f"regions are {words * regions**2} values: keep fewer"
+                f"regions are {words * regions**2} values: choose fewer components"
             )
         self.views, self.components = views, components
         self.patch_size, self.words, self.regions = patch_size, words, regions
@@ -107,16 +106,16 @@ class VisualWords(Representation):
         self.embedding = Spec((components,))
 
     def fit(self, train: Tensor) -> None:
-        """See `Representation`. Raises UserError where patches are fewer than words.
+        """See `Representation`; raises UserError where there are fewer patches than words.
 
-        What was learned lies in a checkpoint, as a stage's does: two detectors of one run learn it once.
+        The result is saved as a checkpoint, so that two detectors of one run learn it once.
         """
         height, width = (size - self.patch_size + 1 for size in self.spec.shape[1:])
         there = len(train) * height * width
         if self.words > there:
             raise UserError(
                 f"representation.visual_words.words is {self.words}, but the {len(train)} training normals have "
-                f"{there} patches: make them fewer"
+                f"{there} patches: choose fewer words"
             )
         folder = self.workspace.folder
         path = None if folder is None else folder / "checkpoints" / "visual_words.pt"
@@ -130,9 +129,10 @@ class VisualWords(Representation):
             checkpoint.save(path, "visual_words", self.state_dict())
 
     def learn_words(self, train: Tensor) -> None:
-        """The filters (words + k, C, side, side), k = C * side * side: what patches share with words, and their pixels.
+        """Learn the filters (words + k, C, side, side), with k = C * side * side and side the patch size.
 
-        Both are of whitened patches; the pixels' length turns the first into cosines.
+        The first ones give the products of a whitened patch with the words, the others its whitened pixels, whose
+        length turns the products into cosines.
         """
         patches = self.draw(train)
         mean = patches.mean(dim=0)
@@ -143,15 +143,15 @@ class VisualWords(Representation):
             self.words, batch_size=4096, n_init=1, max_iter=10, max_no_improvement=None, random_state=seed
         ).fit(normalize((patches - mean) @ whiten).numpy())
         words = normalize(torch.from_numpy(clusters.cluster_centers_).float())
-        # By how much a cosine exceeds the mean one is itself a product, with the word less the mean word.
+        # A cosine minus the mean cosine to all words is a product with the word minus the mean word.
         filters = torch.cat([(words - words.mean(dim=0)) @ whiten, whiten])
         self.shift = (filters @ mean).view(-1, 1, 1)
-        filters = filters - filters.mean(dim=1, keepdim=True)  # the same as a patch less its own mean
+        filters = filters - filters.mean(dim=1, keepdim=True)  # equivalent to subtracting a patch's mean from it
         self.filters = filters.view(-1, self.spec.shape[0], self.patch_size, self.patch_size)
         self._move()
 
     def draw(self, train: Tensor) -> Tensor:
-        """Patches from anywhere in any image, (DRAWN, C * patch_size^2), of zero mean and unit contrast."""
+        """Random patches, (DRAWN, C * patch_size^2), with zero mean and unit contrast."""
         random = stream(self.workspace.seed, "patches", torch.device("cpu"))
 
         def anywhere(places: int) -> Tensor:
@@ -171,7 +171,7 @@ class VisualWords(Representation):
         return centred / (centred.square().mean(dim=1, keepdim=True) + CONTRAST).sqrt()
 
     def learn_discriminants(self, train: Tensor) -> None:
-        """From two views of some of the images."""
+        """Learn the discriminants from two views of at most `IMAGES` images."""
         random = stream(self.workspace.seed, "views of patches", self.workspace.device)
         order = torch.randperm(len(train), generator=random, device=random.device)
         some = train[order[:IMAGES].to(train.device)]
@@ -183,19 +183,19 @@ class VisualWords(Representation):
         self.discriminants.fit(first, second)
 
     def counts(self, x: Tensor) -> Tensor:
-        """How much of every word is in every part of images (n, C, H, W), as square roots; (n, words * parts^2)."""
+        """The square roots of the counts of all words in all regions of images (n, C, H, W); (n, words * regions^2)."""
         parts = torch.split(x, CHUNK)
         return torch.cat([self._counts(self.scaling(part.to(self.workspace.device))) for part in parts])
 
     @torch.inference_mode()
     def _counts(self, x: Tensor) -> Tensor:
-        """Of scaled images; on the CPU."""
+        """The same for scaled images; on the CPU."""
         mean = avg_pool2d(x.mean(dim=1, keepdim=True), self.patch_size, stride=1)
         square = avg_pool2d(x.square().mean(dim=1, keepdim=True), self.patch_size, stride=1)
         contrast = ((square - mean.square()).clamp_min(0) + CONTRAST).sqrt()
         with self.workspace.autocast():
             seen = conv2d(x, self.filters)
-        # Not divided by the contrast: the cosines don't change.
+        # Division by the contrast is left out, as it does not change the cosines.
         seen = torch.addcmul(seen, self.shift.to(seen.dtype), contrast.to(seen.dtype), value=-1)
         length = seen[:, self.words :].float().square().sum(dim=1, keepdim=True).clamp_min(TINY).sqrt()
         above = seen[:, : self.words].relu_().div_(length.to(seen.dtype))

@@ -1,4 +1,4 @@
-"""Many jobs of one command: the grid, the Bayesian search, the process pool, and the table of what became of each job.
+"""Sweeps, which are many jobs of one command: grid, Bayesian search, process pool, and a table of how each job ended.
 
-May import: configuration, runs, training. Loads no torch by itself: a job does.
+May import: configuration, runs, training. A sweep does not load torch; its jobs do.
 """

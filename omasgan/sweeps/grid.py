@@ -1,4 +1,4 @@
-"""Every combination of values: what is finished is skipped, the interrupted goes on, the failed is tried again."""
+"""The grid sweep: run every combination of values; skip finished jobs, resume interrupted ones, retry failed ones."""
 
 from __future__ import annotations
 
@@ -27,10 +27,25 @@ def sweep(
     arguments: Sequence[str],
     batch: int | None = None,
 ) -> list[JobReturn]:
-    """Run the jobs that are not finished, `batch` at once (None: all of them), then print what became of each.
+    """Run the jobs that are not finished, then print how each job ended.
 
-    Raises UserError where one failed or was interrupted. Jobs that another process runs meanwhile are its own: they are
-    told, and are no failure of this sweep.
+    Jobs that another process is running are left to it and reported; they do not count as failures.
+
+    Parameters
+    ----------
+    context, task_function, config
+        See Hydra's `Sweeper.setup`.
+    params
+        Overrides of the sweep's definition.
+    arguments
+        Overrides of the command line, which take precedence.
+    batch
+        Number of jobs that are passed to the launcher at a time; None passes all at once.
+
+    Raises
+    ------
+    UserError
+        Where a job failed or was interrupted, or the overrides are wrong.
     """
     jobs = books.listed(context, config, books.parse(context, params, arguments))
     before = [job.state() for job in jobs]
@@ -42,14 +57,14 @@ def sweep(
     )
     returns: list[JobReturn] = []
     broken = ""
-    # Jobs of the basic launcher draw bars of their own, one below the other.
+    # Jobs of the basic launcher draw progress bars of their own in this terminal.
     bar = None if config.hydra.runtime.choices["hydra/launcher"] == "pool" else False
     with books.watched([jobs[place] for place in chosen], bar):
         try:
             for start in range(0, len(chosen), batch or len(chosen) or 1):
                 part = chosen[start : start + (batch or len(chosen))]
                 returns += launcher.launch([list(jobs[place].overrides) for place in part], initial_job_idx=start)
-        except Exception as error:  # slurm's launcher raises where a job of it was killed; the folders tell the rest
+        except Exception as error:  # slurm's launcher raises where a job was killed; the folders show how each ended
             log.error("the launcher stopped: %s", explain(error))
             broken = explain(error)
 
@@ -59,5 +74,7 @@ def sweep(
     wrong = [what for what, _ in outcomes if what in ("failed", "interrupted")]
     if wrong or broken:
         where = " (run.log and failed.json of each say why)" if "failed" in wrong else ""
-        raise UserError(f"{len(wrong)} of {len(jobs)} jobs did not end well{where}: the same command goes on with them")
+        raise UserError(
+            f"{len(wrong)} of {len(jobs)} jobs did not finish{where}: run the same command again to continue them"
+        )
     return returns

@@ -1,4 +1,4 @@
-"""The jobs of a sweep: from overrides to folders and states, how far they are, and the table of what became of them."""
+"""The jobs of a sweep: their overrides, folders and states, their progress, and the table of how they ended."""
 
 from __future__ import annotations
 
@@ -30,22 +30,32 @@ from omasgan.training.progress import progress
 log = logging.getLogger("omasgan")
 
 LOOK_EVERY = 1.0
-"""Seconds between two looks at the folders, at least."""
+"""Seconds, at least, between two reads of the jobs' states."""
 
 LOOKING = 0.05
-"""The share of the time that is spent on looking, at most: a thousand jobs on a slow disk take a while."""
+"""Fraction of the time, at most, that is spent on reading them; a thousand jobs on a slow disk take a while."""
 
 NOTE_LENGTH = 80
+"""Number of characters of a note, at most."""
 
 ABSENT = {State.DONE: "finished", State.INTERRUPTED: "to resume", State.FAILED: "to retry", State.NEW: "new"}
-"""What a job's state means to a sweep that starts."""
+"""What the state of a job that is not running means to a sweep that starts."""
 
 
 @dataclass(frozen=True)
 class SweepJob:
-    """One job. folder: its run's, None for a task that makes no run; label: the overrides that tell jobs apart.
+    """One job of a sweep.
 
-    baselines: what its run is to be compared to.
+    Parameters
+    ----------
+    overrides
+        All overrides of the job.
+    folder
+        The job's folder; None for a task that makes no run.
+    label
+        The overrides that differ between jobs.
+    baselines
+        The configured baselines of its runs.
     """
 
     overrides: tuple[str, ...]
@@ -54,7 +64,7 @@ class SweepJob:
     baselines: Mapping[str, Any] = field(default_factory=dict)
 
     def state(self) -> State:
-        """How far it is, by its folder; a finished run that lacks a baseline is to be resumed."""
+        """The state of the job's folder; a finished run that lacks a baseline counts as interrupted."""
         if self.folder is None:
             return State.NEW
         state = runs.job_state(self.folder)
@@ -64,20 +74,33 @@ class SweepJob:
 
 
 def parse(context: HydraContext, params: Mapping[str, Any], arguments: Sequence[str]) -> dict[str, Override]:
-    """The overrides of a sweep by key: the definition's, then those of the command line, which win."""
+    """The overrides of a sweep by key; those of the command line take precedence over those of its definition."""
     given = [*(f"{key}={value}" for key, value in params.items()), *arguments]
     parser = OverridesParser.create(config_loader=context.config_loader)
     return {override.get_key_element(): override for override in parser.parse_overrides(given)}
 
 
 def combinations(overrides: Mapping[str, Override]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Every combination of values, with a label. Raises UserError for what is no list of values."""
+    """Every combination of values.
+
+    Yields
+    ------
+    tuple of tuple of str and str
+        The overrides of a job, and its label.
+
+    Raises
+    ------
+    UserError
+        For a range to search, which has no list of values.
+    """
     choices: list[list[str]] = []
     varied = []
     for key, override in overrides.items():
         if override.is_sweep_override():
             if not override.is_discrete_sweep():
-                raise UserError(f"{override.input_line} is a range to search: a grid takes values, {key}=1,2,3")
+                raise UserError(
+                    f"{override.input_line} is a range to search, but a grid needs values: give them as {key}=1,2,3"
+                )
             varied.append(len(choices))
             choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
         else:
@@ -87,7 +110,7 @@ def combinations(overrides: Mapping[str, Override]) -> Iterator[tuple[tuple[str,
 
 
 def listed(context: HydraContext, config: DictConfig, overrides: Mapping[str, Override]) -> list[SweepJob]:
-    """The jobs of a grid, each run once. Raises what composing raises: nothing has begun then."""
+    """The jobs of a grid without duplicates; all are composed here, so that a wrong one raises before any begins."""
     found: dict[object, SweepJob] = {}
     for chosen, label in combinations(overrides):
         folder: Path | None = None
@@ -101,7 +124,7 @@ def listed(context: HydraContext, config: DictConfig, overrides: Mapping[str, Ov
 
 
 def plan(states: Sequence[State]) -> str:
-    """'12 jobs: 7 finished, 2 to resume, 1 to retry, 2 new', and those that run elsewhere where there are any."""
+    """What a sweep is going to do, such as '12 jobs: 7 finished, 2 to resume, 1 to retry, 2 new'."""
     counts = Counter(states)
     parts = [f"{counts[state]} {meaning}" for state, meaning in ABSENT.items()]
     if counts[State.RUNNING]:
@@ -111,9 +134,16 @@ def plan(states: Sequence[State]) -> str:
 
 @contextmanager
 def watched(jobs: Sequence[SweepJob], enabled: bool | None) -> Iterator[None]:
-    """Show how many of the jobs are done, running and failed, and the time left, whatever launches them.
+    """Show how many jobs are done, running and failed, and the time left, while the jobs run.
 
-    The folders tell, so that it is the same in one process, in many, and on other machines.
+    The states are read from the folders, so that this works for jobs in any process and on other machines.
+
+    Parameters
+    ----------
+    jobs
+        The jobs to watch.
+    enabled
+        True shows a bar, False writes log lines; None shows a bar where standard error is a terminal.
     """
     end = threading.Event()
     folders = [job.folder for job in jobs if job.folder is not None]
@@ -148,9 +178,24 @@ def watched(jobs: Sequence[SweepJob], enabled: bool | None) -> Iterator[None]:
 
 
 def outcome(job: SweepJob, before: State, result: JobReturn | None) -> tuple[str, str]:
-    """(what became of the job, why), once the sweep has ended."""
+    """How a job ended, and why, once the sweep has ended.
+
+    Parameters
+    ----------
+    job
+        The job.
+    before
+        Its state when the sweep started.
+    result
+        What the launcher returned for it; None where the launcher returned nothing.
+
+    Returns
+    -------
+    tuple of str
+        'done', 'skipped', 'failed', 'interrupted' or 'elsewhere' (run by another process), and the reason or ''.
+    """
     if before == State.DONE:
-        return "skipped", "finished before"
+        return "skipped", "already finished"
     if before == State.RUNNING:
         return "elsewhere", _holder(job)
     error = result._return_value if result is not None and result.status == JobStatus.FAILED else None
@@ -170,7 +215,7 @@ def outcome(job: SweepJob, before: State, result: JobReturn | None) -> tuple[str
 
 
 def report(jobs: Sequence[SweepJob], outcomes: Sequence[tuple[str, str]]) -> str:
-    """The table of all jobs, with a line of counts below it."""
+    """The table of all jobs and their outcomes, with a line of counts below it."""
     rows = []
     for job, (what, why) in zip(jobs, outcomes, strict=True):
         auroc = runs.main_auroc(job.folder) if job.folder is not None else None

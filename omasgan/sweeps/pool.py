@@ -1,7 +1,7 @@
-"""The launcher `pool`: one process a job, a bounded number at a time; a job that dies takes no other with it.
+"""The launcher `pool`: one process for each job, a limited number at a time; a job that crashes does not affect others.
 
-The processes are forked from a server that has imported torch already, so that a job starts in a moment. They write to
-their run's run.log instead of the terminal, share out cores and GPUs, and die with the sweep however it dies.
+The processes are forked from a server that has already imported torch, so that a job starts quickly. They write to
+run.log in their job's folder instead of the terminal, share cores and GPUs, and end whenever the sweep ends.
 """
 
 from __future__ import annotations
@@ -35,18 +35,28 @@ from omasgan.runs.lock import HeldError
 log = logging.getLogger("omasgan")
 
 PRELOADED = ["omasgan.commands.run", "wandb", "matplotlib.backends.backend_agg"]
-"""What every job imports, in seconds; none of it starts a thread, which a fork would lose."""
+"""Modules that every job needs and that take seconds to import; none starts a thread, which would be lost in a fork."""
 
 MOST_JOBS = 8
-"""At a time, where nobody says how many: each takes a gigabyte or so."""
+"""Default for the largest number of jobs at a time; each takes about a gigabyte of memory."""
 
 GRACE = 5.0
-"""Seconds from asking a job to end until it is made to."""
+"""Seconds between asking a job to end and killing it."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """jobs: at a time. threads: of each. gpus: as many as there are, for jobs whose device is 'auto'."""
+    """The resources of a pool.
+
+    Parameters
+    ----------
+    jobs
+        Number of jobs at a time.
+    threads
+        Number of threads of each job.
+    gpus
+        Number of GPUs to share between jobs whose device is 'auto' or 'cuda'.
+    """
 
     jobs: int
     threads: int
@@ -62,10 +72,16 @@ class _Running:
 
 
 def settings(jobs: int | None, threads: int | None) -> Settings:
-    """What the configuration says, and for null what this machine suggests. Raises UserError for less than one."""
+    """The configured numbers of jobs and threads; for None, numbers that suit this machine.
+
+    Raises
+    ------
+    UserError
+        For a number below 1.
+    """
     for name, value in (("jobs", jobs), ("threads", threads)):
         if value is not None and value < 1:
-            raise UserError(f"hydra.launcher.{name} is {value}: it must be at least 1, or null for what fits here")
+            raise UserError(f"hydra.launcher.{name} is {value}: it must be at least 1, or null to suit this machine")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     without_gpus = jobs or min(cores, MOST_JOBS)
     gpus = _count_gpus(threads or max(1, cores // without_gpus))
@@ -81,7 +97,24 @@ def launch(
     job_overrides: Sequence[Sequence[str]],
     first: int,
 ) -> list[JobReturn]:
-    """Run the jobs and return how each ended, in their order. However this ends, no job of it is left behind."""
+    """Run the jobs; however this function ends, no process of a job is left running.
+
+    Parameters
+    ----------
+    settings
+        The resources.
+    context, task_function, config
+        See Hydra's `Launcher.setup`.
+    job_overrides
+        The overrides of each job.
+    first
+        Number of the first job.
+
+    Returns
+    -------
+    list of JobReturn
+        How each job ended, in the order of the jobs.
+    """
     log.info("%d jobs, %d at a time, %d threads each", len(job_overrides), settings.jobs, settings.threads)
     server = _server(settings.threads)
     waiting = deque(range(len(job_overrides)))
@@ -112,7 +145,17 @@ def launch(
 
 
 def gpu_of(slot: int, gpus: int, visible: str | None) -> str | None:
-    """The one GPU that jobs in that slot see, as CUDA_VISIBLE_DEVICES; None where there are not several to share."""
+    """The GPU of the jobs in a slot, for CUDA_VISIBLE_DEVICES; None where there are fewer than two GPUs to share.
+
+    Parameters
+    ----------
+    slot
+        Number of the slot, from 0; as many slots as jobs at a time.
+    gpus
+        Number of GPUs.
+    visible
+        CUDA_VISIBLE_DEVICES of the sweep, if set.
+    """
     if gpus < 2:
         return None
     names = visible.split(",") if visible else [str(number) for number in range(gpus)]
@@ -120,10 +163,10 @@ def gpu_of(slot: int, gpus: int, visible: str | None) -> str | None:
 
 
 def _server(threads: int) -> ForkServerContext:
-    """The server of processes, with torch imported, started when the first is asked for; later calls change nothing."""
+    """The fork server, which starts with the first process and has imported torch; later calls change nothing."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
-    # Libraries read it when they are imported, which the server does once for all jobs.
+    # Libraries read this when they are imported, which the server does once for all jobs.
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     return context
 
@@ -145,7 +188,7 @@ def _start(
 
 
 def _result(job: _Running, overrides: list[str], shared: set[str]) -> JobReturn:
-    """How a job ended that has ended, told by itself or else by its exit code; `shared`: what all jobs have."""
+    """How an ended job ended, from its own message or else its exit code; `shared` are overrides of all jobs."""
     job.process.join()
     result = JobReturn()
     result.overrides = overrides
@@ -177,9 +220,9 @@ def _cause(code: int | None) -> str:
 def _work(
     results: Connection, settings: Settings, slot: int, base: str, task_function: TaskFunction, cfg: DictConfig
 ) -> None:
-    """What a job's process does. base: of Hydra's behaviour, which the main program chose."""
+    """Run a job in its process; `base` is Hydra's version base, which the main program chose."""
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group, and the sweep ends its jobs itself
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes, but the sweep ends its jobs itself
     setup_globals()
     version.setbase(base)
     folder = Path(str(cfg.hydra.sweep.dir)) / str(cfg.hydra.sweep.subdir)
@@ -187,7 +230,7 @@ def _work(
     logging_config = cfg.hydra.job_logging
     if logging_config is not None and "file" in (OmegaConf.select(logging_config, "root.handlers") or ()):
         with open_dict(cfg):
-            logging_config.root.handlers = ["file"]  # the console is that file, too
+            logging_config.root.handlers = ["file"]  # the console has been redirected to the same file
     _share(settings, slot, str(cfg.device))
     Singleton.instance(JobRuntime).set("name", cfg.hydra.job.name)
     context = HydraContext(config_loader=cast(Any, None), callbacks=Callbacks(cfg))  # the configuration is composed
@@ -207,7 +250,7 @@ def _work(
 
 
 def _write_to(path: Path) -> None:
-    """Turn standard output and error, also those of libraries that write to them by number, to a file."""
+    """Redirect standard output and error, also for libraries that write to their file descriptors, to a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -217,7 +260,7 @@ def _write_to(path: Path) -> None:
 
 
 def _share(settings: Settings, slot: int, device: str) -> None:
-    """Take this job's share of cores and, where it names no GPU by its number, of GPUs."""
+    """Set the threads of this job and, unless it names a GPU by number, its GPU."""
     gpu = gpu_of(slot, settings.gpus, os.environ.get("CUDA_VISIBLE_DEVICES"))
     if gpu is not None and device in ("auto", "cuda"):
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
@@ -227,7 +270,7 @@ def _share(settings: Settings, slot: int, device: str) -> None:
 
 
 def _die_with_parent() -> None:
-    """End this process at once when the sweep's is gone: it would hold its run, with nobody to tell of its end."""
+    """End this process at once when the sweep's process has ended, as nobody would learn how the job ends."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -235,7 +278,7 @@ def _die_with_parent() -> None:
 
 
 def _count_gpus(threads: int) -> int:
-    """How many GPUs torch sees; asked in a process of the jobs' server, which spares this one torch's import."""
+    """The number of GPUs that torch sees, counted in a forked process so that this one need not import torch."""
     context = _server(threads)
     results, sender = context.Pipe(duplex=False)
     process = context.Process(target=_tell_gpus, args=(sender,))

@@ -1,8 +1,8 @@
-"""Bayesian search with pruning, on optuna's ask and tell and a journal file that processes share.
+"""Bayesian search with pruning, by optuna's ask-and-tell interface and a journal file that the processes share.
 
-The objective is a pseudo-anomaly's: a second, normal class is left out of training and treated as abnormal, beside a
-held-out share of the training split. A trial is the mean AUROC of the detector's score over those classes, one after
-the other; after each of them the trial is given up where it is hopeless. None of this sees the class that is reported.
+The objective of a trial is the mean AUROC of the detector's score over pseudo-anomalies: each normal class in turn is
+left out of training and tested as the anomaly, against a held-out part of the other normal classes in the training
+split. After each of them the trial may be pruned. The search never uses the class that results are reported for.
 """
 
 from __future__ import annotations
@@ -36,13 +36,23 @@ log = logging.getLogger("omasgan")
 
 OBJECTIVE = "mean AUROC of the score over pseudo-anomalies, held out of the training split"
 GIVEN_UP = "given_up"
+"""Attribute of a pruned trial: the number of classes after which it was pruned."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """trials: of the study in all. seed: of the sampler. parallel: trials at a time, null for as many as the pool runs.
+    """The settings of a search.
 
-    startup_trials: drawn at random, and never given up, before the sampler and the pruner know enough.
+    Parameters
+    ----------
+    trials
+        Number of trials of the study, with those of earlier searches.
+    seed
+        Seed of the sampler.
+    parallel
+        Number of trials at a time; None for as many as the launcher runs.
+    startup_trials
+        Number of first trials, whose settings are drawn at random and which are never pruned.
     """
 
     trials: int
@@ -52,13 +62,19 @@ class Options:
 
 
 class Trial:
-    """One trial as its job sees it."""
+    """The trial that a job carries out.
+
+    Parameters
+    ----------
+    trial
+        optuna's trial.
+    """
 
     def __init__(self, trial: optuna.Trial) -> None:
         self._trial = trial
 
     def hopeless(self, classes: int, mean: float) -> bool:
-        """Report the mean over so many classes; whether the trial is to be given up."""
+        """Report the mean AUROC over the first `classes` classes; whether the trial is pruned."""
         self._trial.report(mean, step=classes)
         if not self._trial.should_prune():
             return False
@@ -67,7 +83,7 @@ class Trial:
 
 
 def open_trial(search: Mapping[str, Any], protocol: str) -> Trial | None:
-    """The trial that a job is, by the settings `search`; None where it is none."""
+    """The trial of a job from its settings `search`; None for a job outside a search."""
     if search["trial"] is None:
         return None
     check_protocol(protocol)
@@ -79,11 +95,11 @@ def open_trial(search: Mapping[str, Any], protocol: str) -> Trial | None:
 
 
 def check_protocol(choice: str) -> None:
-    """Raise UserError for a protocol whose test holds the class that is reported."""
+    """Raise UserError for a protocol that tests the class which results are reported for."""
     if not is_pseudo(choice):
         raise UserError(
-            f"protocol is '{choice}': a search must not see the class that is reported; "
-            "choose one whose name begins with pseudo, such as protocol=pseudo_loo"
+            f"protocol is '{choice}': a search must not see the class that results are reported for; "
+            "choose a protocol whose name begins with pseudo, such as protocol=pseudo_loo"
         )
 
 
@@ -95,9 +111,14 @@ def sweep(
     params: Mapping[str, Any],
     arguments: Sequence[str],
 ) -> list[JobReturn]:
-    """Go on with the study until it has `options.trials` trials, then print them all and the best one's overrides.
+    """Continue the study until it has `options.trials` trials, then print all of them and the overrides of the best.
 
-    Raises UserError where optuna is missing, the protocol is none for a search, or a trial failed.
+    `context`, `task_function`, `config`, `params` and `arguments` are as in `omasgan.sweeps.grid.sweep`.
+
+    Raises
+    ------
+    UserError
+        Where optuna is missing, the protocol or the settings are wrong, another process searches, or a trial failed.
     """
     _optuna()
     check_protocol(str(config.hydra.runtime.choices.protocol))
@@ -135,12 +156,14 @@ def sweep(
         lock.release()
     print(_report(study))
     if failed:
-        raise UserError(f"{failed} trials failed (run.log and failed.json of each say why): the same command goes on")
+        raise UserError(
+            f"{failed} trials failed (run.log and failed.json of each say why): run the same command again to continue"
+        )
     return returns
 
 
 def distribution(override: Override) -> BaseDistribution:
-    """Where a setting's values are drawn from: an interval, by powers where it is tagged log, or a list of choices."""
+    """The distribution of a setting: an interval, logarithmic where it is tagged log, or a list of choices."""
     distributions = _optuna().distributions
     value = override.value()
     if not isinstance(value, IntervalSweep):
@@ -154,7 +177,7 @@ def distribution(override: Override) -> BaseDistribution:
 
 
 def values(params: Mapping[str, Any]) -> list[str]:
-    """A trial's values as overrides."""
+    """The parameters of a trial as overrides."""
     return [f"{key}={value}" for key, value in params.items()]
 
 
@@ -179,7 +202,7 @@ def _pruner(startup_trials: int) -> Any:
 
 
 def _study(journal: Path, name: str, options: Options) -> Any:
-    """The study, new or continued. Trials that a killed search left behind are begun again with the same values."""
+    """The study, new or continued; trials that a killed search left unfinished are tried again with the same values."""
     optuna = _optuna()
     study = optuna.create_study(
         storage=_storage(journal),
@@ -190,7 +213,7 @@ def _study(journal: Path, name: str, options: Options) -> Any:
     )
     study.set_user_attr("startup_trials", options.startup_trials)
     study.set_user_attr("objective", OBJECTIVE)
-    # Of another seed each time, or else it would draw its first trials once more.
+    # A continued study needs another seed, as it would draw its first trials again with the same one.
     seed = options.seed + len(study.trials)
     study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=options.startup_trials)
     for trial in study.trials:
@@ -202,7 +225,7 @@ def _study(journal: Path, name: str, options: Options) -> Any:
 
 
 def _study_name(config: DictConfig, space: Mapping[str, object]) -> str:
-    """A study for every experiment, with its classes and its seed, and every space that is searched."""
+    """The name of the study: one for each configuration with its classes and seed, and each space that is searched."""
     choices = config.hydra.runtime.choices
     protocol = OmegaConf.to_container(config.protocol, resolve=False)
     what = [identity_of(config), config.seed, str(protocol), sorted(map(str, space.items()))]
@@ -211,13 +234,13 @@ def _study_name(config: DictConfig, space: Mapping[str, object]) -> str:
 
 
 def _counted(study: Any) -> list[Any]:
-    """The trials that came to a value; one that was given up has the last that it reported."""
+    """The trials that have a value; a pruned trial has the last value that it reported."""
     return [trial for trial in study.trials if trial.state.is_finished() and trial.value is not None]
 
 
 def _progress(study: Any, trials: int) -> str:
     counted = _counted(study)
-    return f"{len(counted)} of {trials} trials, {sum(GIVEN_UP in trial.user_attrs for trial in counted)} given up"
+    return f"{len(counted)} of {trials} trials, {sum(GIVEN_UP in trial.user_attrs for trial in counted)} pruned"
 
 
 def _best(study: Any) -> str:
@@ -226,25 +249,25 @@ def _best(study: Any) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A text as a value of an override, whatever is in it."""
+    """A text, quoted as the value of an override."""
     return QuotedString(text, Quote.double).with_quotes()
 
 
 def _tell(study: Any, trial: Any, result: JobReturn) -> bool:
-    """Tell the study how a trial ended; whether it failed."""
+    """Report to the study how a trial ended; whether it failed."""
     states = _optuna().trial.TrialState
     value = result._return_value if result.status == JobStatus.COMPLETED else None
     if not isinstance(value, float):
         study.tell(trial.number, state=states.FAIL)
         return True
     given_up = GIVEN_UP in study.trials[trial.number].user_attrs
-    # A trial that was given up has the mean that it last reported; optuna takes no value from us.
+    # optuna keeps the last reported mean of a pruned trial and accepts no other value.
     study.tell(trial.number, values=None if given_up else value, state=states.PRUNED if given_up else states.COMPLETE)
     return False
 
 
 def _report(study: Any) -> str:
-    """All trials, the best one's overrides, and what the objective is."""
+    """The table of all trials, the objective, and the overrides of the best trial."""
     counted = _counted(study)
     keys = list(dict.fromkeys(key for trial in study.trials for key in trial.params))
     rows = [
@@ -270,5 +293,5 @@ def _short(value: object) -> str:
 
 def _ending(trial: Any) -> str:
     if GIVEN_UP in trial.user_attrs:
-        return f"given up after class {trial.user_attrs[GIVEN_UP]}"
+        return f"pruned after class {trial.user_attrs[GIVEN_UP]}"
     return "done" if trial.value is not None else "failed"

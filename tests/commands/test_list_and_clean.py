@@ -95,7 +95,7 @@ def test_clean_leaves_a_run_that_was_taken_up_while_it_asked(command, top, monke
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     outcome = command("task=clean", f"runs={top}")
     taken.__exit__(None, None, None)
-    assert "removed 0 of 1 runs: the others were taken up" in outcome.output
+    assert "removed 0 of 1 runs: the others were resumed" in outcome.output
     assert len(names(top)) == 4
 
 

@@ -149,7 +149,7 @@ def test_a_sweep_tells_each_failure_and_goes_on(command, runs):
     assert "Traceback" not in " ".join(outcome.errors)
     for value in ("-1", "-2"):
         assert f"failed: boundary.mu is {value}: it must be at least 0" in outcome.errors
-    assert re.match("omasgan: 2 of 3 jobs did not end well .*run.log and failed.json", outcome.errors[-1])
+    assert re.match("omasgan: 2 of 3 jobs did not finish .*run.log and failed.json", outcome.errors[-1])
     assert len(list(runs.rglob("metrics.json"))) == 1
     for failed in runs.rglob("failed.json"):
         assert re.match("boundary.mu is -.: it must be at least 0", json.loads(failed.read_text())["error"])
@@ -217,17 +217,17 @@ IMAGES = ("dataset=image_folder", "protocol=novelty", "dataset.root={data}/image
         ([*ROWS, "divergence=kl_wasserstein", "divergence.tau=0"], ["divergence.tau is 0", "above 0"]),
         (["dataset=toy_blobs", "protocol=novelty", "dataset.noise=-1"], ["noise=-1", "above 0"]),
         (["protocol=cross_dataset", "dataset@abnormal_dataset=toy_blobs"], [r"\(1, 8, 8\)", r"\(2,\)", "alike"]),
-        ([*ROWS, "dataset.path={data}/nowhere.npz"], ["nowhere.npz is no file"]),
-        ([*ROWS, "dataset.path={data}"], ["is no file"]),
+        ([*ROWS, "dataset.path={data}/nowhere.npz"], ["nowhere.npz is not a file"]),
+        ([*ROWS, "dataset.path={data}"], ["is not a file"]),
         ([*ROWS, "dataset.path={data}/cut.npz"], ["cut.npz can't be read", "damaged", "numpy.save"]),
         ([*ROWS, "dataset.path={data}/empty.npz"], ["empty.npz can't be read"]),
         ([*ROWS, "dataset.path={data}/pickle.npy"], ["pickle.npy", "pickled objects, which are never loaded"]),
         ([*ROWS, "dataset.path={data}/more.npy", "dataset.test_path={data}/wide.npy"], [r"\(3,\)", r"\(4,\)", "alike"]),
-        ([*IMAGES, "dataset.root={data}/nowhere"], ["nowhere is no folder"]),
+        ([*IMAGES, "dataset.root={data}/nowhere"], ["nowhere is not a folder"]),
         ([*IMAGES, "dataset.root={data}/nothing"], ["holds no images", ".png"]),
         ([*IMAGES, "dataset.root={data}/damaged"], ["07.png can't be read as an image", "replace or remove it"]),
         ([*IMAGES, "dataset.size=0"], ["size=0", "at least 1"]),
-        (["dataset=mnist", "data={data}", ONE_CLASS], ["train-images-idx3-ubyte is no IDX file", "replace it"]),
+        (["dataset=mnist", "data={data}", ONE_CLASS], ["train-images-idx3-ubyte is not an IDX file", "replace it"]),
         ([*ROWS, "device=cuda:99"], ["device is 'cuda:99'", "use auto, cpu or cuda:N"]),
         ([*ROWS, "device=gpu"], ["device is 'gpu'", "use auto, cpu or cuda:N"]),
         ([*ROWS, "device=meta"], ["device is 'meta'", "use auto, cpu or cuda:N"]),

@@ -220,11 +220,11 @@ def test_a_table_is_read_as_the_array_it_shows(tmp_path, head):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("1,2\n3,four\n", "line 2: 'four' is no number"),
+        ("1,2\n3,four\n", "line 2: 'four' is not a number"),
         ("1;2\n", "at least one sample"),
         ("1,2\n3;4\n", "line 2, has 1 values, the first row 2"),
         ("a,b\n1,2\n3\n", "line 3, has 1 values, the first row 2"),
-        ("1,\n", "line 1: '' is no number"),
+        ("1,\n", "line 1: '' is not a number"),
         ("1,nan\n", "NaN"),
         ("", "at least one sample"),
         ("a,b\n", "at least one sample"),
@@ -246,8 +246,8 @@ def test_files_in_the_wrong_role(tmp_path):
         ((one,), "one.npy is one array: .*test_path"),
         ((both, one), "both.npz is an .npz.*dataset.path"),
         ((one, both), "both.npz is an .npz"),
-        ((gone,), f"{re.escape(gone)} is no file"),
-        ((one, gone), f"{re.escape(gone)} is no file"),
+        ((gone,), f"{re.escape(gone)} is not a file"),
+        ((one, gone), f"{re.escape(gone)} is not a file"),
     ):
         with pytest.raises(UserError, match=message):
             arrays(*given)

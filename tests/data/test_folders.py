@@ -168,9 +168,9 @@ def test_a_missing_image_and_one_of_unknown_range(tmp_path):
 
 
 def test_a_missing_folder(tmp_path):
-    with pytest.raises(UserError, match="gone is no folder"):
+    with pytest.raises(UserError, match="gone is not a folder"):
         image_folder(str(tmp_path / "gone"))
-    with pytest.raises(UserError, match="gone is no folder"):
+    with pytest.raises(UserError, match="gone is not a folder"):
         list_images(tmp_path / "gone")
 
 
@@ -196,7 +196,7 @@ def test_images_beside_class_folders(tmp_path):
 
 def test_a_train_folder_without_test(tmp_path):
     save(tmp_path / "train/a/0.png")
-    with pytest.raises(UserError, match="test is no folder"):
+    with pytest.raises(UserError, match="test is not a folder"):
         image_folder(str(tmp_path))
 
 

@@ -175,7 +175,7 @@ def test_a_finished_run_is_read_back(start, no_pictures, monkeypatch, capsys, ca
     monkeypatch.setattr(build, "detector", lambda *_: pytest.fail("it is made again"))
     with caplog.at_level(logging.INFO):
         assert start(*TOY, "device=cpu", "logger.log_every=3") == folder
-    assert f"finished before: {folder}" in caplog.text
+    assert f"already finished: {folder}" in caplog.text
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
     assert first.splitlines()[:3] == capsys.readouterr().out.splitlines()[:3], "the same table"
 
@@ -189,7 +189,7 @@ def test_a_finished_run_is_compared_to_baselines_that_it_lacks(start, no_picture
     shutil.rmtree(folder / "checkpoints")
     with caplog.at_level(logging.INFO):
         assert start(*TOY, *everything) == folder
-    assert caplog.text.count("finished before but for nearest_neighbour, pca") == 1
+    assert caplog.text.count("already finished except for nearest_neighbour, pca") == 1
     after = ScoreTable.load(folder / "scores.npz")
     assert not steps, "nothing is trained again"
     assert after.terms.keys() == before.terms.keys() | {"pca"} == read(folder)["metrics"].keys(), "none is lost"

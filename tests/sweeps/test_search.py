@@ -60,7 +60,7 @@ def test_it_finds_what_is_best_and_gives_up_what_is_hopeless(start, seen, tmp_pa
     assert f"boundary.mu={best.params['boundary.mu']}" in outcome.output.splitlines()[-1]
     assert all(trial.value <= best.value for trial in trials)
     assert f"objective: {search.OBJECTIVE}" in outcome.output
-    assert outcome.output.count("given up after class") == len(trials) - len(whole)
+    assert outcome.output.count("pruned after class") == len(trials) - len(whole)
     assert len(seen) < 9 * len(trials), "what is given up is not run to its end"
 
 

@@ -1,4 +1,8 @@
-"""Hydra plugins of omasgan: names only, for every Hydra program imports every plugin that is installed."""
+"""The Hydra plugins of omasgan.
+
+Every Hydra program imports all installed plugins, so these only refer to the code in `omasgan.sweeps`, which is
+imported when one of them is used.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,15 @@ from omegaconf import DictConfig
 
 
 class Pool(Launcher):
-    """One process a job, `jobs` at a time, `threads` each; see `omasgan.sweeps.pool`."""
+    """A launcher that runs each job in a process of its own; see `omasgan.sweeps.pool`.
+
+    Parameters
+    ----------
+    jobs
+        Number of jobs at a time; None for one per GPU or, without GPUs, per core up to a limit.
+    threads
+        Number of threads of each job; None divides the cores between the jobs.
+    """
 
     def __init__(self, jobs: int | None = None, threads: int | None = None) -> None:
         self.jobs = jobs
@@ -24,7 +36,7 @@ class Pool(Launcher):
         self._given = hydra_context, task_function, config
 
     def parallel(self) -> int:
-        """How many jobs it runs at a time."""
+        """The number of jobs at a time."""
         from omasgan.sweeps import pool
 
         return pool.settings(self.jobs, self.threads).jobs
@@ -38,7 +50,15 @@ class Pool(Launcher):
 
 
 class Grid(Sweeper):
-    """Every combination of values, `max_batch_size` jobs at once, and the books; see `omasgan.sweeps.grid`."""
+    """A sweeper that runs every combination of values; see `omasgan.sweeps.grid`.
+
+    Parameters
+    ----------
+    max_batch_size
+        Number of jobs that are passed to the launcher at a time; None passes all at once.
+    params
+        Overrides of the sweep's definition.
+    """
 
     def __init__(self, max_batch_size: int | None = None, params: Mapping[str, Any] | None = None) -> None:
         self._batch = max_batch_size
@@ -56,7 +76,15 @@ class Grid(Sweeper):
 
 
 class Search(Sweeper):
-    """Bayesian search with pruning; see `omasgan.sweeps.search`."""
+    """A sweeper for Bayesian search with pruning; see `omasgan.sweeps.search`.
+
+    Parameters
+    ----------
+    trials, seed, parallel, startup_trials
+        See `omasgan.sweeps.search.Options`.
+    params
+        Overrides of the sweep's definition.
+    """
 
     def __init__(
         self, trials: int, seed: int, parallel: int | None, startup_trials: int, params: Mapping[str, Any] | None = None
