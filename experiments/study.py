@@ -1,12 +1,17 @@
-"""A study's record from its run folders: results.csv, scores.npz, auroc.png, and the table of its README.
+"""Write a study's record from its run folders: results.csv, scores.npz, auroc.png and the table of its README.
 
-python experiments/study.py runs/mnist_loo experiments/mnist_loo
-python experiments/study.py runs/mnist_loo/omasgan-1a2b3c4d experiments/ablation    # where there are runs of several
-python experiments/study.py runs/mnist_loo experiments/mnist_loo --keep-baselines      # of runs without the slow baselines
-python experiments/study.py runs/mnist_loo experiments/mnist_loo --keep-seeds       # of one more seed
+    # a study whose run folders all have the same configuration
+    python experiments/study.py runs/mnist_loo experiments/mnist_loo
+    # several configurations lie in runs/mnist_loo: name the folder of one of them
+    python experiments/study.py runs/mnist_loo/omasgan-1a2b3c4d experiments/ablation
+    # the runs left out the slow baselines: keep those of the existing record
+    python experiments/study.py runs/mnist_loo experiments/mnist_loo --keep-baselines
+    # the runs are of one more seed: keep the other seeds of the existing record
+    python experiments/study.py runs/mnist_loo experiments/mnist_loo --keep-seeds
 
-scores.npz holds, as `class|seed|term`, the rank of every test sample's score, and as `class|seed|label` which samples
-are anomalies: an AUROC depends on nothing else, so anyone can compute each figure of results.csv anew.
+scores.npz holds the rank of every test sample's score under the key `class|seed|term`, and which test samples are
+anomalies under `class|seed|label`. An AUROC depends on nothing else, so every figure of results.csv can be computed
+from scores.npz again.
 """
 
 from __future__ import annotations
@@ -31,26 +36,46 @@ TERMS = {
     "divergence": "distance",
     "auxiliary": "auxiliary",
     "full": "full",
-    "nearest_embedding": "1-NN embeddings",
+    "nearest_embedding": "1-NN embedding",
     "nearest_autoencoder": "1-NN autoencoder",
     "nearest_neighbour": "1-NN pixels",
     "pca": "PCA",
     "mahalanobis": "Mahalanobis",
     "isolation_forest": "isolation forest",
 }
+"""The terms of a score by the heading of their column, in the order of the columns."""
+
 STORED = list(TERMS)[:9]
-"""Whose ranks are stored: the method's terms, and the baselines that come near them."""
+"""Terms whose ranks are stored: those of the method, and the baselines that come near them."""
 
 INDEPENDENT = ("nearest_autoencoder", "nearest_neighbour", "pca", "mahalanobis", "isolation_forest")
-"""Baselines that depend on the split and the seed alone, whatever the method's settings are."""
+"""Baselines that depend only on the split and the seed, not on the settings of the method."""
 
 COLUMNS = ["class", "seed", "term", "auroc", "auroc_low", "auroc_high", "auprc", "auprc_balanced", "fpr95"]
+"""Columns of results.csv; auroc_low and auroc_high are the ends of the bootstrap interval."""
 
 Results = dict[tuple[str, int, str], Mapping[str, float]]
+"""The metrics by class, seed and term."""
 
 
 def collect(study: Path) -> tuple[Results, dict[str, NDArray[np.generic]]]:
-    """The metrics by class, seed and term, and the stored ranks; SystemExit where runs of two configurations lie."""
+    """Read the metrics and the ranks of all finished runs of a study.
+
+    Parameters
+    ----------
+    study
+        The folder of the protocol, such as runs/mnist_loo, or of one configuration in it.
+
+    Returns
+    -------
+    tuple
+        The metrics by class, seed and term, and the arrays of scores.npz by key.
+
+    Raises
+    ------
+    SystemExit
+        Where the folder holds runs of several configurations, or none.
+    """
     results: Results = {}
     ranks: dict[str, NDArray[np.generic]] = {}
     identities = set()
@@ -74,7 +99,24 @@ def collect(study: Path) -> tuple[Results, dict[str, NDArray[np.generic]]]:
 
 
 def keep(results: Results, ranks: dict[str, NDArray[np.generic]], target: Path, baselines: bool, seeds: bool) -> None:
-    """Add what the runs lack from the record in `target`: baselines that depend on none of the settings, whole seeds."""
+    """Add results from the existing record that the runs do not have.
+
+    Parameters
+    ----------
+    results, ranks
+        What `collect` returned; changed in place.
+    target
+        The folder of the existing record.
+    baselines
+        Add the baselines that do not depend on the method's settings, for the seeds of the runs.
+    seeds
+        Add every term of the seeds that the runs do not have.
+
+    Raises
+    ------
+    SystemExit
+        Where the existing record has other test samples, so that it is of another split.
+    """
     made = {seed for _, seed, _ in results}
     labels = {name.split("|")[0]: value for name, value in ranks.items() if name.endswith("|label")}
 
@@ -96,7 +138,7 @@ def keep(results: Results, ranks: dict[str, NDArray[np.generic]], target: Path, 
 
 
 def write_results(results: Results, path: Path) -> None:
-    """A row a class, seed and term."""
+    """Write results.csv, with one row for each class, seed and term."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -105,9 +147,10 @@ def write_results(results: Results, path: Path) -> None:
 
 
 def markdown(results: Results) -> str:
-    """A row a class and the mean: the mean over seeds, and where there are several their deviation.
+    """Return the table of AUROCs in Markdown: one row for each class, and a last row for the mean over the classes.
 
-    The deviation in the last row is the classes' mean of it.
+    A cell is the mean over the seeds; where there are several, it also has their standard deviation. The deviation in
+    the last row is the mean of the deviations of the classes.
     """
     classes, seeds = sorted({key[0] for key in results}), sorted({key[1] for key in results})
     terms = [term for term in TERMS if any(key[2] == term for key in results)]
@@ -126,7 +169,7 @@ def markdown(results: Results) -> str:
 
 
 def draw(results: Results, path: Path) -> None:
-    """The AUROC a class of the score, of its parts, and of the baselines; a dot is a seed."""
+    """Draw the AUROC by class of the score, its parts and the baselines, with one marker for each seed."""
     classes = sorted({key[0] for key in results})
     figure, axes = plt.subplots(figsize=(9, 3.6), layout="constrained")
     shown = {
@@ -154,7 +197,7 @@ def draw(results: Results, path: Path) -> None:
 
 
 def main(study: Path, target: Path, keep_baselines: bool, keep_seeds: bool) -> None:
-    """Write all of the module's docstring; the table is printed."""
+    """Write the files that the module's docstring names, and print the table."""
     results, ranks = collect(study)
     if keep_baselines or keep_seeds:
         keep(results, ranks, target, keep_baselines, keep_seeds)
@@ -166,9 +209,9 @@ def main(study: Path, target: Path, keep_baselines: bool, keep_seeds: bool) -> N
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("study", type=Path)
-    parser.add_argument("target", type=Path)
-    parser.add_argument("--keep-baselines", action="store_true", help="keep those of the present record")
-    parser.add_argument("--keep-seeds", action="store_true", help="keep those of the present record that the runs lack")
+    parser.add_argument("study", type=Path, help="the folder of the runs")
+    parser.add_argument("target", type=Path, help="the folder of the study's record")
+    parser.add_argument("--keep-baselines", action="store_true", help="keep the baselines of the existing record")
+    parser.add_argument("--keep-seeds", action="store_true", help="keep the existing record's other seeds")
     arguments = parser.parse_args()
     main(arguments.study, arguments.target, arguments.keep_baselines, arguments.keep_seeds)

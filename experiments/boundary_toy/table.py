@@ -1,4 +1,4 @@
-"""The table of this study from its run folders: where B's, G's and G''s samples lie round a support known exactly.
+"""Write this study's table from its run folders: where the samples of B, G and G' lie relative to the known support.
 
 python experiments/boundary_toy/table.py runs experiments/boundary_toy/table.csv
 """
@@ -12,10 +12,11 @@ from pathlib import Path
 
 COLUMNS = ["data", "seed", "B outside", "B near", "B covers", "G outside", "G' outside", "G' : G"]
 COLUMNS += ["Task 1", "J", "full", "1-NN"]
+"""Shares of samples, the ratio of two of them, and AUROCs; README.md beside this file explains each."""
 
 
 def row(path: Path) -> list[object]:
-    """One run's figures, from its metrics.json."""
+    """Return one row of the table, in the order of `COLUMNS`, from the metrics.json of a run."""
     found = json.loads(path.read_text())
     support, metrics = found["support"], found["metrics"]
     G, B, G_new = support["G"], support["B"], support["G'"]
@@ -26,8 +27,8 @@ def row(path: Path) -> list[object]:
 
 
 def main() -> None:
-    """Write the CSV and print it as a Markdown table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Write the table as CSV, and print it as Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, help="the folder of the runs")
     parser.add_argument("table", type=Path, help="the CSV that is written")
     given = parser.parse_args()

@@ -1,9 +1,14 @@
-"""Training and scoring against this machine's own bfloat16 matrix product, and against plain code, in one run.
+"""Compare the speed of training and scoring with a bfloat16 matrix product on this machine, and with plain code.
 
-Plain: float32, contiguous memory, d and s written as loops over the samples of B; in a process of its own, whose memory
-nothing else has shaped. The steps are the product's own; only these parts are exchanged. In between, the product with
-the library's own strided convolutions. Repetitions alternate, so that what else the machine does hits all alike;
-medians count.
+Every training stage is timed in three versions, which run the same steps of omasgan:
+
+- omasgan as it is;
+- omasgan with PyTorch's own strided convolutions;
+- plain code: float32, contiguous memory format, d and s as loops over the samples of B. It runs in a process of its
+  own, so that what the other versions did to the memory allocator does not affect it.
+
+The repetitions of the versions alternate, so that other work on the machine slows all of them alike. The medians of
+the repetitions are reported.
 
     python experiments/speed/benchmark.py [--width 32] [--batch 256] [--steps 5] [--repeats 5] [--csv FILE]
 """
@@ -50,22 +55,23 @@ from omasgan.training.stage import Workspace, frozen
 SHAPE = (1, 28, 28)
 IMAGES = 5000
 PRODUCT = 2048
-"""Rows and columns of the matrices whose product is the peak."""
+"""Rows and columns of the square matrices whose product defines the peak rate."""
 
 SHARE_STEPS = 20
-"""Task 2's steps of which d and s take a share."""
+"""Steps of Task 2 over which the share of d and s is measured."""
 
 Loop = Callable[[], None]
+"""Runs a stage of training from its first to its last step."""
 
 
 def loop_distance(b: Tensor, g: Tensor, p: float = 2.0) -> Tensor:
-    """Eq. (4), a sample of B at a time."""
+    """Compute eq. (4) one sample of B at a time."""
     b, g = b.flatten(1), g.flatten(1)
     return torch.stack([torch.linalg.vector_norm(b_i - g, ord=p, dim=1).min() for b_i in b])
 
 
 def loop_dispersion(z: Tensor, b: Tensor, neighbours: int | None = None, epsilon: float = 0.0) -> Tensor:
-    """Eq. (5), a sample of B at a time."""
+    """Compute eq. (5) one sample of B at a time."""
     b = b.flatten(1)
     rows = []
     for i in range(len(b)):
@@ -78,7 +84,7 @@ def loop_dispersion(z: Tensor, b: Tensor, neighbours: int | None = None, epsilon
 
 
 def plain(network: nn.Module) -> nn.Module:
-    """The same network in contiguous memory."""
+    """Copy a network into contiguous memory format."""
     network = copy.deepcopy(network)
     for name, layer in network.named_children():
         if isinstance(layer, ToPixels):
@@ -90,12 +96,12 @@ def plain(network: nn.Module) -> nn.Module:
 
 @cache
 def plain_loops(width: int, batch: int, steps: int) -> dict[str, Loop]:
-    """Every stage's loop with networks that are plain."""
+    """Return the loop of every stage, with networks in contiguous memory format and float32."""
     return loops(DCGAN(width=width), batch, steps, Workspace(), of=plain)
 
 
 def plain_seconds(stage: str, width: int, batch: int, steps: int) -> float:
-    """Time of a step of plain code."""
+    """Time one step of plain code, in seconds."""
     with (
         patch("omasgan.method.task2.distance", loop_distance),
         patch("omasgan.method.task2.dispersion", loop_dispersion),
@@ -104,14 +110,14 @@ def plain_seconds(stage: str, width: int, batch: int, steps: int) -> float:
 
 
 def fast_workspace() -> Workspace:
-    """As a run on this machine has it."""
+    """Return the workspace that a run on this machine gets."""
     return build.workspace(
         {"threads": None, "device": "cpu", "seed": 0, "precision": "auto", "logger": {"log_every": 20}}
     )
 
 
 def images(shape: tuple[int, ...], n: int = IMAGES) -> Tensor:
-    """Noise; no time depends on what an image shows."""
+    """Return n images of noise: what an image shows does not affect the time."""
     return torch.randint(0, 256, (n, *shape), dtype=torch.uint8)
 
 
@@ -124,8 +130,20 @@ def loops(
     boundary: Boundary | None = None,
     shape: tuple[int, ...] = SHAPE,
 ) -> dict[str, Loop]:
-    """Every stage's loop, `steps` long, without checkpoints. of: makes a network's copy, as it is or plain."""
-    boundary = boundary or Boundary(N=batch, unit="sqrt_k")  # 'quantile' is measured once a stage, by no step
+    """Return the loop of every stage by its name, without checkpoints.
+
+    Parameters
+    ----------
+    architecture, boundary, shape
+        The networks, the settings of Task 2, and the shape of an image.
+    batch, steps
+        Samples in a step, and steps in a loop.
+    workspace
+        Device and precision.
+    of
+        Copies a network before it is used: as it is, or `plain`.
+    """
+    boundary = boundary or Boundary(N=batch, unit="sqrt_k")  # 'quantile' is measured once a stage, not in a step
     G, D = (
         network.to(memory_format=torch.channels_last)
         for network in (architecture.generator(shape), architecture.discriminator(shape))
@@ -169,39 +187,42 @@ def loops(
 
 
 def fit_again(representation: Contrastive, x: Tensor) -> None:
-    """Train it, once more if need be: `fit` leaves its networks frozen."""
+    """Train the representation, also a second time: `fit` leaves its networks frozen."""
     for network in representation.networks().values():
         network.train().requires_grad_(True)
     representation.fit(x)
 
 
 def seconds(run: Loop, count: int) -> float:
-    """Time of one of `count` units of work that `run` does."""
+    """Time one of the `count` units of work that `run` does, in seconds."""
     start = time.perf_counter()
     run()
     return (time.perf_counter() - start) / count
 
 
 def median_seconds(run: Loop, count: int, repeats: int) -> float:
-    """The median of some repetitions, after one that warms up."""
+    """Return the median time of `repeats` repetitions, in seconds, after one repetition to warm up."""
     return statistics.median([seconds(run, count) for _ in range(repeats + 1)][1:])
 
 
 def operations(run: Loop, count: int) -> int:
-    """Floating-point operations of the matrix products and convolutions of one unit of work, forwards and backwards."""
+    """Count the floating-point operations of the matrix products and convolutions in one unit of work."""
     with FlopCounterMode(display=False) as counter:
         run()
     return int(counter.get_total_flops() / count)
 
 
 def peak_rate() -> float:
-    """Operations a second of a product of two square bfloat16 matrices."""
+    """Measure the operations per second of a product of two square bfloat16 matrices."""
     one, other = (torch.randn(PRODUCT, PRODUCT, dtype=torch.bfloat16) for _ in range(2))
     return 2 * PRODUCT**3 / seconds(lambda: [one @ other for _ in range(10)] and None, 10)
 
 
 def weight_gradients(width: int, batch: int) -> str:
-    """The gradient of the weight between dcgan's feature maps: the library's depends on how near the cores are."""
+    """Time the gradient of the weight between dcgan's two feature maps, by PyTorch's operator and by matrix products.
+
+    The time of PyTorch's operator shows how far apart the cores are.
+    """
     large, small = (
         torch.randn(batch, channels, side, side, dtype=torch.bfloat16).to(memory_format=torch.channels_last)
         for channels, side in ((width, 14), (2 * width, 7))
@@ -214,10 +235,10 @@ def weight_gradients(width: int, batch: int) -> str:
 
 
 def training(width: int, batch: int, steps: int, repeats: int) -> list[list[object]]:
-    """A row a stage: operations a step, time a step, rate, share of the peak, and the times that it is compared to."""
+    """Return a row for each stage: operations and time of a step, rate, share of the peak, and the times to compare."""
     architecture, fast = DCGAN(width=width), fast_workspace()
     ours = loops(architecture, batch, steps, fast)
-    # Counted where the library's convolutions are used: a layout that takes more operations earns nothing by them.
+    # Counted with PyTorch's convolutions, so that a version that needs more operations gets no credit for them.
     counted = loops(architecture, batch, steps, Workspace())
     rows: list[list[object]] = []
     with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=logging.disable) as beside:
@@ -236,7 +257,7 @@ def training(width: int, batch: int, steps: int, repeats: int) -> list[list[obje
 
 
 def share_of_d_and_s(width: int, steps: int, repeats: int) -> float:
-    """What d and s take of a Task 2 step at N = 256 and Q = 1024."""
+    """Measure the share of a Task 2 step that d and s take, at N = 256 and Q = 1024."""
     loop = loops(DCGAN(width=width), 256, steps, fast_workspace())["Task 2"]
     shares = []
     for _ in range(repeats + 1):
@@ -250,7 +271,7 @@ def share_of_d_and_s(width: int, steps: int, repeats: int) -> float:
 
 
 def trained(*overrides: str, n: int = 54_000) -> Detector:
-    """A detector that had a few steps a stage: scoring takes as long whatever it learned."""
+    """Return a detector after a few steps in each stage: the time of scoring does not depend on what it learned."""
     register()
     with initialize_config_dir(str(FOLDER), version_base="1.3"):
         config = check(compose("config", ["dataset=mnist", *overrides, "budget=smoke"]))
@@ -260,7 +281,11 @@ def trained(*overrides: str, n: int = 54_000) -> Detector:
 
 
 def scoring(repeats: int) -> list[list[object]]:
-    """Images a second of all terms: in embeddings and in pixels with a bank of 54,000; in the paper's reading without."""
+    """Measure the images per second for which all terms of the score are computed.
+
+    In embeddings and in pixels, with a memory bank of 54,000 images; in pixels also with the paper's terms, which need
+    no memory bank.
+    """
     x = images(SHAPE)
     rows: list[list[object]] = []
     settings = {
@@ -272,18 +297,18 @@ def scoring(repeats: int) -> list[list[object]]:
         detector = trained(*overrides)
 
         def score(detector: Detector = detector) -> None:
-            detector.score(x.clone())  # a detector in embeddings remembers those of the samples that it saw last
+            detector.score(x.clone())  # a copy, because a detector keeps the embeddings of the last samples
 
         rows.append([f"score {name}", 1 / median_seconds(score, len(x), repeats)])
     return rows
 
 
 def main() -> None:
-    """Measure, print the tables, and write the stages' as CSV when asked."""
+    """Measure, print all tables, and write that of the training stages as CSV where a file is given."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, default in (("width", 32), ("batch", 256), ("steps", 5), ("repeats", 5)):
         parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--csv", type=Path, help="also write the stages' table to this file")
+    parser.add_argument("--csv", type=Path, help="also write the table of the training stages to this file")
     arguments = parser.parse_args()
     logging.disable()
 

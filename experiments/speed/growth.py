@@ -1,4 +1,4 @@
-"""How the time of a step, and of scoring, grows with image size, width, batch and Q.
+"""Measure how the time of a training step and of scoring grows with image size, width, batch size and Q.
 
 python experiments/speed/growth.py experiments/speed/growth.csv experiments/speed/growth.png [--steps 3]
 """
@@ -20,17 +20,22 @@ from omasgan.training.batches import Scaling
 from omasgan.training.stage import frozen
 
 BASE = {"image size": 28, "width": 32, "batch": 256, "Q": 1024}
+"""The values of the quantities that are not varied."""
+
 SWEPT = {
     "image size": [8, 16, 28, 32, 64],
     "width": [16, 32, 64, 128],
     "batch": [64, 128, 256, 512],
     "Q": [256, 1024, 4096, 16384, 65536],
 }
+"""The values of the quantity that is varied."""
+
 WHAT = ["Task 1, ms a step", "Task 2, ms a step", "scoring by one network, us an image"]
+"""What is measured."""
 
 
 def measured(setting: dict[str, int], steps: int) -> list[float]:
-    """The figures of `WHAT`."""
+    """Return the times that `WHAT` names, for one setting."""
     shape = (1, setting["image size"], setting["image size"])
     architecture, workspace = DCGAN(width=setting["width"]), fast_workspace()
     boundary = Boundary(N=setting["batch"], Q=setting["Q"], unit="sqrt_k")
@@ -47,7 +52,7 @@ def measured(setting: dict[str, int], steps: int) -> list[float]:
 
 
 def main() -> None:
-    """Measure each swept value, all else at `BASE`; write the table and draw it."""
+    """Vary one quantity at a time with the others at `BASE`, write the table and draw it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("table", type=Path)
     parser.add_argument("picture", type=Path)

@@ -1,4 +1,4 @@
-"""Time and size of the report over many run folders with made-up scores.
+"""Measure the time and the size of the report over many run folders with made-up scores.
 
 python experiments/speed/report.py 1000
 """
@@ -19,8 +19,8 @@ from omasgan.report.page import content_of
 
 
 def main() -> None:
-    """Write the runs, time `omasgan task=report` from its start to its end, and measure the page."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Write the run folders, time `omasgan task=report` from start to end, and measure the size of the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=int, nargs="?", default=1000, help="how many run folders")
     number = parser.parse_args().runs
     with tempfile.TemporaryDirectory() as place:

@@ -1,7 +1,7 @@
-"""What a sweep adds to its jobs: the time from a job's start to its first step, and from its last file to its end.
+"""Measure the time that a sweep adds to its jobs, with the launchers `basic` and `pool`.
 
-The jobs are as short as jobs can be, so that a sweep of them is nearly all overhead; they are swept by the launchers
-`basic` and `pool`, on the toy data. A job's own work is what it takes by the clock of its own records.
+The jobs are as short as possible, on toy data, so that a sweep of them is almost entirely overhead. The time that a job
+takes by itself is read from the files of its run folder; the rest of the sweep's time is what lies between two jobs.
 
     python experiments/speed/sweep_overhead.py [--jobs 12] [--logger wandb] [--csv experiments/speed/sweep_overhead.csv]
 """
@@ -26,7 +26,7 @@ TOY = (
 
 
 def sweep(launcher: str, jobs: int, logger: str, runs: str) -> float:
-    """Seconds that the command takes."""
+    """Run a sweep of short jobs, and return the seconds that the command took."""
     command = [sys.executable, "-m", "omasgan", *TOY, f"logger={logger}", f"runs={runs}", "-m", f"seed=range({jobs})"]
     start = time.time()
     subprocess.run([*command, f"hydra/launcher={launcher}"], check=True, capture_output=True)
@@ -34,7 +34,7 @@ def sweep(launcher: str, jobs: int, logger: str, runs: str) -> float:
 
 
 def spans(runs: Path) -> list[tuple[float, float, float, float]]:
-    """For each run: when its folder was made, its first and last step recorded, and its last file written."""
+    """Return four times for each run: folder made, first step recorded, last step recorded, last file written."""
     found = []
     for metrics in runs.rglob("metrics.json"):
         folder = metrics.parent
@@ -45,7 +45,7 @@ def spans(runs: Path) -> list[tuple[float, float, float, float]]:
 
 
 def main() -> None:
-    """Measure both launchers, print a table, and write it as CSV where asked."""
+    """Measure both launchers, print the times, and write them as CSV where a file is given."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=12)
     parser.add_argument("--logger", default="wandb", help="wandb (offline) or none")
@@ -62,7 +62,8 @@ def main() -> None:
             runs = spans(Path(folder))
         parallel = 1 if launcher == "basic" else min(len(os.sched_getaffinity(0)), 8)
         first = min(run[1] for run in runs) - start
-        # The share of the wall clock that a job takes of its place, less what it spends in steps, is its overhead.
+        # `place` is the wall-clock time for one job, times the jobs at a time; what exceeds the job's own time lies
+        # between two jobs.
         job = statistics.median(run[3] - run[0] for run in runs)
         training = statistics.median(run[2] - run[1] for run in runs)
         after = statistics.median(run[3] - run[2] for run in runs)

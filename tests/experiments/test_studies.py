@@ -1,4 +1,4 @@
-"""The figures that the studies show follow from the scores beside them."""
+"""The figures that a study shows follow from the scores in its folder."""
 
 import csv
 import shutil
@@ -12,11 +12,11 @@ from omasgan.evaluation.metrics import auprc, auroc
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 RECORDS = sorted(path.parent for path in EXPERIMENTS.rglob("scores.npz"))
 STUDIES = [record for record in RECORDS if record.parent == EXPERIMENTS]
-"""Records with a README of their own; what lies below one is told in its."""
+"""Records with a README of their own; a record in a folder below is described in the README above it."""
 
 
 @pytest.mark.parametrize("study", RECORDS, ids=lambda study: study.relative_to(EXPERIMENTS).as_posix())
-def test_every_figure_of_a_study_can_be_computed_anew(study):
+def test_every_figure_of_a_study_can_be_recomputed(study):
     with (study / "results.csv").open() as file:
         rows = {(row["class"], row["seed"], row["term"]): row for row in csv.DictReader(file)}
     with np.load(study / "scores.npz") as ranks:
@@ -29,6 +29,15 @@ def test_every_figure_of_a_study_can_be_computed_anew(study):
             row = rows[cls, seed, term]
             assert auroc(label, values) == pytest.approx(float(row["auroc"]), abs=1e-6)
             assert auprc(label, values) == pytest.approx(float(row["auprc"]), abs=1e-6)
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.relative_to(EXPERIMENTS).as_posix())
+def test_every_term_of_a_record_has_a_heading(record, script):
+    study = script("study.py")
+    with (record / "results.csv").open() as file:
+        assert {row["term"] for row in csv.DictReader(file)} <= study.TERMS.keys()
+    with np.load(record / "scores.npz") as ranks:
+        assert {key.split("|")[2] for key in ranks.files} <= {*study.STORED, "label"}
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)
