@@ -9,6 +9,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Adam
 
 from omasgan.method.losses import (
     EPSILON,
@@ -53,17 +54,8 @@ def train(
     z_unit = 1.0 if boundary.unit == "raw" else math.sqrt(2 * recipe.latent)
     unit = reference.fill(stage)
     for step in stage:
-        C.requires_grad_(True)
-        for _ in range(optimisation.critic_steps):
-            g = reference.renew(N, stage)
-            if boundary.critic == "cotrained":
-                with workspace.autocast():
-                    b = stage.sample(B, N, recipe.latent)
-                    v_g, v_b = C(g), C(b)
-                loss_C = critic_loss(divergence, v_g, v_b)
-                descend(loss_C + gradient_penalty(C, (g, b), optimisation.r1), adam_C)
+        take_critic_steps(C, B, reference, adam_C, boundary, recipe, stage)
 
-        C.requires_grad_(False)
         z = stage.latents(N, recipe.latent)
         with workspace.autocast():
             b = B(z)
@@ -88,6 +80,25 @@ def train(
                 }
             )
             stage.check_collapse(b)
+
+
+def take_critic_steps(
+    C: nn.Module, B: nn.Module, reference: Reference, adam_C: Adam, boundary: Boundary, recipe: Recipe, stage: Stage
+) -> None:
+    """The steps of the critic C before a step of B: each draws N new reference samples; a cotrained C learns from them.
+
+    In the loss of C the reference samples are P and the samples of B are Q. Afterwards C has no gradients.
+    """
+    C.requires_grad_(True)
+    for _ in range(recipe.optimisation.critic_steps):
+        g = reference.renew(boundary.N, stage)
+        if boundary.critic == "cotrained":
+            with stage.workspace.autocast():
+                b = stage.sample(B, boundary.N, recipe.latent)
+                v_g, v_b = C(g), C(b)
+            loss_C = critic_loss(recipe.divergence, v_g, v_b)
+            descend(loss_C + gradient_penalty(C, (g, b), recipe.optimisation.r1), adam_C)
+    C.requires_grad_(False)
 
 
 def train_noise_contrastive_critic(
