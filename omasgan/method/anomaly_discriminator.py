@@ -1,4 +1,4 @@
-"""The anomaly discriminator J, eq. (7): 1 on the boundary, 0 on the data and on G'."""
+"""Training of the anomaly discriminator J: 1 on the boundary, 0 on the data and on G'."""
 
 from __future__ import annotations
 
@@ -23,9 +23,15 @@ def train(
     recipe: Recipe,
     workspace: Workspace,
 ) -> None:
-    """Train J in place; G' (`G_new`) and B are frozen. neighbour_features: appended to what J is given, if not None.
+    """Train J in place with `losses.anomaly_loss`.
 
-    Raises UserError where a loss is not finite.
+    G' (`G_new`) and B are frozen and only sampled from. `neighbour_features` appends to every sample its distances to
+    the memory bank; None gives J the samples alone, which may then be images.
+
+    Raises
+    ------
+    UserError
+        Where a loss is not finite.
     """
     optimisation, n = recipe.optimisation, recipe.budget.batch
     adam_J = adam(J, optimisation.lr_discriminator, optimisation)
@@ -58,10 +64,15 @@ def train(
 
 
 def interpolated(b: Tensor, x: Tensor, inference: Inference, stage: Stage) -> Tensor:
-    """Samples x + t (b - x), t uniform in mixing_min..mixing_max, for samples b of B and normals x; (n, ...).
+    """Points x + t (b - x) between normal samples x and samples b of B, each (n, ...), t from [mixing_min, mixing_max].
 
-    Where B lies far outside, J would learn nothing about the gap between it and the data; the way from a normal sample
-    to one of B crosses that gap, and the space between the modes.
+    Where B lies far outside the data, J would otherwise learn nothing about the gap between them. The line from a
+    normal sample to a sample of B crosses this gap, and the space between the modes of the data.
+
+    Returns
+    -------
+    Tensor
+        (n, ...), one point for each pair, with t drawn uniformly for each.
     """
     share = torch.rand(len(b), *[1] * (b.dim() - 1), generator=stage.random, device=b.device)
     share = inference.mixing_min + (inference.mixing_max - inference.mixing_min) * share

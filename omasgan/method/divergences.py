@@ -1,10 +1,4 @@
-"""The f-divergences of the method, one small class each.
-
-D_f(P || Q) = E_Q[f(dP/dQ)] is bounded from below by E_P[T] - E_Q[f*(T)] for every T with values in the domain of the
-convex conjugate f*, with equality at T = f'(dP/dQ) (Nguyen et al. 2010; Nowozin et al. 2016, tables 1, 2 and 6). A
-network's raw output v becomes T = g_f(v). Every stage asks a divergence for three per-sample terms alone: what a critic
-pays for a sample of P, what it pays for a sample of Q, and what a generator pays whose samples should pass for P's.
-"""
+"""The f-divergences of the method, one class each; training uses `positive`, `negative` and `generator` alone."""
 
 from __future__ import annotations
 
@@ -20,24 +14,37 @@ from omasgan.errors import UserError
 
 
 def xlogy(x: Tensor, y: Tensor) -> Tensor:
-    """x log y, and 0 where x is 0."""
+    """x log y, which is 0 where x is 0; of the shape of x."""
     return cast(Tensor, torch.special.xlogy(x, y))
 
 
 def log_softplus(x: Tensor) -> Tensor:
-    """log(softplus(x)), which is x itself far below 0, where softplus(x) is exp(x)."""
+    """log(softplus(x)), which far below 0 is x itself, because softplus(x) is exp(x) there; of the shape of x."""
     return torch.where(x < -30, x, torch.log(softplus(x.clamp_min(-30))))
 
 
 class Divergence(ABC):
-    """One f-divergence. All methods act elementwise on tensors of any shape."""
+    """An f-divergence D_f(P || Q) = E_Q[f(dP/dQ)] in variational form; methods act elementwise, on any shape.
 
-    threshold: float
-    """f'(1): the value of T at which P and Q are equally likely."""
+    D_f(P || Q) >= E_P[T] - E_Q[f*(T)] for every T with values in the domain of the convex conjugate f*, with equality
+    at T = f'(dP/dQ). A network's raw output v becomes T = g_f(v).
+
+    References
+    ----------
+    Nguyen et al. 2010; Nowozin et al. 2016 (f-GAN), tables 1, 2 and 6.
+
+    Examples
+    --------
+    >>> kl, v = KL(), torch.tensor([1.0, 1.0])
+    >>> kl.positive(v), kl.negative(v), kl.threshold
+    (tensor([-1., -1.]), tensor([1., 1.]), 1.0)
+    """
+
+    threshold: float  # f'(1), the value of T where P and Q are equally likely
 
     @abstractmethod
     def f(self, u: Tensor) -> Tensor:
-        """The convex generating function f(u) of the density ratio u > 0, with f(1) = 0 up to `gan`'s constant."""
+        """f(u), convex in the density ratio u > 0, with f(1) = 0 (for `GAN` -log 4)."""
 
     @abstractmethod
     def conjugate(self, t: Tensor) -> Tensor:
@@ -45,28 +52,27 @@ class Divergence(ABC):
 
     @abstractmethod
     def activation(self, v: Tensor) -> Tensor:
-        """T = g_f(v), which maps the real line into the domain of f*; increasing."""
+        """T = g_f(v), an increasing function from the real line into the domain of f*."""
 
     @abstractmethod
     def conjugate_of_activation(self, v: Tensor) -> Tensor:
         """f*(g_f(v)), written so that no intermediate value overflows or cancels."""
 
     def positive(self, v: Tensor) -> Tensor:
-        """What a critic pays for a sample of P (data): -T."""
+        """The critic's loss on a sample of P (data): -T."""
         return -self.activation(v)
 
     def negative(self, v: Tensor) -> Tensor:
-        """What a critic pays for a sample of Q (generated): f*(T)."""
+        """The critic's loss on a sample of Q (generated): f*(T)."""
         return self.conjugate_of_activation(v)
 
     def generator(self, v: Tensor) -> Tensor:
-        """What a generator pays for its sample: -T, Nowozin's alternative to eq. (1)'s -f*(T), whose gradient survives
-        a critic that is sure."""
+        """A generator's loss on its sample: -T (Nowozin et al.); -f*(T) has no gradient where the critic is certain."""
         return self.positive(v)
 
 
 class KL(Divergence):
-    """Kullback-Leibler, f = u log u."""
+    """Kullback-Leibler: f(u) = u log u."""
 
     threshold = 1.0
 
@@ -84,7 +90,7 @@ class KL(Divergence):
 
 
 class ReverseKL(Divergence):
-    """Reverse Kullback-Leibler, f = -log u."""
+    """Reverse Kullback-Leibler: f(u) = -log u."""
 
     threshold = -1.0
 
@@ -102,10 +108,9 @@ class ReverseKL(Divergence):
 
 
 class Pearson(Divergence):
-    """Pearson chi-square, f = (u - 1)^2.
+    """Pearson chi-square: f(u) = (u - 1)^2.
 
-    For t < -2 the supremum over u > 0 lies at u = 0 and f* stays at -1; the parabola t^2/4 + t of the literature, used
-    here as there, is its analytic continuation: it rises again, so T beyond -2 is a worse bound, never a wrong one.
+    As in the literature, f* is t^2/4 + t even for t < -2, where the supremum is -1: the bound is looser, never wrong.
     """
 
     threshold = 0.0
@@ -124,7 +129,7 @@ class Pearson(Divergence):
 
 
 class Neyman(Divergence):
-    """Neyman chi-square, f = (1 - u)^2 / u."""
+    """Neyman chi-square: f(u) = (1 - u)^2 / u."""
 
     threshold = 0.0
 
@@ -142,7 +147,7 @@ class Neyman(Divergence):
 
 
 class SquaredHellinger(Divergence):
-    """Squared Hellinger, f = (sqrt u - 1)^2."""
+    """Squared Hellinger distance: f(u) = (sqrt u - 1)^2."""
 
     threshold = 0.0
 
@@ -160,7 +165,7 @@ class SquaredHellinger(Divergence):
 
 
 class JensenShannon(Divergence):
-    """Jensen-Shannon (twice the usual normalisation), f = u log u - (u + 1) log((u + 1)/2)."""
+    """Twice the usual Jensen-Shannon divergence: f(u) = u log u - (u + 1) log((u + 1)/2)."""
 
     threshold = 0.0
 
@@ -178,7 +183,7 @@ class JensenShannon(Divergence):
 
 
 class GAN(Divergence):
-    """The divergence of the original GAN, f = u log u - (u + 1) log(u + 1): Jensen-Shannon less log 4."""
+    """The divergence of the original GAN: f(u) = u log u - (u + 1) log(u + 1), `JensenShannon` minus log 4."""
 
     threshold = -math.log(2)
 
@@ -196,7 +201,7 @@ class GAN(Divergence):
 
 
 class TotalVariation(Divergence):
-    """Total variation, f = |u - 1| / 2."""
+    """Total variation: f(u) = |u - 1| / 2."""
 
     threshold = 0.0
 
@@ -214,9 +219,17 @@ class TotalVariation(Divergence):
 
 
 class Alpha(Divergence):
-    """The alpha family, f = (u^a - 1 - a (u - 1)) / (a (a - 1)); a = 1 is kl and a = 0 reverse_kl, by their limits.
+    """The alpha family: f(u) = (u^a - 1 - a (u - 1)) / (a (a - 1)).
 
-    alpha: any real number; 2 is half of pearson, 1/2 twice squared_hellinger, -1 half of neyman.
+    Parameters
+    ----------
+    alpha
+        Any number a: 1 is kl, 0 is reverse_kl, 2 is half of pearson, 1/2 twice squared_hellinger, -1 half of neyman.
+
+    Examples
+    --------
+    >>> Alpha(2.0).f(torch.tensor([0.0, 1.0, 3.0]))
+    tensor([0.5000, 0.0000, 2.0000])
     """
 
     threshold = 0.0
@@ -238,8 +251,7 @@ class Alpha(Divergence):
         a = self.alpha
         if a == 1:
             return torch.expm1(t)
-        # Where the base is negative (a > 1 only) the supremum lies at u = 0, which the clamp gives exactly.
-        base = (1 + (a - 1) * t).clamp_min(0)
+        base = (1 + (a - 1) * t).clamp_min(0)  # negative only for a > 1, where the supremum is at u = 0: f* = -1/a
         return -torch.log(base) if a == 0 else (base ** (a / (a - 1)) - 1) / a
 
     def activation(self, v: Tensor) -> Tensor:
@@ -249,19 +261,25 @@ class Alpha(Divergence):
         a = self.alpha
         if a >= 1:
             return self.conjugate(v)
-        # By the base's logarithm: the base itself, (1 - a) softplus(-v), underflows for large v.
-        log_base = math.log(1 - a) + log_softplus(-v)
+        log_base = math.log(1 - a) + log_softplus(-v)  # (1 - a) softplus(-v) itself underflows for large v
         return -log_base if a == 0 else torch.expm1(a / (a - 1) * log_base) / a
 
 
 class KLWasserstein(KL):
-    """KLWGAN (Song & Ermon 2020, 'Bridging the gap between f-GANs and Wasserstein GANs'), the paper's base model.
+    """KLWGAN (Song and Ermon 2020), the paper's base model: a hinge loss with weights on the generated batch.
 
-    The generated batch is re-weighted by w_i = exp(v_i / tau) / mean_j exp(v_j / tau), the density ratio that the
-    critic itself implies, and the critic pays the hinge. The weights are a statistic of the batch, so they occur in
-    training alone; T, f and f* are those of kl.
+    The weights w_i = exp(v_i / tau) / mean_j exp(v_j / tau) are the density ratios that the critic implies. They
+    depend on the rest of the batch, so no score uses them: f, f* and T are those of kl.
 
-    tau: temperature of the weights, > 0; 5 in the authors' runs.
+    Parameters
+    ----------
+    tau
+        Temperature of the weights; 5 in the authors' runs.
+
+    Examples
+    --------
+    >>> KLWasserstein().negative(torch.tensor([-2.0, 0.0]))  # a sample beyond the hinge costs nothing
+    tensor([0., 1.])
     """
 
     def __init__(self, tau: float = 5.0) -> None:

@@ -1,4 +1,4 @@
-"""The memory bank: distances to normal samples, eq. (4), as a term of the score and as features for J."""
+"""The memory bank: distances to the nearest normal samples, as a term of the score and as features for J."""
 
 from __future__ import annotations
 
@@ -10,45 +10,66 @@ import torch
 from torch import Tensor
 
 RANKS = (1, 3, 10)
-"""The neighbour features are the log mean distances to this many nearest samples of the bank."""
+"""The neighbour features are the log mean distances to this many nearest samples of the memory bank."""
 
 DENSITY_NEIGHBOURS = 10
-"""Neighbours over which the local density scale is measured."""
+"""Number of neighbours over which the local density scale is measured."""
 
 FITTED = ("smallest", "density_scales", "shift", "scale")
-"""What `NeighbourFeatures.fit` learns."""
+"""The attributes of `NeighbourFeatures` that its `fit` sets."""
 
 CHUNK = 512
-"""Samples that are looked up at a time, at most."""
+"""Largest number of samples whose neighbours are searched at a time."""
 
 TILE = 2048
-"""Samples of the bank that they are compared to at a time: what both give stays in a core's cache."""
+"""Samples of the memory bank that they are compared to at a time, so that the products stay in a core's cache."""
 
 BLOCK = 4
-"""Samples of a bank that lie together; only the nearest of them takes part in the search."""
+"""Samples of the memory bank in a block; of each block only the smallest distance takes part in the search."""
 
 SLACK = 8
-"""Blocks that are measured beyond the n which hold the n nearest, for the product's rounding."""
+"""Blocks that are searched in addition to the n that contain the n nearest samples, because products are rounded."""
 
 MEASURED = 2**24
-"""Numbers that may be fetched from the bank at a time, to be measured."""
+"""Largest number of values that are fetched from the memory bank at a time, to compute exact distances."""
 
 PROBES = 256
-"""Samples on which the search in a short type must find what float32 finds."""
+"""Samples for which the search in a type shorter than float32 must find the same distances as in float32."""
 
 TINY = 1e-6
-"""Stands in for a distance, or a deviation, of zero."""
+"""Least value of a distance or of a standard deviation, either of which may be zero."""
 
 
 class MemoryBank:
-    """Samples (Q, ...) among which others find their nearest.
+    """A memory bank: a set of samples, and the search for those of them that are nearest to other samples.
 
-    Squared distances are matrix products of the centred samples, of which the smallest of every block are looked at.
-    The n blocks with the smallest ones hold the n nearest; what is in them is measured by differences, because a
-    product's rounding grows with the distance from the centre.
+    Squared distances are computed as matrix products of the centred samples, and the smallest one of each block of
+    `BLOCK` samples is kept. The n blocks with the smallest values contain the n nearest samples. The distances to the
+    samples of these blocks are then computed from differences, because the rounding error of a product grows with the
+    distance from the centre.
 
-    dtype: what the products are computed in where samples of the bank find the same neighbours by it, which is tried on
-    some at the start; None: float32.
+    Parameters
+    ----------
+    samples
+        (Q, ...), flattened to rows.
+    dtype
+        Type of the products; None for float32. A shorter type is used only if some samples of the memory bank find the
+        same neighbours with it as with float32.
+
+    Attributes
+    ----------
+    size
+        Q, the number of samples.
+    blocks
+        The samples, (Q / `BLOCK` rounded up, `BLOCK`, k), float32; missing ones in the last block are infinite.
+    tiles
+        The samples in the form of the products' right factor, `TILE` at a time.
+
+    Examples
+    --------
+    >>> memory_bank = MemoryBank(torch.arange(20.0).view(20, 1))
+    >>> memory_bank.nearest(torch.tensor([[4.25]]), 3)
+    (tensor([[0.2500, 0.7500, 1.2500]]), tensor([[4, 5, 3]]))
     """
 
     tiles: list[Tensor]
@@ -67,7 +88,20 @@ class MemoryBank:
                 self.tiles = exact
 
     def nearest(self, x: Tensor, n: int) -> tuple[Tensor, Tensor]:
-        """The n nearest, n <= Q, of each of x (m, ...): Euclidean distances, rising, float32, and places; (m, n)."""
+        """The n nearest samples of the memory bank to each sample.
+
+        Parameters
+        ----------
+        x
+            (m, ...), flattened to rows.
+        n
+            At most Q.
+
+        Returns
+        -------
+        tuple of Tensor
+            Euclidean distances in ascending order, float32, and indices into the memory bank, int64; each (m, n).
+        """
         x = x.flatten(1).float()
         blocks = min(n + SLACK, len(self.blocks))
         chunk = max(1, min(CHUNK, MEASURED // (blocks * self.blocks[0].numel())))
@@ -81,7 +115,7 @@ class MemoryBank:
         candidates = self.blocks[chosen].flatten(1, 2)
         places = (chosen.unsqueeze(2) * BLOCK + torch.arange(BLOCK, device=x.device)).flatten(1)
         distances, order = torch.linalg.vector_norm(candidates - x.unsqueeze(1), dim=2).topk(n, largest=False)
-        return distances, places.gather(1, order).clamp_max(self.size - 1)  # where x is not finite, any place will do
+        return distances, places.gather(1, order).clamp_max(self.size - 1)  # where x is not finite, any index will do
 
     @property
     def is_short(self) -> bool:
@@ -89,8 +123,8 @@ class MemoryBank:
         return self.tiles[0].dtype != torch.float32
 
     def _prepare(self, dtype: torch.dtype) -> None:
-        # In a tile's product the first samples of all blocks come first, then the second ones, ...: so the smallest of
-        # a block is a minimum of whole rows, which is fast.
+        # A tile holds the first samples of all its blocks, then the second ones, and so on: the smallest distance of
+        # each block is then a minimum over whole rows of the product, which is fast.
         self.tiles = [
             _of_bank(tile.transpose(0, 1).flatten(0, 1) - self.centre, dtype)
             for tile in torch.split(self.blocks, TILE // BLOCK)
@@ -105,7 +139,7 @@ def _of_x(centred: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def _of_bank(centred: Tensor, dtype: torch.dtype) -> Tensor:
-    """See `_of_x`; infinite rows are infinitely far away."""
+    """The other factor of `_of_x`; rows that are infinite are infinitely far away."""
     missing = centred.isinf().any(dim=1, keepdim=True)
     centred = centred.masked_fill(missing, 0)
     high, low = _half_squares(centred, dtype)
@@ -114,7 +148,7 @@ def _of_bank(centred: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def _half_squares(rows: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Half the squared lengths, (m, 1), as the sum of two numbers: one of a short type has too few digits."""
+    """Half the squared lengths, (m, 1), as a sum of two numbers, because one number of a short type is not precise."""
     half = rows.square().sum(dim=1, keepdim=True) / 2
     high = half.to(dtype)
     return high, (half - high.float()).to(dtype)
@@ -122,31 +156,40 @@ def _half_squares(rows: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
 
 @dataclass(frozen=True)
 class Neighbours:
-    """The nearest samples that a memory bank holds for each of m samples.
+    """The distances from each of m samples to its nearest samples in a memory bank.
 
-    Attributes
+    Parameters
     ----------
     distances
-        To the nearest samples of the bank, ascending; (m, n), in the units of the samples.
+        To the nearest samples, in ascending order; (m, n), in the units of the samples.
     density_scale
-        The local density scale: the mean over these neighbours of each one's own mean distance to its nearest
-        `DENSITY_NEIGHBOURS` samples of the bank; (m,). Large where the bank is sparse.
+        The local density scale, (m,): the mean over these neighbours of each one's own mean distance to its nearest
+        `DENSITY_NEIGHBOURS` samples of the memory bank. Large where the memory bank is sparse.
+
+    Examples
+    --------
+    >>> neighbours = Neighbours(torch.tensor([[1.0, 2.0, 6.0]]), torch.tensor([4.0]))
+    >>> neighbours.distance_term(neighbours=3, density_exponent=0.5)  # a mean of 3, divided by 4 ** 0.5
+    tensor([1.5000])
     """
 
     distances: Tensor
     density_scale: Tensor
 
     def distance_term(self, neighbours: int, density_exponent: float) -> Tensor:
-        """The mean distance to the nearest `neighbours` samples, over the local density scale ** `density_exponent`.
+        """The mean distance to the nearest `neighbours` samples, divided by density_scale ** `density_exponent`.
+
+        With one neighbour and an exponent of 0 it is `losses.distance` from the sample to the memory bank. With an
+        exponent of 1 it is a local outlier factor without its reachability distance.
 
         Returns
         -------
         Tensor
-            (m,). With an exponent of 1 it is a local outlier factor without its reachability distance.
+            (m,).
 
         References
         ----------
-        Eq. (4) of the paper; Breunig et al. 2000, "LOF: identifying density-based local outliers".
+        Breunig et al. 2000, "LOF: identifying density-based local outliers".
         """
         return self.distances[:, :neighbours].mean(dim=1) / self.density_scale**density_exponent
 
@@ -154,17 +197,36 @@ class Neighbours:
 class NeighbourFeatures:
     """A memory bank of normal samples, and the features that it gives J: log mean distances to the nearest `RANKS`.
 
-    Distances and density scales below a tenth of the bank's median distance between neighbours that are no copies
-    of each other count as that tenth: the logarithm of the distance to a copy would outweigh all other values.
+    Distances and density scales have a least value, a tenth of the median distance between neighbours in the memory
+    bank, copies aside: without it the logarithm of the distance to a copy would outweigh all other values.
 
     Parameters
     ----------
     samples
-        The bank: scaled normal samples, (Q, ...) with Q > `DENSITY_NEIGHBOURS`.
+        The memory bank: scaled normal samples, (Q, ...) with Q > `DENSITY_NEIGHBOURS`.
     real
         Whether they are training samples rather than samples of G'.
     dtype
         See `MemoryBank`.
+
+    Attributes
+    ----------
+    bank
+        The `MemoryBank` of the samples.
+    smallest
+        The least distance; scalar.
+    density_scales
+        The mean distance of each sample to its nearest `DENSITY_NEIGHBOURS` in the memory bank, (Q,).
+    shift, scale
+        Mean and standard deviation of the log distances over training samples, (len(RANKS),).
+
+    Examples
+    --------
+    >>> normals = torch.randn(100, 2, generator=torch.Generator().manual_seed(0))
+    >>> neighbour_features = NeighbourFeatures(normals, real=True)
+    >>> neighbour_features.fit(normals)
+    >>> neighbour_features(torch.tensor([[0.0, 0.0], [9.0, 9.0]])).shape  # 2 columns of the rows, 3 of distances
+    torch.Size([2, 5])
     """
 
     def __init__(self, samples: Tensor, real: bool, dtype: torch.dtype | None = None) -> None:
@@ -176,26 +238,27 @@ class NeighbourFeatures:
         self.density_scales = torch.ones(len(samples), device=samples.device)
 
     def fit(self, x: Tensor) -> None:
-        """Measure the bank's density scales, and standardise the log distances of the training samples x (n, ...)."""
+        """Measure the local density scales, and the scale of the log distances on training samples x (n, ...)."""
         own = self.bank.nearest(self.samples, DENSITY_NEIGHBOURS + 1)[0]
-        if self.bank.is_short and own[:, 0].any():  # a sample that does not find itself
+        if self.bank.is_short and own[:, 0].any():  # a sample is not found as its own neighbour
             self.bank = MemoryBank(self.samples)
             own = self.bank.nearest(self.samples, DENSITY_NEIGHBOURS + 1)[0]
-        apart = own[:, 1:][own[:, 1:] > 0]  # copies have no distance
+        apart = own[:, 1:][own[:, 1:] > 0]  # without copies, whose distance is 0
         self.smallest = (apart.median() / 10 if len(apart) else self.smallest).clamp_min(TINY)
         self.density_scales = own[:, 1:].mean(dim=1).maximum(self.smallest)
         logarithms = self._logarithms(self.neighbours(x, in_bank=True))
         self.shift, self.scale = logarithms.mean(dim=0), logarithms.std(dim=0).clamp_min(TINY)
 
     def neighbours(self, x: Tensor, in_bank: bool = False) -> Neighbours:
-        """The nearest `DENSITY_NEIGHBOURS` samples of the bank.
+        """The distances to the nearest `DENSITY_NEIGHBOURS` samples of the memory bank.
 
         Parameters
         ----------
         x
             Scaled samples, (n, ...).
         in_bank
-            Whether x are training samples: those that are in the bank themselves are then not their own neighbours.
+            Whether x are training samples. Their nearest sample in a memory bank of real samples is then left out,
+            because it is the sample itself.
         """
         itself = int(in_bank and self.real)
         distances, places = self.bank.nearest(x, DENSITY_NEIGHBOURS + itself)
@@ -206,7 +269,7 @@ class NeighbourFeatures:
         return torch.cat([x.float(), (self._logarithms(neighbours) - self.shift) / self.scale], dim=1)
 
     def __call__(self, x: Tensor, in_bank: bool = False) -> Tensor:
-        """As `append`, for rows whose neighbours are not known yet."""
+        """Rows x (n, k) with their neighbour features appended; `in_bank` as for `neighbours`; (n, k + len(RANKS))."""
         return self.append(x, self.neighbours(x, in_bank))
 
     def _logarithms(self, neighbours: Neighbours) -> Tensor:
@@ -214,7 +277,7 @@ class NeighbourFeatures:
         return distances.maximum(self.smallest).log()
 
     def state_dict(self) -> dict[str, Tensor]:
-        """All that is needed to restore it, as tensors."""
+        """Everything that `from_state_dict` needs, as tensors."""
         short = torch.tensor(self.bank.is_short)
         return {"bank": self.samples, "short": short, **{name: getattr(self, name) for name in FITTED}}
 
@@ -222,7 +285,7 @@ class NeighbourFeatures:
     def from_state_dict(
         cls, state: Mapping[str, Any], real: bool, dtype: torch.dtype | None = None
     ) -> NeighbourFeatures:
-        """Restore what `state_dict` gave."""
+        """Restore the neighbour features from what `state_dict` gave; `real` and `dtype` as for the class."""
         restored = cls(state["bank"], real, dtype if state["short"] else None)
         for name in FITTED:
             setattr(restored, name, state[name])

@@ -1,4 +1,4 @@
-"""What the four tasks train with."""
+"""What Tasks 1 to 3 and J share: the divergence, the optimisers and the number of steps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,19 @@ from omasgan.training.settings import Budget, Optimisation
 
 @dataclass(frozen=True)
 class Recipe:
-    """What all stages train with. latent: l, the length of z."""
+    """The settings that all stages share.
+
+    Parameters
+    ----------
+    latent
+        l, the length of z ~ N(0, I_l).
+    divergence
+        The f-divergence of Tasks 1 to 3.
+    optimisation
+        The settings of Adam, of the gradient penalty and of the averaged weights.
+    budget
+        Steps of each stage and samples in a batch.
+    """
 
     latent: int
     divergence: Divergence

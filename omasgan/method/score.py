@@ -1,4 +1,4 @@
-"""The anomaly score of eq. (8): AS(x) = J(x) + lambda f_D(G', delta_x)."""
+"""The anomaly score: its two parts, their scales over training normals, and their weighted sum."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from omasgan.method.memory_bank import NeighbourFeatures
 from omasgan.method.settings import Inference
 
 Scales = Mapping[str, tuple[float, float]]
-"""Mean and deviation of each part of the score over training normals."""
+"""Mean and standard deviation of each part of the score over training normals."""
 
 TINY = 1e-12
-"""Stands in for the deviation of a part that is the same for all training normals."""
+"""Least standard deviation that a part is divided by: a part may be the same for all training normals."""
 
 
 def parts(
@@ -27,23 +27,27 @@ def parts(
     neighbour_features: NeighbourFeatures | None,
     in_bank: bool = False,
 ) -> Tensor:
-    """J(x) and f_D(G', delta_x), each in the reading that `inference` chooses.
+    """The two parts of `total`, J(x) and f_D(G', delta_x), each in the form that `inference` chooses.
 
     Parameters
     ----------
     x
         Scaled samples, (n, ...).
     v_J, v_C
-        The raw outputs of J and of C, (n,), float64.
+        Functions from samples to the raw outputs of J and of C, (n,), float64.
+    inference
+        The forms of the two parts: `j_features`, `j_scale`, `divergence_term`, `neighbours`, `density_exponent`.
+    divergence
+        The f-divergence of C, which gives T_C and f*(T_C).
     neighbour_features
-        The memory bank, where J or the divergence term measures distances to it.
+        The memory bank, where J or the divergence term uses distances to it; else None.
     in_bank
         Whether x are training samples, see `NeighbourFeatures.neighbours`.
 
     Returns
     -------
     Tensor
-        (n, 2), float64.
+        (n, 2), float64: J(x) and f_D(G', delta_x).
     """
     given, neighbours = x, None
     if neighbour_features is not None:
@@ -60,12 +64,39 @@ def parts(
 
 
 def scales(parts_of_normals: Mapping[str, Tensor]) -> dict[str, tuple[float, float]]:
-    """Mean and deviation of each part over training normals, so that the weights of the sum mean something."""
+    """Mean and standard deviation of each part (n,) over training normals, by which `total` standardises the parts."""
     return {name: (float(part.mean()), float(part.std())) for name, part in parts_of_normals.items()}
 
 
 def total(parts: Mapping[str, Tensor], scales: Scales, inference: Inference) -> Tensor:
-    """The weighted sum of the standardised parts, AS(x); (n,), float64."""
+    """The anomaly score AS(x) = J(x) + lambda f_D(G', delta_x), a weighted sum of standardised parts.
+
+    Every part has zero mean and unit deviation over the training normals, so that lambda is independent of their units.
+
+    Parameters
+    ----------
+    parts
+        `j`, `divergence` and, where an embedding has auxiliary scores, `auxiliary`; each (n,), float64.
+    scales
+        What the function `scales` gave for the training normals.
+    inference
+        The weights `lambda_` and `auxiliary_weight`.
+
+    Returns
+    -------
+    Tensor
+        (n,), float64; higher is more anomalous.
+
+    References
+    ----------
+    Eq. (8) of the paper. Standardising the parts, and the part `auxiliary`, are additions to it.
+
+    Examples
+    --------
+    >>> parts = {"j": torch.tensor([1.0, 3.0]), "divergence": torch.tensor([10.0, 20.0])}
+    >>> total(parts, {"j": (1.0, 2.0), "divergence": (10.0, 5.0)}, Inference(lambda_=0.5))
+    tensor([0., 2.], dtype=torch.float64)
+    """
     weights = {"j": 1.0, "divergence": inference.lambda_, "auxiliary": inference.auxiliary_weight}
     full = torch.zeros(len(parts["j"]), dtype=torch.float64)
     for name, (mean, deviation) in scales.items():

@@ -1,4 +1,4 @@
-"""The settings of the method: equations (3) to (8)."""
+"""The settings of Task 2, of Task 3, and of J and the score."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from omasgan.training.settings import Count, Fraction, NonNegative, Positive, Sh
 
 @dataclass(frozen=True)
 class Boundary:
-    """Task 2, eq. (3)-(5): how B is driven out of the support of G, and what keeps it near.
+    """Task 2, eq. (3) to (5): how B is driven out of the support of G, and what keeps it near.
 
     Parameters
     ----------
     trained
-        Whether Task 2 takes place; false leaves B where it starts, at G (an ablation).
+        Whether Task 2 is run; false leaves B at its start, G (an ablation).
     critic
-        The function T of m(B, G): `cotrained` with B (the paper's), `frozen` as Task 1 left it, or
-        `noise_contrastive`: trained between the reference samples and the same samples with Gaussian noise, then
-        frozen. Any T gives a lower bound of D_f(G || B), so all three stay within eq. (1).
+        The function T of m(B, G): `cotrained` with B (as in the paper), `frozen` as Task 1 left it, or
+        `noise_contrastive`: trained to tell reference samples from reference samples with Gaussian noise, then
+        frozen. Any T gives a lower bound of D_f(G || B), so all three agree with eq. (1).
     critic_start
         What the critic starts from: Task 1's `discriminator` or a `fresh` network.
     noise_scale
@@ -30,28 +30,29 @@ class Boundary:
     reference
         What B moves away from, in m and in d: `generated` samples G(z) or `real` ones.
     unit
-        The unit of distance: `raw` values, `sqrt_k` (the root of the number of values in a sample, so that one mu
-        serves every image size), or `quantile` (the `quantile` of the data's own distance to the reference: what is
-        farther away lies outside; z is then measured in units of its own spread).
+        The unit of distance: `raw` values; `sqrt_k`, the square root of the number of values in a sample, so that one
+        mu serves every image size; or `quantile`, a quantile of the training data's own distances to the reference:
+        a sample farther away than that lies outside. Except with `raw`, distances between latents z are divided by
+        sqrt(2 l), their typical length.
     quantile
-        Which quantile of the data's distances is the unit.
+        Which quantile of the data's distances is the unit, where `unit` is `quantile`.
     norm
         p of the l_p norm.
     squared
-        Whether d enters squared, so that the pull on a sample grows with its distance.
+        Whether d enters squared, so that its gradient grows with the distance.
     neighbours
-        The dispersion is a sum over this many nearest samples; null for all.
+        The dispersion is the mean over this many nearest samples; null for all.
     epsilon
-        Softens the distances of the dispersion, in the unit of distance.
+        Softens the distances of the dispersion near zero, in the unit of distance; see `losses.dispersion`.
     mu
         Weight of the distance d, eq. (4).
     nu
         Weight of the dispersion s, eq. (5).
     nu_start
-        Weight of the dispersion at the start; null for `nu` throughout.
+        Weight of the dispersion at the start of Task 2; null for `nu` throughout.
     warmup
         Fraction of the steps during which the weight of m rises from 0 to 1 and that of s goes from `nu_start` to
-        `nu`, so that B spreads before it leaves.
+        `nu`, so that B spreads before it leaves the data.
     N
         Samples of B in a step.
     Q
@@ -84,7 +85,7 @@ class Retraining:
     Parameters
     ----------
     trained
-        Whether Task 3 takes place; false leaves G' and C where they start, at G and D (an ablation).
+        Whether Task 3 is run; false leaves G' and C at their starts, G and D (an ablation).
     alpha
         Weight of the data.
     beta
@@ -106,33 +107,34 @@ class Inference:
     Parameters
     ----------
     delta
-        Weight of the data among what J learns as normal; the samples of G' have 1 - delta.
+        Weight of the data among the samples that J learns as normal; the samples of G' have the weight 1 - delta.
     lambda_
         Weight of the divergence term in the score.
     auxiliary_weight
         Weight of the auxiliary score, a third part that the paper does not have: the sum of those columns of an
         embedding that are anomaly scores by themselves, such as those of `representation=rotation_prediction`.
     divergence_term
-        The reading of f_D(G', delta_x): `variational` is -T_C(x), `conjugate` is -f*(T_C(x)), `distance` is the
+        How f_D(G', delta_x) is computed: `variational` is -T_C(x), `conjugate` is -f*(T_C(x)), `distance` is the
         distance of eq. (4) to a memory bank of normal samples.
     j_scale
-        J enters the sum as the `probability` of eq. (8), or as its `logit`, which does not saturate.
+        Whether J enters the score as a `probability`, as in the paper, or as its `logit`, which does not saturate.
     j_features
         What J is given: the `sample` alone, or `neighbours`: the sample and its log distances to the memory bank
         (rows and embeddings only).
     mixing_min
-        J learns from points on the line from a normal sample (0) to a sample of B (1): the least share of B.
+        The abnormal samples that J learns are points on the line from a normal sample (0) to a sample of B (1): the
+        smallest share of B in them.
     mixing_max
-        The largest share of B. With both at 1 the points are B's samples themselves, as in eq. (7).
+        The largest share of B. With both at 1 the points are the samples of B themselves, as in eq. (7).
     memory_bank
         Whether the memory bank holds `real` training samples or samples `generated` by G'.
     memory_bank_size
-        Number of samples in the memory bank, at most.
+        Largest number of samples in the memory bank.
     neighbours
-        The distance is the mean over this many nearest samples of the bank.
+        The distance is the mean over this many nearest samples of the memory bank.
     density_exponent
-        The distance is divided by the local density scale to this power: 0 leaves the plain distance, 1 measures it
-        in units of that scale.
+        The distance is divided by the local density scale to this power: 0 leaves the plain distance, 1 gives the
+        distance in units of that scale.
     """
 
     delta: Fraction = 0.8

@@ -1,4 +1,4 @@
-"""Task 1, eq. (1)-(2): an f-divergence GAN learns the normal data."""
+"""Task 1: an f-divergence GAN learns the normal data."""
 
 from __future__ import annotations
 
@@ -13,9 +13,14 @@ from omasgan.training.stage import Stage, Workspace, adam, average, descend, gra
 def train(
     G: nn.Module, D: nn.Module, G_average: nn.Module, batches: Batches, recipe: Recipe, workspace: Workspace
 ) -> None:
-    """Train G and D in place; `G_average`, a copy of G, follows with averaged weights.
+    """Train G and D in place with `losses.generator_loss` and `losses.critic_loss`.
 
-    Raises UserError where a loss is not finite or G collapses to one sample.
+    `G_average`, a copy of G, receives the running average of G's weights.
+
+    Raises
+    ------
+    UserError
+        Where a loss is not finite or G collapses to one sample.
     """
     divergence, optimisation, n = recipe.divergence, recipe.optimisation, recipe.budget.batch
     adam_G = adam(G, optimisation.lr_generator, optimisation)

@@ -1,6 +1,6 @@
-"""Task 2, eq. (3)-(5): B is driven from G to the boundary of the data's support.
+"""Task 2: B is driven from G to the boundary of the data's support.
 
-Why the critic, the unit, the schedule and the square are as they are by default stands in experiments/boundary_toy.
+The reasons for the default critic, unit of distance, schedule and square of d are in experiments/boundary_toy.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Adam
 
 from omasgan.method.losses import (
     EPSILON,
@@ -35,9 +36,14 @@ def train(
     recipe: Recipe,
     workspace: Workspace,
 ) -> None:
-    """Train B, and its critic C unless that is frozen, in place; G is frozen, `B_average` follows B.
+    """Train B in place with `losses.boundary_loss`, and its critic C as `boundary.critic` says.
 
-    Raises UserError where a loss is not finite or B collapses to one sample.
+    `B_average`, a copy of B, receives the running average of B's weights. G is frozen and gives reference samples.
+
+    Raises
+    ------
+    UserError
+        Where a loss is not finite or B collapses to one sample.
     """
     reference = Reference(G, batches, boundary, recipe.latent, workspace)
     if boundary.critic == "noise_contrastive":
@@ -53,17 +59,8 @@ def train(
     z_unit = 1.0 if boundary.unit == "raw" else math.sqrt(2 * recipe.latent)
     unit = reference.fill(stage)
     for step in stage:
-        C.requires_grad_(True)
-        for _ in range(optimisation.critic_steps):
-            g = reference.renew(N, stage)
-            if boundary.critic == "cotrained":
-                with workspace.autocast():
-                    b = stage.sample(B, N, recipe.latent)
-                    v_g, v_b = C(g), C(b)
-                loss_C = critic_loss(divergence, v_g, v_b)
-                descend(loss_C + gradient_penalty(C, (g, b), optimisation.r1), adam_C)
+        take_critic_steps(C, B, reference, adam_C, boundary, recipe, stage)
 
-        C.requires_grad_(False)
         z = stage.latents(N, recipe.latent)
         with workspace.autocast():
             b = B(z)
@@ -90,18 +87,43 @@ def train(
             stage.check_collapse(b)
 
 
+def take_critic_steps(
+    C: nn.Module, B: nn.Module, reference: Reference, adam_C: Adam, boundary: Boundary, recipe: Recipe, stage: Stage
+) -> None:
+    """The steps of the critic C before a step of B: each draws N new reference samples; a cotrained C learns from them.
+
+    In the loss of C the reference samples are P and the samples of B are Q. Afterwards C has no gradients.
+    """
+    C.requires_grad_(True)
+    for _ in range(recipe.optimisation.critic_steps):
+        g = reference.renew(boundary.N, stage)
+        if boundary.critic == "cotrained":
+            with stage.workspace.autocast():
+                b = stage.sample(B, boundary.N, recipe.latent)
+                v_g, v_b = C(g), C(b)
+            loss_C = critic_loss(recipe.divergence, v_g, v_b)
+            descend(loss_C + gradient_penalty(C, (g, b), recipe.optimisation.r1), adam_C)
+    C.requires_grad_(False)
+
+
 def train_noise_contrastive_critic(
     C: nn.Module, reference: Reference, boundary: Boundary, recipe: Recipe, workspace: Workspace
 ) -> None:
-    """Train C between the reference (P) and the reference blurred by noise (Q): a field that falls in every direction.
+    """Train C in place to tell reference samples (P) from reference samples with Gaussian noise (Q).
 
-    A critic that is trained against B itself rewards B for being where it already is, so that B gathers in a few
-    places; one that is left as Task 1 made it knows only the slight faults of G. The blur has neither fault.
+    The output of such a critic falls from the data in every direction. A critic that is trained against B rewards B for
+    staying where it is, so that B collects in a few places; a critic that is frozen after Task 1 has only learned the
+    small errors of G.
+
+    Raises
+    ------
+    UserError
+        Where a loss is not finite.
     """
     optimisation, n = recipe.optimisation, recipe.budget.batch
     adam_C = adam(C, optimisation.lr_discriminator, optimisation)
     stage = Stage("critic", recipe.budget.critic, workspace, {"C": C}, {"adam_C": adam_C}, optimisation.decay)
-    # Divided by the root of the number of values, the noise is as long in a million dimensions as in two.
+    # Divided by the square root of the number of values, the noise has the same length in any dimension.
     blur = boundary.noise_scale * reference.fill(stage) / math.sqrt(reference.samples[0].numel())
     for _ in stage:
         g = reference.draw(n, stage)
@@ -117,27 +139,55 @@ def train_noise_contrastive_critic(
 
 
 def weights(boundary: Boundary, done: float) -> tuple[float, float]:
-    """The weights of m and s once a share of the steps is done."""
+    """The weights of m and of s after a fraction `done` of the steps, 0 to 1."""
     risen = min(1.0, done / boundary.warmup) if boundary.warmup > 0 else 1.0
     start = boundary.nu if boundary.nu_start is None else boundary.nu_start
     return risen, start + risen * (boundary.nu - start)
 
 
 UNIT_SAMPLES = 4096
-"""Training normals whose distance to the reference gives the unit 'quantile'."""
+"""Number of training normals whose distances to the reference samples give the unit `quantile`."""
 
 FEW = 0.1
-"""Share of them that are not in the reference themselves, below which the distance to another sample counts."""
+"""Fraction of them that is not among the reference samples; if it is smaller than this, `to_another` is used."""
 
 FEW_SAMPLES = 512
-"""Of which it is measured then."""
+"""Number of training normals that `to_another` measures."""
 
 
 class Reference(nn.Module):
-    """What B leaves, in m and in d: samples of G, or real ones; Q of them are kept for eq. (4).
+    """The reference samples that B moves away from: samples of G, or real ones.
 
-    They are a queue, in which a step's new ones take the place of the oldest: to draw all Q anew would cost several
-    times the rest of the step. A module, so that a checkpoint holds them.
+    The last Q of them form a queue for `losses.distance`, in which the new samples of a step replace the oldest ones:
+    drawing Q new samples in each step would cost several times the rest of the step. The class is a module so that a
+    checkpoint holds the queue.
+
+    Parameters
+    ----------
+    G
+        The generator of Task 1.
+    batches
+        The training samples.
+    boundary
+        The settings `reference`, `unit`, `quantile`, `norm` and `Q`.
+    latent
+        l, the length of z.
+    workspace
+        The device, and the precision of the samples of G.
+
+    Attributes
+    ----------
+    samples
+        The queue, (Q, *shape), float32; empty before `fill`.
+
+    Examples
+    --------
+    >>> from omasgan.training.batches import Scaling
+    >>> x, workspace = torch.randn(50, 2), Workspace()
+    >>> batches = Batches(x, Scaling(x), workspace.device)
+    >>> reference = Reference(nn.Identity(), batches, Boundary(unit="sqrt_k", Q=32), 2, workspace)
+    >>> reference.fill(Stage("task2", 1, workspace, {}, {})), reference.samples.shape
+    (1.4142135623730951, torch.Size([32, 2]))
     """
 
     samples: Tensor
@@ -145,10 +195,10 @@ class Reference(nn.Module):
     def __init__(self, G: nn.Module, batches: Batches, boundary: Boundary, latent: int, workspace: Workspace) -> None:
         super().__init__()
         self.register_buffer("samples", torch.empty(0))
-        self._parts = (G, batches, boundary, latent, workspace)  # a tuple, so that G is no sub-module
+        self._parts = (G, batches, boundary, latent, workspace)  # a tuple, so that G does not become a sub-module
 
     def draw(self, n: int, stage: Stage) -> Tensor:
-        """N samples (n, *shape), float32."""
+        """Draw n new reference samples; (n, *shape), float32."""
         G, batches, boundary, latent, workspace = self._parts
         if boundary.reference == "real":
             return batches.draw(n, stage.random)
@@ -156,13 +206,13 @@ class Reference(nn.Module):
             return stage.sample(G, n, latent).float()
 
     def renew(self, n: int, stage: Stage) -> Tensor:
-        """Put n new samples in place of the oldest; returns the new ones."""
+        """Replace the n oldest samples of the queue, and return the new ones; (n, *shape)."""
         new = self.draw(n, stage)
         self.samples = torch.cat([self.samples[n:], new])[-len(self.samples) :]
         return new
 
     def fill(self, stage: Stage) -> float:
-        """Draw all Q, and measure the unit of distance by them."""
+        """Draw all Q samples of the queue, and return the unit of distance, in the units of the samples."""
         _, batches, boundary, _, _ = self._parts
         self.samples = self.draw(boundary.Q, stage)
         if boundary.unit == "raw":
@@ -171,7 +221,8 @@ class Reference(nn.Module):
             return math.sqrt(self.samples[0].numel())
         x = batches.draw(UNIT_SAMPLES, stage.random)
         distances = distance(x, self.samples, boundary.norm)
-        # Of few normals, nearly all are in the reference themselves, which says nothing of how far they lie apart.
+        # With few normals nearly all are reference samples themselves, so their distances say nothing about how far
+        # apart normals lie.
         apart = distances > 2 * distance(x[:1], x[:1], boundary.norm)
         if apart.float().mean() < FEW:
             distances = to_another(x[:FEW_SAMPLES], self.samples, boundary.norm)
@@ -179,7 +230,7 @@ class Reference(nn.Module):
 
 
 def to_another(x: Tensor, g: Tensor, p: float) -> Tensor:
-    """As `distance` of x (n, ...) to g (Q, ...), but to the nearest that is no copy; `EPSILON` where all are; (n,)."""
+    """The distance of each x (n, ...) to the nearest g (Q, ...) that is not equal to it, else `EPSILON`; (n,)."""
     distances = torch.cdist(x.flatten(1), g.flatten(1), p, compute_mode="donot_use_mm_for_euclid_dist")
     nearest = distances.masked_fill(distances == 0, torch.inf).amin(dim=1)
     return nearest.masked_fill(nearest.isinf(), EPSILON)

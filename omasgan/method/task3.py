@@ -1,4 +1,4 @@
-"""Task 3, eq. (6): the GAN is retrained to keep away from the boundary."""
+"""Task 3: the GAN is retrained to keep away from the boundary."""
 
 from __future__ import annotations
 
@@ -22,9 +22,14 @@ def train(
     recipe: Recipe,
     workspace: Workspace,
 ) -> None:
-    """Train G' (`G_new`) and C in place; G and B are frozen, `G_new_average` follows G'.
+    """Train G' (`G_new`) and C in place with `losses.generator_loss` and `losses.retraining_critic_loss`.
 
-    Raises UserError where a loss is not finite or G' collapses to one sample.
+    `G_new_average`, a copy of G', receives the running average of its weights. G and B are frozen.
+
+    Raises
+    ------
+    UserError
+        Where a loss is not finite or G' collapses to one sample.
     """
     divergence, optimisation, n = recipe.divergence, recipe.optimisation, recipe.budget.batch
     adam_G = adam(G_new, optimisation.lr_generator, optimisation)

@@ -1,4 +1,4 @@
-"""What the stages ask of an architecture, and the small parts that architectures share."""
+"""The interface of an architecture, and the small layers that the architectures share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from omasgan.errors import UserError
 
 
 class Architecture(Protocol):
-    """Makes fresh networks for samples of a shape: (k,) for rows, (C, H, W) for images."""
+    """Makes fresh networks for samples of a given shape: (k,) for rows, (C, H, W) for images."""
 
     @property
     def latent(self) -> int:
@@ -27,28 +27,31 @@ class Architecture(Protocol):
         """A network from samples (n, *shape) to raw outputs v (n,), float32."""
 
     def encoder(self, shape: tuple[int, ...], outputs: int) -> nn.Module:
-        """A network from samples (n, *shape) to (n, outputs), of which a discriminator is the case of one output."""
+        """A network from samples (n, *shape) to (n, outputs); a discriminator is one with a single output."""
 
 
 class Precise(nn.Linear):
-    """In float32 under autocast, too: in bfloat16 there are 128 scores from 4 to 8, which samples would share."""
+    """A linear layer that computes in float32 even under autocast.
+
+    bfloat16 has only 128 numbers between 4 and 8, so that many samples would have the same score.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
-        """As nn.Linear's."""
+        """(n, inputs) to (n, outputs), float32."""
         with torch.autocast(x.device.type, enabled=False):
             return super().forward(x.float())
 
 
 def last_layer(inputs: int, outputs: int) -> nn.Linear:
-    """Of an encoder; one output is a score."""
+    """The last layer of an encoder, (n, inputs) to (n, outputs); in float32 if its one output is a score."""
     return Precise(inputs, outputs) if outputs == 1 else nn.Linear(inputs, outputs)
 
 
 class Flat(nn.Module):
-    """(n, 1) or (n, 1, 1, 1) to (n,)."""
+    """Flattens (n, 1) or (n, 1, 1, 1) to (n,)."""
 
     def forward(self, v: Tensor) -> Tensor:
-        """Drop all axes but the first."""
+        """(n, 1) or (n, 1, 1, 1) to (n,)."""
         return v.flatten()
 
 
@@ -58,10 +61,15 @@ Norm = Literal["batch", "instance", "layer", "group", "none"]
 
 
 class ToPixels(nn.Module):
-    """(n, C H W) to a feature map (n, C, H, W) whose channels lie next to each other in memory.
+    """Reshapes rows (n, C H W) to a feature map (n, C, H, W) in the channels-last memory format.
 
-    The plain reshapes, nn.Unflatten and nn.Flatten, keep each channel's pixels together: every layer after them, and
-    its gradient, would then work across two memory layouts, at five times the cost.
+    nn.Unflatten would give the contiguous format: the layers after it, and their gradients, would then combine tensors
+    of two memory formats, which takes five times as long.
+
+    Parameters
+    ----------
+    shape
+        C, H and W.
     """
 
     def __init__(self, shape: tuple[int, int, int]) -> None:
@@ -69,16 +77,16 @@ class ToPixels(nn.Module):
         self.shape = shape
 
     def forward(self, x: Tensor) -> Tensor:
-        """A view, not a copy."""
+        """(n, C H W) to (n, C, H, W), without a copy."""
         channels, height, width = self.shape
         return x.view(len(x), height, width, channels).permute(0, 3, 1, 2)
 
 
 class FromPixels(nn.Module):
-    """The reverse of `ToPixels`."""
+    """Reshapes a feature map (n, C, H, W) to rows (n, C H W), as the inverse of `ToPixels`."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """A view where the channels lie next to each other."""
+        """(n, C, H, W) to (n, C H W), without a copy where the memory format is channels-last."""
         return x.permute(0, 2, 3, 1).flatten(1)
 
 
@@ -92,14 +100,29 @@ NORMS: dict[Norm, Callable[[int], nn.Module]] = {
 
 
 def norm_layer(name: Norm, channels: int) -> nn.Module:
-    """The normalisation of a feature map with that many channels."""
+    """The normalisation layer for feature maps (n, channels, H, W)."""
     return NORMS[name](channels)
 
 
 def halvings(architecture: str, shape: tuple[int, ...]) -> int:
-    """How often an image is halved until neither side exceeds 7 pixels.
+    """How often an image is halved until neither of its sides exceeds 7 pixels.
 
-    Raises UserError for rows, and for sides that do not come down to 7 by whole halvings.
+    Parameters
+    ----------
+    architecture
+        The name of the option that asks, for the error message.
+    shape
+        Of a sample, (C, H, W).
+
+    Returns
+    -------
+    int
+        At least 1.
+
+    Raises
+    ------
+    UserError
+        For rows, and for images whose sides cannot be halved to 7 or less, or are that small already.
     """
     if len(shape) != 3:
         raise UserError(
@@ -120,7 +143,7 @@ def halvings(architecture: str, shape: tuple[int, ...]) -> int:
 
 
 def maybe_spectral(layer: Layer, spectral: bool) -> Layer:
-    """The layer with its spectral norm held at 1 (Miyato et al. 2018), or as it is."""
+    """The layer, with its weight divided by its spectral norm (Miyato et al. 2018) if `spectral` is true."""
     if spectral:
         spectral_norm(layer)
     return layer

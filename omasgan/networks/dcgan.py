@@ -15,11 +15,23 @@ from omasgan.networks.strided import Doubling, Halving
 
 @dataclass(frozen=True)
 class DCGAN:
-    """Strided convolutions, one a halving of the image down to at most 7 pixels.
+    """Strided convolutions, one for each halving of the image down to at most 7 pixels.
 
-    latent: l. width: channels next to the image; they double with every halving, up to eight times.
-    generator_norm, discriminator_norm: the norm layer. spectral_norm: in the discriminator. refinements: convolutions
-    of 3 x 3 in the discriminator's smallest feature map, the first of which doubles its channels.
+    Parameters
+    ----------
+    latent
+        l, the length of z.
+    width
+        Channels of the largest feature map; they double with every halving, up to eight times this number.
+    generator_norm
+        The normalisation layers of the generator.
+    discriminator_norm
+        The normalisation layers of the discriminator and encoder.
+    spectral_norm
+        Whether the discriminator and encoder have spectral norm.
+    refinements
+        Number of 3 x 3 convolutions on the smallest feature map of the discriminator and encoder; the first of them
+        doubles its channels.
     """
 
     latent: Annotated[int, Ge(1)] = 128
@@ -30,7 +42,7 @@ class DCGAN:
     refinements: Annotated[int, Ge(0)] = 0
 
     def generator(self, shape: tuple[int, ...]) -> nn.Module:
-        """z (n, l) -> images (n, C, H, W) in [-1, 1]."""
+        """A network from z (n, l) to images (n, C, H, W) in [-1, 1]."""
         widths = self._widths(shape)
         channels, height, width = shape
         start = (widths[-1], height >> len(widths), width >> len(widths))
@@ -50,11 +62,11 @@ class DCGAN:
         return nn.Sequential(*layers).apply(initialise)
 
     def discriminator(self, shape: tuple[int, ...]) -> nn.Module:
-        """Images (n, C, H, W) -> v (n,)."""
+        """A network from images (n, C, H, W) to raw outputs v (n,)."""
         return nn.Sequential(self.encoder(shape, 1), Flat())
 
     def encoder(self, shape: tuple[int, ...], outputs: int) -> nn.Module:
-        """Images (n, C, H, W) -> (n, outputs)."""
+        """A network from images (n, C, H, W) to (n, outputs)."""
         widths = self._widths(shape)
         channels, height, width = shape
         convolutions: list[nn.Conv2d] = [Halving(*level).apply(initialise) for level in pairwise([channels, *widths])]
@@ -75,7 +87,7 @@ class DCGAN:
 
 
 def initialise(layer: nn.Module) -> None:
-    """Weights from N(0, 0.02^2), as in the paper of DCGAN; biases 0."""
+    """Draw the weights of a linear or convolutional layer from N(0, 0.02^2), as in DCGAN, and set its biases to 0."""
     weight, bias = getattr(layer, "weight", None), getattr(layer, "bias", None)
     if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d) and isinstance(weight, Tensor):
         nn.init.normal_(weight, 0.0, 0.02)

@@ -1,4 +1,4 @@
-"""Multi-layer perceptrons: for rows, 2-D sets, and images so small that convolution has nothing to share."""
+"""Multi-layer perceptrons for rows, points in the plane and very small images."""
 
 from __future__ import annotations
 
@@ -15,9 +15,18 @@ from omasgan.networks.base import Flat, last_layer, maybe_spectral
 
 @dataclass(frozen=True)
 class MLP:
-    """Fully connected generator (ReLU; tanh at the end for images) and discriminator (leaky ReLU).
+    """A fully connected generator (ReLU; tanh at the end for images) and discriminator (leaky ReLU).
 
-    latent: l. width, depth: of the hidden layers. spectral_norm: in the discriminator.
+    Parameters
+    ----------
+    latent
+        l, the length of z.
+    width
+        Units in a hidden layer.
+    depth
+        Number of hidden layers.
+    spectral_norm
+        Whether the discriminator and encoder have spectral norm.
     """
 
     latent: Annotated[int, Ge(1)] = 16
@@ -26,7 +35,7 @@ class MLP:
     spectral_norm: bool = False
 
     def generator(self, shape: tuple[int, ...]) -> nn.Module:
-        """z (n, l) -> (n, *shape)."""
+        """A network from z (n, l) to (n, *shape); images are in [-1, 1]."""
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise([self.latent, *[self.width] * self.depth]):
             layers += [nn.Linear(inputs, outputs), nn.ReLU()]
@@ -36,11 +45,11 @@ class MLP:
         return nn.Sequential(*layers, nn.Unflatten(1, shape))
 
     def discriminator(self, shape: tuple[int, ...]) -> nn.Module:
-        """(n, *shape) -> v (n,)."""
+        """A network from (n, *shape) to raw outputs v (n,)."""
         return nn.Sequential(self.encoder(shape, 1), Flat())
 
     def encoder(self, shape: tuple[int, ...], outputs: int) -> nn.Module:
-        """(n, *shape) -> (n, outputs)."""
+        """A network from (n, *shape) to (n, outputs)."""
         layers: list[nn.Module] = [nn.Flatten()]
         for inputs, hidden in pairwise([torch.Size(shape).numel(), *[self.width] * self.depth]):
             layers += [maybe_spectral(nn.Linear(inputs, hidden), self.spectral_norm), nn.LeakyReLU(0.2)]

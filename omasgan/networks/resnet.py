@@ -1,4 +1,4 @@
-"""The residual GAN of Miyato et al. 2018 (SN-GAN), at any width."""
+"""The residual GAN of Miyato et al. 2018 (SN-GAN), with any number of channels."""
 
 from __future__ import annotations
 
@@ -17,11 +17,24 @@ from omasgan.networks.strided import Halving
 
 @dataclass(frozen=True)
 class ResNet:
-    """Residual blocks, one a halving of the image down to at most 7 pixels; the same width throughout.
+    """Residual blocks, one for each halving of the image down to at most 7 pixels.
 
-    latent: l. width: channels. generator_norm, discriminator_norm: the norm layer. spectral_norm: in the discriminator.
-    stem: one strided convolution halves the image first, in place of a block at its full size, and the discriminator's
-    width doubles with every halving after that: a tenth of the cost, for representations.
+    Parameters
+    ----------
+    latent
+        l, the length of z.
+    width
+        Channels of every feature map; with `stem`, of the largest one in the discriminator and encoder.
+    generator_norm
+        The normalisation layers of the generator.
+    discriminator_norm
+        The normalisation layers of the discriminator and encoder.
+    spectral_norm
+        Whether the discriminator and encoder have spectral norm.
+    stem
+        Whether the discriminator and encoder first halve the image by one strided convolution, without a block at the
+        full size, and double their channels with every further halving. It takes a tenth of the time, and is meant for
+        representations.
     """
 
     latent: Annotated[int, Ge(1)] = 128
@@ -32,7 +45,7 @@ class ResNet:
     stem: bool = False
 
     def generator(self, shape: tuple[int, ...]) -> nn.Module:
-        """z (n, l) -> images (n, C, H, W) in [-1, 1]."""
+        """A network from z (n, l) to images (n, C, H, W) in [-1, 1]."""
         levels = halvings("resnet", shape)
         channels, height, width = shape
         start = (self.width, height >> levels, width >> levels)
@@ -48,11 +61,11 @@ class ResNet:
         )
 
     def discriminator(self, shape: tuple[int, ...]) -> nn.Module:
-        """Images (n, C, H, W) -> v (n,)."""
+        """A network from images (n, C, H, W) to raw outputs v (n,)."""
         return nn.Sequential(self.encoder(shape, 1), Flat())
 
     def encoder(self, shape: tuple[int, ...], outputs: int) -> nn.Module:
-        """Images (n, C, H, W) -> (n, outputs)."""
+        """A network from images (n, C, H, W) to (n, outputs)."""
         levels = halvings("resnet", shape)
         if self.stem:
             return self._stem_encoder(shape[0], levels, outputs)
@@ -76,7 +89,7 @@ class ResNet:
 
 
 class UpBlock(nn.Module):
-    """norm, ReLU, nearest upsampling, conv, norm, ReLU, conv; plus the upsampled input."""
+    """A block that doubles the image: norm, ReLU, upsampling, conv, norm, ReLU, conv; plus the upsampled input."""
 
     def __init__(self, width: int, norm: Norm) -> None:
         super().__init__()
@@ -84,18 +97,30 @@ class UpBlock(nn.Module):
         self.conv1, self.conv2 = (nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, width, H, W) -> (n, width, 2H, 2W)."""
+        """(n, width, H, W) to (n, width, 2H, 2W)."""
         h: Tensor = self.conv1(interpolate(relu(self.norm1(x)), scale_factor=2))
         h = self.conv2(relu(self.norm2(h)))
         return h + interpolate(x, scale_factor=2)
 
 
 class DownBlock(nn.Module):
-    """(norm, ReLU,) conv, norm, ReLU, conv, mean pooling; plus the pooled, projected input."""
+    """A block that halves the image: norm, ReLU, conv, norm, ReLU, conv, pooling; plus the pooled, projected input.
+
+    Parameters
+    ----------
+    inputs, width
+        Channels of its input and of its output.
+    norm
+        The normalisation layers.
+    spectral
+        Whether the convolutions have spectral norm.
+    first
+        Whether its input is the image itself; the first norm and ReLU are then left out.
+    """
 
     def __init__(self, inputs: int, width: int, norm: Norm, spectral: bool, first: bool = False) -> None:
         super().__init__()
-        # The first block sees the image itself: a ReLU before its convolution would throw half of it away.
+        # A ReLU directly on an image would remove all of its negative values.
         self.enter = nn.Identity() if first else nn.Sequential(norm_layer(norm, inputs), nn.ReLU())
         self.conv1 = maybe_spectral(nn.Conv2d(inputs, width, 3, padding=1), spectral)
         self.norm = norm_layer(norm, width)
@@ -103,14 +128,26 @@ class DownBlock(nn.Module):
         self.shortcut = maybe_spectral(nn.Conv2d(inputs, width, 1), spectral)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, inputs, 2H, 2W) -> (n, width, H, W)."""
+        """(n, inputs, 2H, 2W) to (n, width, H, W)."""
         h: Tensor = self.conv2(relu(self.norm(self.conv1(self.enter(x)))))
         shortcut: Tensor = self.shortcut(avg_pool2d(x, 2))
         return avg_pool2d(h, 2) + shortcut
 
 
 class PooledBlock(nn.Module):
-    """(mean pooling,) norm, ReLU, conv, norm, ReLU, conv; plus the (pooled,) projected input (He et al. 2016)."""
+    """A pre-activation block (He et al. 2016): norm, ReLU, conv, norm, ReLU, conv; plus the projected input.
+
+    Parameters
+    ----------
+    inputs, outputs
+        Channels of its input and of its output.
+    norm
+        The normalisation layers.
+    spectral
+        Whether the convolutions have spectral norm.
+    halves
+        Whether mean pooling halves the image first.
+    """
 
     def __init__(self, inputs: int, outputs: int, norm: Norm, spectral: bool, halves: bool) -> None:
         super().__init__()
@@ -123,15 +160,15 @@ class PooledBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, inputs, H, W) -> (n, outputs, H, W), or of half the height and width."""
+        """(n, inputs, H, W) to (n, outputs, H, W), or to half that height and width."""
         x = self.enter(x)
         h = self.conv2(relu(self.norm2(self.conv1(relu(self.norm1(x))))))
         return torch.add(self.shortcut(x), h)
 
 
 class SumOverSpace(nn.Module):
-    """(n, c, H, W) -> (n, c)."""
+    """Sums each channel of a feature map over its pixels."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Sum each channel."""
+        """(n, c, H, W) to (n, c)."""
         return torch.sum(x, dim=(2, 3))

@@ -1,11 +1,7 @@
-"""Convolutions that halve or double an image, faster on a processor in bfloat16 than the library's own.
+"""Convolutions that halve or double an image, faster on a CPU in bfloat16 than those of PyTorch (experiments/speed).
 
-A pixel of the small image belongs to 4 x 4 pixels of the large one, two pixels further with every pixel; both operators
-and their gradients come down to three maps between a large image (n, c, 2h, 2w), a small one (n, s, h, w) and a weight
-(s, c, 4, 4): `shrink`, `enlarge`, which is its transpose, and `correlate`. Each is the gradient of another.
-
-The library is fast at the first; at the second where c is no handful; at the third, which all training needs, on one
-thread, while two of them are little faster. What is gained, and where: experiments/speed.
+Three maps between a large image (n, c, 2h, 2w), a small one (n, s, h, w) and a weight (s, c, 4, 4) do all the work:
+`shrink`, its transpose `enlarge`, and `correlate`. The gradients of each of them are the other two.
 """
 
 from __future__ import annotations
@@ -20,20 +16,26 @@ from torch.nn.grad import conv2d_weight
 SIDE, STRIDE, PADDING = 4, 2, 1
 
 FEW = 8
-"""Channels of the large image below which the library's own `enlarge` is slow, and its `correlate` is not."""
+"""With fewer channels of the large image than this, PyTorch is slow at `enlarge` and fast at `correlate`."""
 
 PATCHES = 2**22
-"""Numbers that `correlate` lays out at a time, at most; twice as many no longer stay in the cores' caches."""
+"""Largest number of values that `correlate` unfolds at a time; twice as many do not fit in the cores' caches."""
 
 
 class Halving(nn.Conv2d):
-    """(n, inputs, 2h, 2w) -> (n, outputs, h, w): kernel 4, stride 2, padding 1."""
+    """The convolution that halves an image: (n, inputs, 2h, 2w) to (n, outputs, h, w); kernel 4, stride 2, padding 1.
+
+    Examples
+    --------
+    >>> Halving(3, 8)(torch.zeros(2, 3, 16, 16)).shape
+    torch.Size([2, 8, 8, 8])
+    """
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, SIDE, STRIDE, PADDING)
 
     def forward(self, x: Tensor) -> Tensor:
-        """As nn.Conv2d's."""
+        """(n, inputs, 2h, 2w) to (n, outputs, h, w)."""
         dtype = short_type(x)
         if dtype is None:
             return super().forward(x)
@@ -41,13 +43,19 @@ class Halving(nn.Conv2d):
 
 
 class Doubling(nn.ConvTranspose2d):
-    """(n, inputs, h, w) -> (n, outputs, 2h, 2w): kernel 4, stride 2, padding 1."""
+    """The transposed convolution that doubles an image: (n, inputs, h, w) to (n, outputs, 2h, 2w); see `Halving`.
+
+    Examples
+    --------
+    >>> Doubling(8, 3)(torch.zeros(2, 8, 8, 8)).shape
+    torch.Size([2, 3, 16, 16])
+    """
 
     def __init__(self, inputs: int, outputs: int, bias: bool = True) -> None:
         super().__init__(inputs, outputs, SIDE, STRIDE, PADDING, bias=bias)
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        """As nn.ConvTranspose2d's, for an output of twice the size."""
+        """(n, inputs, h, w) to (n, outputs, 2h, 2w); `output_size` must be None or that size."""
         dtype = short_type(x)
         if dtype is None:
             return super().forward(x, output_size)
@@ -55,13 +63,13 @@ class Doubling(nn.ConvTranspose2d):
 
 
 def short_type(x: Tensor) -> torch.dtype | None:
-    """What a layer computes in where it is this module's turn: on a processor, under autocast; None: the library's."""
+    """The type in which this module's operators compute, on a CPU under autocast; None if PyTorch's are to be used."""
     here = x.device.type == "cpu" and torch.is_autocast_enabled("cpu")
     return torch.get_autocast_dtype("cpu") if here else None
 
 
 def _in_type(dtype: torch.dtype, operator: type[Operator], x: Tensor, layer: Halving | Doubling) -> Tensor:
-    """The operator with a layer's weights; all of it in that type."""
+    """The operator with the weights of a layer, computed in `dtype`."""
     bias = None if layer.bias is None else layer.bias.to(dtype)
     with torch.autocast("cpu", enabled=False):
         result: Tensor = operator.apply(x.to(dtype), layer.weight.to(dtype), bias)
@@ -69,7 +77,7 @@ def _in_type(dtype: torch.dtype, operator: type[Operator], x: Tensor, layer: Hal
 
 
 class Shrink(torch.autograd.Function):
-    """`shrink` with the gradients of this module."""
+    """`shrink`, with gradients computed by `enlarge` and `correlate`."""
 
     @staticmethod
     def forward(ctx: Any, large: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -79,12 +87,12 @@ class Shrink(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        """Of the large image, the weight and the bias."""
+        """The gradients of the large image, the weight and the bias."""
         return _gradients(ctx, gradient, Enlarge, large=ctx.saved_tensors[0], small=gradient)
 
 
 class Enlarge(torch.autograd.Function):
-    """`enlarge` with the gradients of this module."""
+    """`enlarge`, with gradients computed by `shrink` and `correlate`."""
 
     @staticmethod
     def forward(ctx: Any, small: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -94,7 +102,7 @@ class Enlarge(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        """Of the small image, the weight and the bias."""
+        """The gradients of the small image, the weight and the bias."""
         return _gradients(ctx, gradient, Shrink, large=gradient, small=ctx.saved_tensors[0])
 
 
@@ -104,7 +112,7 @@ Operator = Shrink | Enlarge
 def _gradients(
     ctx: Any, gradient: Tensor, transpose: type[Operator], large: Tensor, small: Tensor
 ) -> tuple[Tensor | None, ...]:
-    """Of an operator's image, weight and bias, as far as they are wanted."""
+    """The gradients of an operator's image, weight and bias; None for those that are not needed."""
     of_image, of_weight, of_bias = ctx.needs_input_grad
     return (
         transpose.apply(gradient, ctx.saved_tensors[1], None) if of_image else None,
@@ -114,17 +122,17 @@ def _gradients(
 
 
 def shrink(large: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """The convolution; (n, s, h, w)."""
+    """The convolution with kernel 4 and stride 2; (n, s, h, w)."""
     return conv2d(large, weight, bias, STRIDE, PADDING)
 
 
 def enlarge(small: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """The transposed convolution; (n, c, 2h, 2w)."""
+    """The transpose of `shrink`; (n, c, 2h, 2w)."""
     (s, c), (n, _, h, w) = weight.shape[:2], small.shape
     if c >= FEW:
         return conv_transpose2d(small, weight, bias, STRIDE, PADDING)
-    # Every 2 x 2 pixels of the large image, with its border, depend on 2 x 2 of the small one: as one convolution to
-    # 4 c channels, which are then dealt out.
+    # Every 2 x 2 pixels of the padded large image depend on 2 x 2 pixels of the small one: one convolution computes
+    # them as 4 c channels, which are then moved to their pixels.
     taps = weight.view(s, c, 2, 2, 2, 2).permute(3, 5, 1, 0, 2, 4).reshape(4 * c, s, 2, 2).flip(2, 3)
     biases = None if bias is None else bias.repeat(4)
     dealt = conv2d(small, taps.contiguous(memory_format=torch.channels_last), biases, padding=1)
@@ -133,7 +141,10 @@ def enlarge(small: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
 
 
 def correlate(large: Tensor, small: Tensor) -> Tensor:
-    """How the sum of small * shrink(large) changes with the weight; (s, c, 4, 4)."""
+    """The gradient of the sum of small * shrink(large, weight) with respect to the weight; (s, c, 4, 4).
+
+    On several threads it is faster than PyTorch, whose speed hardly grows with their number.
+    """
     c, s, threads = large.shape[1], small.shape[1], torch.get_num_threads()
     if c < FEW or threads == 1:
         return conv2d_weight(large, (s, c, SIDE, SIDE), small, STRIDE, PADDING)  # type: ignore[no-any-return, no-untyped-call]
@@ -144,14 +155,12 @@ def correlate(large: Tensor, small: Tensor) -> Tensor:
 
 
 def _products(large: Tensor, small: Tensor, threads: int) -> Tensor:
-    """What some samples give to `correlate`, with the channels last: for each thread those of its own, (., s, 16 c).
-
-    A thread lays out the patches of its samples and reads them itself. Where another one reads them, they go from core
-    to core; where these share no cache, that takes three times as long as the product.
-    """
+    """The sums of `correlate` over each thread's share of the samples, with the channels last; (shares, s, 16 c)."""
+    # A thread that unfolds the patches of its samples also reads them. If another thread read them, they would move
+    # from core to core, which takes three times as long as the product where the cores share no cache.
     c, s = large.shape[1], small.shape[1]
     shares = threads if small[:, 0].numel() % threads == 0 else 1
-    # Next to each other in memory, four pixels of a row are one run of 4 c numbers.
+    # With the channels last, four pixels of a row are one contiguous run of 4 c numbers.
     rows = pad(large.permute(0, 2, 3, 1), (0, 0, PADDING, PADDING, PADDING, PADDING)).flatten(2)
     patches = rows.unfold(1, SIDE, STRIDE).unfold(2, SIDE * c, STRIDE * c).reshape(shares, -1, SIDE * SIDE * c)
     return small.permute(0, 2, 3, 1).reshape(shares, -1, s).transpose(1, 2) @ patches
