@@ -10,7 +10,7 @@ from annotated_types import Ge
 from omegaconf import DictConfig, OmegaConf
 
 from omasgan.configuration.identity import GROUPS
-from omasgan.configuration.schema import Config, Precision, Task
+from omasgan.configuration.schema import FOLDER, Config, Precision, Task
 from omasgan.configuration.validation import check_nodes, check_value
 from omasgan.errors import UserError
 from omasgan.text import did_you_mean
@@ -38,6 +38,7 @@ def check(cfg: DictConfig, groups: Collection[str] = (*GROUPS, "baselines")) -> 
     plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     assert isinstance(plain, dict)
     config = {str(key): value for key, value in plain.items()}
+    _leave_out_unchosen_parts(config)
     if isinstance(abnormal := config["abnormal_dataset"], str):
         raise UserError(f"abnormal_dataset is '{abnormal}': choose a data set as dataset@abnormal_dataset={abnormal}")
     # These two last: they hold other groups by reference, and a fault is named where the user sets it.
@@ -49,3 +50,19 @@ def check(cfg: DictConfig, groups: Collection[str] = (*GROUPS, "baselines")) -> 
     if config["threads"] is not None and config["threads"] < 1:
         raise UserError(f"threads is {config['threads']}: it must be at least 1, or null for all cores")
     return config
+
+
+PARTS = frozenset(path.stem for path in (FOLDER / "representation").glob("*.yaml"))
+
+
+def _leave_out_unchosen_parts(node: dict[str, Any]) -> None:
+    """Remove the settings of a part of the representation that is not chosen.
+
+    An experiment may tune a part; where another representation is chosen, its settings alone are left.
+    """
+    for key, child in node.items():
+        if isinstance(child, dict):
+            if key == "representation":
+                for name in [name for name, part in child.items() if name in PARTS and "_target_" not in part]:
+                    del child[name]
+            _leave_out_unchosen_parts(child)
