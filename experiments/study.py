@@ -26,6 +26,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from numpy.typing import NDArray
 
+from omasgan.configuration import old_names
 from omasgan.evaluation.scores import ScoreTable
 from omasgan.report import folders
 
@@ -84,7 +85,7 @@ def collect(study: Path) -> tuple[Results, dict[str, NDArray[np.generic]]]:
         run, _ = folders.read(folder)
         identities.add(run.identity)
         cls, seed = run.cls, run.seed
-        table = ScoreTable.load(folder / "scores.npz", only=STORED)
+        table = ScoreTable.load(folder / "scores.npz", only=STORED, renamed=old_names.TERMS)
         ranks[f"{cls}|{seed}|label"] = np.packbits(table.label)
         for term, values in table.terms.items():
             ranks[f"{cls}|{seed}|{term}"] = np.unique(values, return_inverse=True)[1].astype(np.uint16)

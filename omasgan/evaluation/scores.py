@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,9 @@ class ScoreTable:
         write_atomically(path, lambda file: np.savez_compressed(file, **columns))
 
     @classmethod
-    def load(cls, path: Path, only: Collection[str] | None = None) -> ScoreTable:
+    def load(
+        cls, path: Path, only: Collection[str] | None = None, renamed: Mapping[str, str] = MappingProxyType({})
+    ) -> ScoreTable:
         """Read the file that `save` wrote.
 
         Parameters
@@ -84,24 +87,23 @@ class ScoreTable:
             The file.
         only
             Names of the terms to read, which is faster; None reads all.
+        renamed
+            New names of terms by the names that an earlier version wrote.
 
         Raises
         ------
         UserError
             For a file that is missing, damaged or not such a file.
         """
-        wanted = None if only is None else {_TERM + name for name in only}
         try:
             with np.load(path, allow_pickle=False) as file:
+                stored = {key: key.removeprefix(_TERM) for key in file.files if key.startswith(_TERM)}
+                terms = {key: renamed.get(name, name) for key, name in stored.items()}
                 return cls(
                     index=file["index"],
                     class_index=file["class"],
                     label=file["label"],
-                    terms={
-                        key.removeprefix(_TERM): file[key]
-                        for key in file.files
-                        if key.startswith(_TERM) and (wanted is None or key in wanted)
-                    },
+                    terms={name: file[key] for key, name in terms.items() if only is None or name in only},
                     class_names=tuple(file["class_names"].tolist()),
                     names=tuple(file["names"].tolist()),
                 )
