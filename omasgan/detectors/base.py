@@ -1,4 +1,4 @@
-"""The contract that OMASGAN, every peer and every baseline obeys."""
+"""The interface of OMASGAN, of its peers and of the baselines."""
 
 from __future__ import annotations
 
@@ -14,46 +14,105 @@ from omasgan.training.stage import Workspace
 
 
 class Detector(ABC):
-    """Learns from normal samples alone and scores any sample by itself: higher is more anomalous.
+    """An anomaly detector: it learns from normal samples alone, and scores each sample independently of all others.
 
-    spec: the shape of a sample. workspace: device, seed, and where checkpoints and records go.
+    A higher score is more anomalous. Scores are raw numbers, neither scaled to a range nor compared within a batch.
+
+    Parameters
+    ----------
+    spec
+        The shape of a sample.
+    workspace
+        Device, seed, and where checkpoints and records go.
+
+    Attributes
+    ----------
+    main_term
+        The name of the term, among those of `terms`, that is the detector's score.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from omasgan.detectors.baselines import NearestNeighbour
+    >>> detector = NearestNeighbour(Spec((2,)), Workspace())
+    >>> detector.fit(torch.tensor([[-1.0, 0.0], [1.0, 0.0], [0.0, -1.0], [0.0, 1.0]]))
+    >>> normal, abnormal = detector.score(torch.tensor([[0.0, 1.0], [9.0, 9.0]]))
+    >>> bool(normal < abnormal)
+    True
     """
 
     main_term: str = "score"
-    """Which of `terms` is the detector's score."""
 
     def __init__(self, spec: Spec, workspace: Workspace) -> None:
         self.spec = spec
         self.workspace = workspace
 
     def check(self, n: int) -> None:
-        """Raise UserError where n training samples are too few: before anything is learned from them."""
+        """Check, before training, that n training samples are enough.
+
+        Raises
+        ------
+        UserError
+            Where they are too few.
+        """
         if n < 1:
             raise UserError("there are no training normals: give some")
 
     @abstractmethod
     def fit(self, train: Tensor) -> None:
-        """Learn from samples of the normal class: uint8 (n, C, H, W), or float32 rows (n, k).
+        """Learn from samples of the normal class; no label and no test sample reaches this method.
 
-        No label and no test sample reaches this method. Raises UserError where training diverges.
+        Parameters
+        ----------
+        train
+            Images (n, C, H, W), uint8, or rows (n, k), float32.
+
+        Raises
+        ------
+        UserError
+            Where there are too few samples, or training diverges.
         """
 
     @abstractmethod
     def terms(self, x: Tensor) -> dict[str, Tensor]:
-        """Named raw scores of x (n, ...), each float64 (n,): no scaling that looks at the rest of the batch."""
+        """The named raw scores of samples, none of which depends on the rest of the batch.
+
+        Parameters
+        ----------
+        x
+            (n, ...), in the type and units of the training samples.
+
+        Returns
+        -------
+        dict of str to Tensor
+            Each (n,), float64, on the CPU; `main_term` is among the names.
+        """
 
     def score(self, x: Tensor) -> Tensor:
-        """The anomaly score of x (n, ...); float64 (n,)."""
+        """The anomaly score of samples x (n, ...), higher is more anomalous; (n,), float64."""
         return self.terms(x)[self.main_term]
 
     def samples(self, n: int) -> dict[str, Tensor]:
-        """Of each of its generators, by the paper's names, n samples (n, *spec.shape) in the data's units; or none."""
+        """Samples of the trained generators.
+
+        Returns
+        -------
+        dict of str to Tensor
+            n samples of each generator, (n, *spec.shape) in the units of the data, by the paper's name for it (G, B,
+            G'); empty for a detector without generators.
+        """
         return {}
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
-        """All that `fit` learned, as tensors and plain types."""
+        """Everything that `fit` learned, as tensors and plain types."""
 
     @abstractmethod
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take what `state_dict` gave. Raises RuntimeError or KeyError where it does not fit."""
+        """Restore what `state_dict` gave; the detector must have been built with the same settings.
+
+        Raises
+        ------
+        RuntimeError, KeyError
+            Where `state` does not fit this detector.
+        """

@@ -1,6 +1,6 @@
-"""The cheap baselines that every figure is reported beside; scikit-learn does the work.
+"""Cheap baselines, computed by scikit-learn, with which every result is compared.
 
-Samples are scaled as for the networks and flattened. None of them trains a network, so none needs a device.
+Samples are scaled as for the networks and flattened. No baseline trains a network, so all of them run on the CPU.
 """
 
 from __future__ import annotations
@@ -26,7 +26,15 @@ Rows = NDArray[np.float32]
 
 
 class Baseline(Detector):
-    """A detector on flattened samples. Its state are the training samples and the seed; it learns from them again."""
+    """A detector on scaled and flattened samples.
+
+    Its state is the training samples and the seed: after loading, it learns from them again.
+
+    Parameters
+    ----------
+    spec, workspace
+        See `Detector`.
+    """
 
     def __init__(self, spec: Spec, workspace: Workspace) -> None:
         super().__init__(spec, workspace)
@@ -48,7 +56,7 @@ class Baseline(Detector):
 
     @abstractmethod
     def measure(self, rows: Rows) -> NDArray[np.floating[Any]]:
-        """The score of scaled rows (n, k); (n,)."""
+        """The score of scaled rows (n, k), higher is more anomalous; (n,)."""
 
     def state_dict(self) -> dict[str, Any]:
         """See `Detector`."""
@@ -64,7 +72,15 @@ class Baseline(Detector):
 
 
 class NearestNeighbour(Baseline):
-    """Mean Euclidean distance to the nearest training samples. neighbours: how many."""
+    """The mean Euclidean distance to the nearest training samples.
+
+    Parameters
+    ----------
+    spec, workspace
+        See `Detector`.
+    neighbours
+        Number of nearest samples; all of them where there are fewer.
+    """
 
     def __init__(self, spec: Spec, workspace: Workspace, neighbours: Count = 1) -> None:
         super().__init__(spec, workspace)
@@ -81,9 +97,14 @@ class NearestNeighbour(Baseline):
 
 
 class PCA(Baseline):
-    """Euclidean length of what the principal components leave out.
+    """The reconstruction error of principal component analysis: the Euclidean length of the residual.
 
-    variance: the share of the training samples' variance that the components hold; at least one is always left out.
+    Parameters
+    ----------
+    spec, workspace
+        See `Detector`.
+    variance
+        Fraction of the training samples' variance that the components explain. At least one component is left out.
     """
 
     def __init__(self, spec: Spec, workspace: Workspace, variance: Share = 0.95) -> None:
@@ -104,7 +125,12 @@ class PCA(Baseline):
 
 
 class Mahalanobis(Baseline):
-    """Mahalanobis distance to the training mean, its covariance shrunk by Ledoit and Wolf (2004)."""
+    """The Mahalanobis distance to the mean of the training samples, with a shrunk covariance.
+
+    References
+    ----------
+    Ledoit and Wolf 2004, "A well-conditioned estimator for large-dimensional covariance matrices".
+    """
 
     def learn(self, rows: Rows) -> None:
         """See `Baseline`."""
@@ -117,7 +143,19 @@ class Mahalanobis(Baseline):
 
 
 class IsolationForest(Baseline):
-    """Liu et al. 2008: the fewer random cuts isolate a sample, the higher its score. trees: how many."""
+    """An isolation forest: the fewer random splits isolate a sample, the higher is its score.
+
+    Parameters
+    ----------
+    spec, workspace
+        See `Detector`.
+    trees
+        Number of trees.
+
+    References
+    ----------
+    Liu et al. 2008, "Isolation forest".
+    """
 
     def __init__(self, spec: Spec, workspace: Workspace, trees: Count = 200) -> None:
         super().__init__(spec, workspace)

@@ -1,4 +1,4 @@
-"""The base f-GAN alone: Task 1, scored by its discriminator."""
+"""The base f-GAN alone: Task 1, with its discriminator as the score."""
 
 from __future__ import annotations
 
@@ -25,7 +25,31 @@ from omasgan.training.stage import Workspace, frozen, in_batches
 
 
 class FGAN(Detector):
-    """G and D of eq. (1)-(2); the score is -T_D(x)."""
+    """The f-GAN of Task 1; its score is task1 = -T_D(x).
+
+    Parameters
+    ----------
+    spec, workspace
+        See `Detector`.
+    divergence
+        The f-divergence.
+    architecture
+        Makes the networks.
+    augmentation
+        The random change of each training sample.
+    optimisation, budget
+        How the networks are trained, and for how long.
+
+    Attributes
+    ----------
+    G, D
+        The networks; after `fit` they are frozen, and G has the average of its weights in training.
+
+    Raises
+    ------
+    UserError
+        Where the augmentation is for images and the samples are rows.
+    """
 
     main_term = "task1"
 
@@ -55,20 +79,20 @@ class FGAN(Detector):
         self.train_task1(self.batches(train))
 
     def terms(self, x: Tensor) -> dict[str, Tensor]:
-        """See `Detector`: task1 = -T_D(x)."""
+        """See `Detector`; one term, task1 = -T_D(x)."""
         return {"task1": self.minus_T(self.D, x)}
 
     def generators(self) -> dict[str, nn.Module]:
-        """The trained generators by the paper's names."""
+        """The generators by the paper's names."""
         return {"G": self.G}
 
     def samples(self, n: int) -> dict[str, Tensor]:
-        """See `Detector`; always the same ones."""
+        """See `Detector`; the same samples at every call."""
         made = {name: self.drawn(generator.eval(), n, "samples") for name, generator in self.generators().items()}
         return {name: self.scaling.invert(x).cpu() for name, x in made.items()}
 
     def drawn(self, generator: nn.Module, n: int, name: str) -> Tensor:
-        """N samples of a generator in the networks' range, from the stream of that name; (n, *shape)."""
+        """Draw n samples of a generator from the random stream `name`; (n, *shape), scaled as for the networks."""
         random = stream(self.workspace.seed, name, self.workspace.device)
         z = torch.randn(n, self.architecture.latent, generator=random, device=self.workspace.device)
         return in_batches(generator, z)
@@ -88,36 +112,36 @@ class FGAN(Detector):
             frozen(network)
 
     def networks(self) -> dict[str, nn.Module]:
-        """All networks that the detector keeps."""
+        """The networks of the detector's state, by name."""
         return {"G": self.G, "D": self.D}
 
     def make(self, name: str, build: Callable[[tuple[int, ...]], nn.Module]) -> nn.Module:
-        """A fresh network for the data's shape, its weights drawn from a stream of its own."""
+        """A new network for the shape of a sample, with weights drawn from the random stream of its name."""
         return self.workspace.network(name, lambda: build(self.spec.shape))
 
     def batches(self, train: Tensor) -> Batches:
-        """The training samples on the device; fixes the scaling."""
+        """Set the scaling from the training samples, and move them to the device."""
         self.scaling = Scaling(train).to(self.workspace.device)
         return Batches(train, self.scaling, self.workspace.device, self.augmentation)
 
     def train_task1(self, batches: Batches) -> None:
-        """Task 1: afterwards G is the averaged generator, and G and D are frozen."""
+        """Run Task 1; afterwards G has its averaged weights, and G and D are frozen."""
         G_average = frozen(copy.deepcopy(self.G))
         task1.train(self.G, self.D, G_average, batches, self.recipe, self.workspace)
         self.G = G_average
         frozen(self.D)
 
     def outputs(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-        """What a function of scaled samples gives for samples in the data's units; float64 (n, ...)."""
+        """The values of a function of scaled samples, for x in the units of the data; (n, ...), float64, on the CPU."""
         device = self.workspace.device
         return in_batches(lambda part: function(self.scaling(part.to(device))).to("cpu", torch.float64), x)
 
     def minus_T(self, network: nn.Module, x: Tensor) -> Tensor:
-        """-T of a discriminator for samples in the data's units; float64 (n,)."""
+        """-T of a discriminator for samples in the units of the data; (n,), float64."""
         return -self.recipe.divergence.activation(self.outputs(partial(self.v, network), x))
 
     def v(self, network: nn.Module, x: Tensor) -> Tensor:
-        """The raw output of a discriminator for scaled samples, in the arithmetic that it learned in; float64 (n,)."""
+        """The raw output of a discriminator for scaled samples, in the precision of its training; (n,), float64."""
         with self.workspace.autocast():
             v: Tensor = network(x)
         return v.double()

@@ -1,4 +1,4 @@
-"""OMASGAN: the four stages in a row, and the score of eq. (8)."""
+"""OMASGAN: Tasks 1 to 3, J and the anomaly score."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from omasgan.training.settings import Budget, Optimisation
 from omasgan.training.stage import Workspace, frozen
 
 CALIBRATION_SAMPLES = 10_000
-"""Training normals, at most, that fix the scale of the two parts of the score."""
+"""Largest number of training normals by which the parts of the score and the neighbour features are standardised."""
 
 
 class OMASGAN(FGAN):
-    """Tasks 1 to 3 and J in a row.
+    """The paper's detector: Tasks 1 to 3, the discriminator J, and the anomaly score.
 
-    Its terms are task1 = -T_D(x), task3 = -T_C(x), j = J(x), divergence = f_D(G', delta_x) and full, their sum of
-    eq. (8). Where an embedding has columns that are anomaly scores by themselves, the sum of these is the term
-    auxiliary, which may enter full; the paper has no such part.
+    Its terms are task1 = -T_D(x), task3 = -T_C(x), j = J(x), divergence = f_D(G', delta_x), and full, the weighted sum
+    of the last two (eq. (8), see `method.score.total`). Where an embedding has columns that are anomaly scores by
+    themselves, their sum is the term auxiliary, which may enter full; the paper has no such part.
 
     Parameters
     ----------
@@ -54,10 +54,32 @@ class OMASGAN(FGAN):
     inference
         J and the score.
 
+    Attributes
+    ----------
+    G, D, B, G_new, C, J
+        The paper's networks (G_new is G'), frozen after `fit`.
+    neighbour_features
+        The memory bank, where J or the divergence term uses it; else None.
+    scales
+        Mean and standard deviation of each part of the score over training normals.
+
     Raises
     ------
     UserError
         Where the settings do not fit the samples.
+
+    Examples
+    --------
+    >>> from omasgan.method.divergences import KL
+    >>> from omasgan.networks.mlp import MLP
+    >>> from omasgan.training.augmentation import NoAugmentation
+    >>> budget = Budget(task1=20, critic=20, task2=20, task3=20, j=20, batch=32)
+    >>> training = (KL(), MLP(latent=2, width=32), NoAugmentation(), Optimisation(), budget)
+    >>> detector = OMASGAN(Spec((2,)), Workspace(), *training, Boundary(N=32, Q=64), Retraining(), Inference())
+    >>> detector.fit(torch.randn(200, 2, generator=torch.Generator().manual_seed(0)))
+    >>> normal, abnormal = detector.score(torch.tensor([[0.0, 0.0], [9.0, 9.0]]))
+    >>> bool(normal < abnormal)
+    True
     """
 
     main_term = "full"
@@ -79,7 +101,7 @@ class OMASGAN(FGAN):
         self.boundary = boundary
         self.retraining = retraining
         self.inference = inference
-        # What a checkpoint is loaded into; `fit` replaces all but J by copies of what Task 1 trained.
+        # A checkpoint is loaded into these networks; `fit` replaces them by copies of those that Task 1 trained.
         self.B, self.G_new, self.C = (copy.deepcopy(network) for network in (self.G, self.G, self.D))
         self.neighbour_features: NeighbourFeatures | None = None
         self.uses_neighbours = inference.j_features == "neighbours"
@@ -90,14 +112,14 @@ class OMASGAN(FGAN):
             )
         if inference.auxiliary_weight > 0 and not spec.auxiliary:
             raise UserError(
-                f"inference.auxiliary_weight is {inference.auxiliary_weight:g}, but no part of the representation gives "
-                "auxiliary scores: add rotation_prediction to `representation`, or set the weight to 0"
+                f"inference.auxiliary_weight is {inference.auxiliary_weight:g}, but no part of the representation "
+                "gives auxiliary scores: add rotation_prediction to `representation`, or set the weight to 0"
             )
         given = (spec.shape[0] + len(RANKS),) if self.uses_neighbours else spec.shape
         self.J = workspace.network("J", lambda: architecture.discriminator(given))
 
     def check(self, n: int) -> None:
-        """See `Detector`: a memory bank needs more samples than the local density scale is measured over."""
+        """See `Detector`; a memory bank needs more than `DENSITY_NEIGHBOURS` samples."""
         if self.measures and min(n, self.inference.memory_bank_size) <= DENSITY_NEIGHBOURS:
             raise UserError(
                 f"the memory bank has {min(n, self.inference.memory_bank_size)} samples ({n} training normals, "
@@ -119,7 +141,7 @@ class OMASGAN(FGAN):
         self.scales = score.scales(self.parts(normals[:CALIBRATION_SAMPLES], in_bank=True))
 
     def train_J(self, normals: Tensor) -> None:
-        """J, and before it the memory bank, where J or the divergence term measures distances to it."""
+        """Make the memory bank, where J or the divergence term uses it, and train J on normals (n, *spec.shape)."""
         batches = Batches(normals, self.scaling, self.workspace.device, self.augmentation)
         if self.measures:
             self.neighbour_features = self.measure_neighbours(batches)
@@ -130,7 +152,7 @@ class OMASGAN(FGAN):
         frozen(self.J)
 
     def measure_neighbours(self, batches: Batches) -> NeighbourFeatures:
-        """The memory bank of the samples in `batches`, or of as many samples of G'."""
+        """The features of a memory bank of the samples in `batches`, or of as many samples of G'."""
         normals = batches.scaling(batches.x)
         real = self.inference.memory_bank == "real"
         bank = normals if real else self.drawn(self.G_new, len(normals), "memory bank")
@@ -139,7 +161,7 @@ class OMASGAN(FGAN):
         return neighbour_features
 
     def train_task2(self, batches: Batches) -> None:
-        """Task 2: afterwards B is the averaged boundary generator, frozen."""
+        """Run Task 2; afterwards B has its averaged weights and is frozen."""
         self.B = frozen(copy.deepcopy(self.G))
         if not self.boundary.trained:
             return
@@ -149,7 +171,7 @@ class OMASGAN(FGAN):
         task2.train(B, trainable(C), self.B, self.G, batches, self.boundary, self.recipe, self.workspace)
 
     def train_task3(self, batches: Batches) -> None:
-        """Task 3: afterwards G' is the averaged retrained generator, and G' and C are frozen."""
+        """Run Task 3; afterwards G' has its averaged weights, and G' and C are frozen."""
         self.G_new, self.C = frozen(copy.deepcopy(self.G)), trainable(copy.deepcopy(self.D))
         if self.retraining.trained:
             G_new = trainable(copy.deepcopy(self.G))
@@ -159,7 +181,7 @@ class OMASGAN(FGAN):
         frozen(self.C)
 
     def parts(self, x: Tensor, in_bank: bool = False) -> dict[str, Tensor]:
-        """The parts of the score before they are put on one scale, each float64 (n,). in_bank: see `score.parts`."""
+        """The parts of the score of x before they are standardised, each (n,), float64; see `score.parts`."""
         v_J, v_C = partial(self.v, self.J), partial(self.v, self.C)
         settings = (v_J, v_C, self.inference, self.recipe.divergence, self.neighbour_features, in_bank)
         both = self.outputs(lambda part: score.parts(part, *settings), x)
@@ -167,9 +189,9 @@ class OMASGAN(FGAN):
         return {**parts, "auxiliary": x[:, self.spec.auxiliary].double().sum(dim=1)} if self.spec.auxiliary else parts
 
     def terms(self, x: Tensor) -> dict[str, Tensor]:
-        """See `Detector` and this class."""
+        """See `Detector`; the terms are listed in the class's docstring."""
         parts = self.parts(x)
-        task3 = parts["divergence"]  # which in the paper's reading is what C says of x
+        task3 = parts["divergence"]  # with divergence_term=variational, the divergence is -T_C(x) itself
         if self.inference.divergence_term != "variational":
             task3 = self.minus_T(self.C, x)
         return {
@@ -180,11 +202,11 @@ class OMASGAN(FGAN):
         }
 
     def generators(self) -> dict[str, nn.Module]:
-        """The trained generators by the paper's names."""
+        """The generators by the paper's names."""
         return {"G": self.G, "B": self.B, "G'": self.G_new}
 
     def networks(self) -> dict[str, nn.Module]:
-        """All networks that the detector keeps."""
+        """The networks of the detector's state, by name."""
         return {**super().networks(), "B": self.B, "G'": self.G_new, "C": self.C, "J": self.J}
 
     def state_dict(self) -> dict[str, Any]:
@@ -204,5 +226,5 @@ class OMASGAN(FGAN):
 
 
 def trainable(network: nn.Module) -> nn.Module:
-    """The network in training mode, with gradients."""
+    """The network, set to training mode with gradients for its weights."""
     return network.train().requires_grad_(True)

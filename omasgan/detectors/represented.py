@@ -1,4 +1,4 @@
-"""Any detector, on the embeddings of a representation instead of the samples."""
+"""A detector on the embeddings of a representation instead of the samples."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from omasgan.training.stage import Workspace
 
 
 class Represented(Detector):
-    """Learns a representation of the normal samples, then the detector on their embeddings.
+    """Learns a representation of the normal samples, and then any detector on their embeddings.
 
     Parameters
     ----------
     spec, workspace
         See `Detector`.
     representation
-        The parts of the representation by name: constructors that lack the spec of a sample and the workspace.
+        The parts of the representation by name, each a function that makes it from a spec and a workspace.
     detector
-        The detector's constructor, which lacks the same two.
+        A function that makes the detector from the spec of an embedding and the workspace.
     """
 
     def __init__(
@@ -42,11 +42,11 @@ class Represented(Detector):
         self.encoded: list[tuple[Tensor, Tensor]] = []
 
     def share(self, other: Represented) -> None:
-        """Use the representation that another detector has learned with the same settings, and what it has encoded."""
+        """Reuse the representation and the embeddings of `other`, whose representation has the same settings."""
         self.representation, self.encoded, self.shares = other.representation, other.encoded, True
 
     def encode(self, x: Tensor) -> Tensor:
-        """The embeddings of samples; the last two sets (as a rule training and test) are kept."""
+        """The embeddings of samples, (n, *embedding.shape); those of the last two sets of samples are kept."""
         for samples, embeddings in self.encoded:
             if samples is x:
                 return embeddings
@@ -67,11 +67,11 @@ class Represented(Detector):
         self.detector.fit(self.encode(train))
 
     def terms(self, x: Tensor) -> dict[str, Tensor]:
-        """See `Detector`: those of the detector."""
+        """See `Detector`; the terms of the detector on the embeddings."""
         return self.detector.terms(self.encode(x))
 
     def samples(self, n: int) -> dict[str, Tensor]:
-        """See `Detector`: the generators' embeddings, decoded; none where there is no way back."""
+        """See `Detector`; decoded embeddings, and empty where the representation cannot decode."""
         decoded = {
             name: self.representation.decode(embeddings) for name, embeddings in self.detector.samples(n).items()
         }

@@ -100,7 +100,7 @@ def test_where_the_bank_is_sparse_a_distance_counts_less():
     assert there.density_scale[1] > 10 * there.density_scale[0]
     torch.testing.assert_close(there.term(3, 0), there.distances[:, :3].mean(dim=1))
     torch.testing.assert_close(there.term(3, 1) * there.density_scale, there.term(3, 0))
-    # Twenty times as large in every way, one cluster's samples are as near as the other's in units of its density_scale.
+    # One cluster is the other, twenty times as large: in units of their density scales, their distances are the same.
     own = neighbour_features.around(torch.cat([dense, sparse]), of_bank=True).term(10, 1)
     torch.testing.assert_close(own[:300].mean(), own[300:].mean(), rtol=0.1, atol=0)
 
