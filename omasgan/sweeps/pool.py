@@ -188,7 +188,7 @@ def _start(
 
 
 def _result(job: _Running, overrides: list[str], shared: set[str]) -> JobReturn:
-    """How an ended job ended, from its own message or else its exit code; `shared` are overrides of all jobs."""
+    """The result of an ended job, from its own message or else its exit code; `shared` are overrides of all jobs."""
     job.process.join()
     result = JobReturn()
     result.overrides = overrides
