@@ -203,15 +203,22 @@ def bfloat16(values: np.ndarray[Any, Any]) -> str:
     return base64.b64encode(rounded.astype("<u2").tobytes()).decode()
 
 
+SCRIPTS = (
+    *("state", "elements", "theme", "plots"),
+    *("table", "details", "classes_and_ablation", "comparison", "sweeps", "side_by_side", "runs"),
+    "start",
+)
+"""The page's JavaScript files, in the order in which they are joined: what all share, a file a section, the start."""
+
+
 def render(content: Mapping[str, Any], title: str) -> str:
     """The page as one HTML text."""
-    parts = {name: files("omasgan.report").joinpath(name).read_text(encoding="utf-8") for name in FILES}
     plotly = files("plotly").joinpath("package_data", "plotly.min.js").read_bytes()
-    text = parts["page.html"]
+    text = _part("page.html")
     filled = {
         "title": title.replace("&", "&amp;").replace("<", "&lt;"),
-        "style": parts["page.css"],
-        "script": parts["page.js"],
+        "style": _part("page.css"),
+        "script": "\n".join(_part("script", f"{name}.js") for name in SCRIPTS),
         "plotly": packed(plotly),
         "data": packed(json.dumps(content, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()),
     }
@@ -220,7 +227,8 @@ def render(content: Mapping[str, Any], title: str) -> str:
     return text
 
 
-FILES = ("page.html", "page.css", "page.js")
+def _part(*path: str) -> str:
+    return files("omasgan.report.page").joinpath(*path).read_text(encoding="utf-8")
 
 
 def packed(content: bytes) -> str:
