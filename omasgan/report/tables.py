@@ -7,9 +7,10 @@ import io
 import math
 from collections.abc import Sequence
 
-from omasgan.report.comparison import Scores, comparisons, headline_pairs
-from omasgan.report.methods import METRICS, Cell, Study
+from omasgan.report.comparison import comparisons, headline_pairs
 from omasgan.report.published import PUBLISHED
+from omasgan.report.scores import Scores
+from omasgan.report.study import METRICS, Cell, Study
 from omasgan.text import figures
 
 MEAN = "mean"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from omasgan.report.comparison import Scores
-from omasgan.report.methods import METRICS, Study
+from omasgan.report.scores import Scores
+from omasgan.report.study import METRICS, Study
 from omasgan.report.tables import LONG, MEAN, PAIRED, long_rows, paired_rows, ranked
 from omasgan.runs.logger import LoggerSettings
 from omasgan.runs.record import open_record

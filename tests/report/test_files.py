@@ -12,8 +12,8 @@ import pytest
 from omasgan.commands import report
 from omasgan.commands.report import places
 from omasgan.errors import UserError
-from omasgan.report import folders, page, tables
-from omasgan.report.methods import METRICS
+from omasgan.report import folders, learning_curves, page, tables
+from omasgan.report.study import METRICS
 from omasgan.runs.lock import claimed
 
 
@@ -43,10 +43,10 @@ def test_a_damaged_file_is_one_line_and_the_report_goes_on(tmp_path, fake, setti
 
 def test_a_line_that_a_kill_cut_short_is_no_damage(tmp_path, fake):
     folder = fake.write(tmp_path)
-    whole = folders.curves(folder)
+    whole = learning_curves.read(folder)
     with (folder / "metrics.jsonl").open("a") as file:
         file.write('{"stage": "ta')
-    assert folders.curves(folder) == whole
+    assert learning_curves.read(folder) == whole
 
 
 def test_a_run_is_found_at_any_depth_and_once(tmp_path, fake):
@@ -161,11 +161,11 @@ def test_pictures_are_limited_and_spread(small_sweep):
 
 def test_many_curves_are_thinned_and_keep_their_ends(monkeypatch, small_sweep):
     runs = [folders.read(folder)[0] for folder in folders.find([small_sweep])]
-    monkeypatch.setattr(page, "CURVE_VALUES", 100)
-    thinned, problems = page._curves(runs)
+    monkeypatch.setattr(learning_curves, "MOST_VALUES", 100)
+    thinned, problems = learning_curves.thinned(runs)
     assert problems == []
     steps, values = thinned[0]["task1"]["loss/G"]
-    assert len(steps) == len(values) == page.FEWEST_POINTS
+    assert len(steps) == len(values) == learning_curves.FEWEST_POINTS
     assert (steps[0], steps[-1]) == (1, 1981)
 
 

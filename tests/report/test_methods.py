@@ -9,8 +9,8 @@ import yaml
 
 from omasgan.commands import report
 from omasgan.report.comparison import comparisons
-from omasgan.report.methods import METRICS
 from omasgan.report.statistics import Ranked
+from omasgan.report.study import METRICS
 
 
 def named(study, label):
@@ -83,7 +83,7 @@ def test_a_detector_that_is_a_floor_is_that_floor(tmp_path, fake, read):
     config = (alone / "config.yaml").read_text()
     head, tail = config.split("detector:\n", 1)
     rest = tail[tail.index("floors:") :]
-    node = "detector:\n  _target_: omasgan.detectors.baselines.PCA\n"
+    node = "detector:\n  _target_: omasgan.detectors.baselines.pca\n"
     (alone / "config.yaml").write_text(head + node + rest)
     study = read(tmp_path).study
     method = named(study, "PCA")
