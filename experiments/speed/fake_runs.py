@@ -22,7 +22,7 @@ from omasgan.evaluation.scores import ScoreTable
 TERMS = {"task1": 0.2, "task3": 0.7, "j": 0.5, "divergence": 0.7, "full": 1.3}
 """How far apart a term puts the classes, in deviations."""
 
-FLOORS = {"nearest_neighbour": 1.4, "pca": 0.9, "mahalanobis": 0.8, "isolation_forest": 0.4}
+BASELINES = {"nearest_neighbour": 1.4, "pca": 0.9, "mahalanobis": 0.8, "isolation_forest": 0.4}
 STAGES = {"task1": 100, "critic": 20, "task2": 30, "task3": 60, "j": 30}
 CHOICES = {
     "dataset": "mnist",
@@ -56,12 +56,12 @@ def config(mu: float = 0.02, nu: float = 0.1, beta: float = 0.7) -> dict[str, An
         "inference": {"_target_": "omasgan.method.settings.Inference", "delta": 0.5, "lambda_": 1.0},
         "budget": {"_target_": "omasgan.training.settings.Budget", "task1": 2000, "batch": 128},
     }
-    floors = {name: {"_target_": f"omasgan.detectors.baselines.{name}"} for name in FLOORS}
+    baselines = {name: {"_target_": f"omasgan.detectors.baselines.{name}"} for name in BASELINES}
     return {
         "dataset": {"_target_": "omasgan.data.benchmarks.mnist", "root": "somewhere"},
         "protocol": {"_target_": "omasgan.data.protocols.LeaveOneOut", "abnormal_class": 0},
         "detector": {"_target_": "omasgan.detectors.omasgan.OMASGAN", **groups},
-        "floors": floors,
+        "baselines": baselines,
         **groups,
         "logger": {"_target_": "omasgan.runs.logger.LoggerSettings", "mode": "offline"},
         "abnormal_dataset": None,
@@ -71,15 +71,15 @@ def config(mu: float = 0.02, nu: float = 0.1, beta: float = 0.7) -> dict[str, An
 
 
 def scores(cls: int, samples: int, seed: int, lift: float = 0.0, classes: int = 10) -> ScoreTable:
-    """A test split's scores; those of a floor depend on the class alone, as they do where training changes nothing."""
+    """A test split's scores; those of a baseline depend on the class alone, since training does not change them."""
     label_source = np.random.default_rng(99)
     class_index = label_source.permutation(np.arange(samples) % classes)
     label = class_index == cls
     common = np.random.default_rng(cls).normal(size=samples)  # what makes a sample hard is so for every method
     own = np.random.default_rng([cls, seed, 7])
     terms = {name: common + own.normal(size=samples) + (gap + lift) * label for name, gap in TERMS.items()}
-    floor_noise = np.random.default_rng([cls, 8])
-    terms |= {name: common + floor_noise.normal(size=samples) + gap * label for name, gap in FLOORS.items()}
+    baseline_noise = np.random.default_rng([cls, 8])
+    terms |= {name: common + baseline_noise.normal(size=samples) + gap * label for name, gap in BASELINES.items()}
     names = tuple(str(number) for number in range(classes))
     return ScoreTable(np.arange(samples), class_index, label, terms, names)
 

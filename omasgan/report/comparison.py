@@ -90,7 +90,7 @@ def compare_all(
     -------
     tuple[dict[tuple[int, str], float], Pairs]
         The deviation by method and class, that of the mean under an empty class; and the pairs. Where not all pairs
-        fit into the page, those of the detectors' own scores and the floors come first.
+        fit into the page, those of the detectors' own scores and the baselines come first.
     """
     classes = study.settings[setting].classes
     members = [number for number in study.of(setting) if any((number, cls) in contributions for cls in classes)]
@@ -174,7 +174,7 @@ def comparisons(study: Study, pairs: Pairs, first: int, second: int) -> Iterator
 
 
 def headline_pairs(study: Study, pairs: Pairs, limit: int) -> Sequence[tuple[int, int]]:
-    """Return the pairs that the tables list: of the detectors' own scores and the floors, the best in the mean AUROC.
+    """Return the pairs that the tables list: the best of the detectors' own scores and the baselines in the mean AUROC.
 
     Parameters
     ----------

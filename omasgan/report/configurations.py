@@ -10,8 +10,8 @@ from typing import Any
 from omasgan.configuration.identity import GROUPS, NOT_SCIENCE, SHOWN_APART
 from omasgan.report.folders import Run
 
-FLOORS = "floors"
-"""The key of a run's configuration under which the floors stand, each by its name."""
+BASELINES = "baselines"
+"""The key of a run's configuration under which the baselines stand, each by its name."""
 
 DATA = ("dataset", "protocol", "abnormal_dataset")
 """Groups that make the setting; all others make the method."""
@@ -41,7 +41,7 @@ def flatten(run: Run) -> dict[str, Any]:
         as the name of its option.
     """
     result = {}
-    left_out = {*NOT_SCIENCE, *SHOWN_APART, *DATA, FLOORS}
+    left_out = {*NOT_SCIENCE, *SHOWN_APART, *DATA, BASELINES}
     config = {k: v for k, v in run.config.items() if k not in left_out}
     if isinstance(config.get("detector"), dict):  # it repeats the groups that it is built from
         config["detector"] = {k: v for k, v in config["detector"].items() if k not in GROUPS}
@@ -79,15 +79,15 @@ def canonical_node(node: Mapping[str, Any]) -> str:
 
 
 def stands_alone(run: Run) -> bool:
-    """Whether the run's detector is made from its own settings alone, as the floors are, and so may be one of them."""
+    """Whether the run's detector is made from its own settings alone, as the baselines are, so that it may be one."""
     node = run.config.get("detector")
     return isinstance(node, dict) and not any(isinstance(value, dict) for value in node.values())
 
 
-def floors_of(run: Run) -> dict[str, Mapping[str, Any]]:
-    """Return the floors that the run's detector was compared with: their settings by name."""
-    floors = run.config.get(FLOORS)
-    return {str(k): v for k, v in floors.items() if isinstance(v, dict)} if isinstance(floors, dict) else {}
+def baselines_of(run: Run) -> dict[str, Mapping[str, Any]]:
+    """Return the baselines that the run's detector was compared with: their settings by name."""
+    baselines = run.config.get(BASELINES)
+    return {str(k): v for k, v in baselines.items() if isinstance(v, dict)} if isinstance(baselines, dict) else {}
 
 
 def differing(flat: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 NAME = "omasgan: methods, ablation and sweeps"
 
 SCORES = ("full", "j", "task3", "task1", "nearest_neighbour", "pca", "mahalanobis", "isolation_forest")
-"""Terms and floors whose figures a run's summary has."""
+"""Terms and baselines whose figures a run's summary has."""
 
 WEIGHTS = ("boundary.mu", "boundary.nu", "retraining.beta", "inference.lambda_")
 """The settings of a sweep that parallel coordinates show."""
@@ -48,8 +48,8 @@ def report(wr: Any, entity: str, project: str, runset: Any) -> Any:
         return wr.PanelGrid(runsets=[runset], panels=panels)
 
     blocks = [
-        wr.P("Every figure is AUROC on the official test split, higher is better; the floors are on the same split."),
-        wr.H2("Methods and floors"),
+        wr.P("All values are AUROC on the official test split, higher is better; the baselines are on the same split."),
+        wr.H2("Methods and baselines"),
         grid(results_panels(wr)),
         wr.H2("Ablation: Task 1, Task 3, J, full"),
         grid(ablation_panels(wr)),

@@ -57,7 +57,7 @@ def _plain(value: Any) -> str:
 
 
 def make_distinct(methods: list[Method]) -> list[Method]:
-    """Sort the methods by setting, detectors before floors, and number the labels that several of a setting share.
+    """Sort the methods by setting, detectors before baselines, and number the labels that several of a setting share.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def make_distinct(methods: list[Method]) -> list[Method]:
     list[Method]
         The same list.
     """
-    methods.sort(key=lambda method: (method.setting, method.floor))
+    methods.sort(key=lambda method: (method.setting, method.baseline))
     seen: dict[tuple[int, str], int] = {}
     for method in methods:
         number = seen[method.setting, method.label] = seen.get((method.setting, method.label), 0) + 1

@@ -1,6 +1,6 @@
 """Finds the methods that the runs compare, and the runs behind each.
 
-A floor that many runs report is one method, and each of its runs counts once.
+A baseline that many runs report is one method, and each of its runs counts once.
 """
 
 from __future__ import annotations
@@ -8,18 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from omasgan.report.configurations import canonical, canonical_node, flatten, floors_of, stands_alone
+from omasgan.report.configurations import baselines_of, canonical, canonical_node, flatten, stands_alone
 from omasgan.report.folders import Run
 from omasgan.report.labels import Variant, make_distinct, variant_labels
 from omasgan.report.settings import WHOLE, group_by_setting
-from omasgan.report.study import Method, Study
+from omasgan.report.study import BASELINES_NAME, Method, Study
 from omasgan.text import heading
 
 TOLERANCE = 1e-9
 """How far two runs of one method, class and seed may differ before the report says so."""
 
 Methods = dict[tuple[Any, ...], Method]
-"""Methods by what makes two runs one method: a variant and its term, or a floor with its settings."""
+"""Methods by what makes two runs one method: a variant and its term, or a baseline with its settings."""
 
 
 def build_study(runs: list[Run], class_names: Mapping[int, Sequence[str]] | None = None) -> Study:
@@ -50,7 +50,7 @@ def build_study(runs: list[Run], class_names: Mapping[int, Sequence[str]] | None
     for key, members in variants.items():
         _add_variant(methods, runs, key, members, *labels[key])
     for number, setting in setting_of.items():
-        _add_floors(methods, runs, number, setting)
+        _add_baselines(methods, runs, number, setting)
     result = Study(runs, settings, make_distinct(list(methods.values())), [])
     for method in result.methods:
         result.problems.extend(_disagreements(result, method))
@@ -60,7 +60,7 @@ def build_study(runs: list[Run], class_names: Mapping[int, Sequence[str]] | None
 def _add_variant(
     methods: Methods, runs: Sequence[Run], key: Variant, members: list[int], label: str, varied: dict[str, Any]
 ) -> None:
-    """Add a method for every score of a variant of a detector; of a detector that may be a floor, as that floor."""
+    """Add a method for every score of a variant of a detector. A detector that may be a baseline is added as one."""
     setting, detector, ablation, _ = key
     first = runs[members[0]]
     alone = stands_alone(first)
@@ -68,7 +68,7 @@ def _add_variant(
     main = "full" if "full" in terms else detector if detector in terms else terms[0]
     for term in terms:
         if alone:
-            identity, name = _floor_identity(setting, term, first.config["detector"]), heading(term)
+            identity, name = _baseline_identity(setting, term, first.config["detector"]), heading(term)
         else:
             identity, name = (key, term), label if len(terms) == 1 else f"{label} · {heading(term)}"
         made = Method(setting, name, label, term, alone, term == main, ablation, varied)
@@ -77,17 +77,17 @@ def _add_variant(
             _enter(method, runs, number, term)
 
 
-def _add_floors(methods: Methods, runs: Sequence[Run], number: int, setting: int) -> None:
-    """Add the floors that a run reports beside its own detector."""
+def _add_baselines(methods: Methods, runs: Sequence[Run], number: int, setting: int) -> None:
+    """Add the baselines that a run reports beside its own detector."""
     run = runs[number]
-    for term, node in floors_of(run).items():
+    for term, node in baselines_of(run).items():
         if term in run.metrics and term != run.choices.get("detector"):
-            made = Method(setting, heading(term), "floors", term, True, True)
-            _enter(methods.setdefault(_floor_identity(setting, term, node), made), runs, number, term)
+            made = Method(setting, heading(term), BASELINES_NAME, term, True, True)
+            _enter(methods.setdefault(_baseline_identity(setting, term, node), made), runs, number, term)
 
 
-def _floor_identity(setting: int, term: str, node: Mapping[str, Any]) -> tuple[Any, ...]:
-    return setting, "floor", term, canonical_node(node)
+def _baseline_identity(setting: int, term: str, node: Mapping[str, Any]) -> tuple[Any, ...]:
+    return setting, "baseline", term, canonical_node(node)
 
 
 def _terms_of(runs: Sequence[Run], members: Sequence[int], detector: str) -> list[str]:
@@ -95,8 +95,8 @@ def _terms_of(runs: Sequence[Run], members: Sequence[int], detector: str) -> lis
     measured = [runs[m] for m in members if runs[m].metrics]
     alike = [run for run in runs if run.metrics and run.choices.get("detector") == detector]
     terms = list(dict.fromkeys(term for run in measured or alike for term in run.metrics)) or [detector]
-    floors = floors_of(runs[members[0]])
-    return [term for term in terms if term == detector or term not in floors]
+    baselines = baselines_of(runs[members[0]])
+    return [term for term in terms if term == detector or term not in baselines]
 
 
 def _enter(method: Method, runs: Sequence[Run], number: int, term: str) -> None:

@@ -133,7 +133,7 @@ def read_scores(study: Study, workers: int) -> Scores:
     Parameters
     ----------
     study : Study
-        The runs and their methods. The scores of a floor are taken from one of the runs that report it.
+        The runs and their methods. The scores of a baseline are taken from one of the runs that report it.
     workers : int
         How many files are read at once.
 
@@ -184,7 +184,7 @@ def _shown_terms(study: Study) -> dict[int, list[str]]:
     """By run, the terms of its own detector, which the page draws."""
     shown: dict[int, list[str]] = {}
     for method in study.methods:
-        if not method.floor:
+        if not method.baseline:
             for number in (n for seeds in method.done.values() for members in seeds.values() for n in members):
                 shown.setdefault(number, []).append(method.term)
     return shown

@@ -1,7 +1,7 @@
 """What the runs compare: a study, its settings and methods, and the cells of its tables.
 
 A setting is a data set and a protocol, with all classes of it. A method is a score of a detector with its settings, or
-a floor. Every number of the tables is a cell: of a method on a class, or of a method in the mean over classes.
+a baseline. Every number of the tables is a cell: of a method on a class, or of a method in the mean over classes.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from omasgan.report.statistics import interval
 
 METRICS = {"auroc": "AUROC", "auprc": "AUPRC", "auprc_balanced": "AUPRC at 1:1", "fpr95": "FPR95"}
 """The metrics that are reported, by their name in metrics.json, and their title."""
+
+BASELINES_NAME = "baselines"
+"""What stands in place of a detector's name for baselines that runs of other detectors report."""
 
 
 @dataclass
@@ -46,7 +49,7 @@ class Setting:
 
 @dataclass
 class Method:
-    """A row of the tables: a score of a detector, or a floor.
+    """A row of the tables: a score of a detector, or a baseline.
 
     Attributes
     ----------
@@ -58,8 +61,8 @@ class Method:
         The detector with the settings that tell its variants apart; all scores of a variant share it.
     term : str
         The score, by its name in metrics.json.
-    floor : bool
-        Whether it is a floor.
+    baseline : bool
+        Whether it is a baseline.
     main : bool
         Whether the score is the detector's own, and not a part of it.
     ablation : str
@@ -78,7 +81,7 @@ class Method:
     label: str
     name: str
     term: str
-    floor: bool
+    baseline: bool
     main: bool
     ablation: str = "none"
     varied: dict[str, Any] = field(default_factory=dict)
@@ -133,7 +136,7 @@ class Study:
     settings : list[Setting]
         The settings, sorted by data set and protocol.
     methods : list[Method]
-        The methods, sorted by setting, detectors before floors.
+        The methods, sorted by setting, detectors before baselines.
     problems : list[str]
         A line for everything that the reader should look at.
     """

@@ -42,7 +42,7 @@ def columns(study: Study, setting: int) -> list[str]:
 
 
 LONG = [
-    *("setting", "method", "detector", "ablation", "term", "floor", "class", "metric"),
+    *("setting", "method", "detector", "ablation", "term", "baseline", "class", "metric"),
     *("mean", "deviation", "n", "low", "high", "state", "complete", "runs"),
 ]
 
@@ -57,7 +57,7 @@ def long_rows(study: Study, scores: Scores, printed: bool = False) -> list[list[
     chosen = [n for setting in range(len(study.settings)) for n in ranked(study, setting)] if printed else every
     for number in chosen:
         method = study.methods[number]
-        who = [method.label, method.name, method.ablation, method.term, method.floor]
+        who = [method.label, method.name, method.ablation, method.term, method.baseline]
         label = study.settings[method.setting].label
         for metric in METRICS:
             row = cells(study, scores, number, metric)
@@ -98,15 +98,15 @@ def paired_rows(study: Study, scores: Scores) -> list[list[object]]:
 
 
 def ranked(study: Study, setting: int) -> list[int]:
-    """The rows of a printed table: the best in the mean AUROC, at most `ROWS`, with all floors."""
+    """The rows of a printed table: the best in the mean AUROC, at most `ROWS`, with all baselines."""
 
     def place(number: int) -> float:
         mean = study.mean(study.methods[number], "auroc").mean
         return math.inf if math.isnan(mean) else -mean
 
     of = sorted(study.of(setting), key=place)
-    floors = [number for number in of if study.methods[number].floor]
-    kept = {*floors, *[number for number in of if number not in floors][: max(ROWS - len(floors), 1)]}
+    baselines = [number for number in of if study.methods[number].baseline]
+    kept = {*baselines, *[number for number in of if number not in baselines][: max(ROWS - len(baselines), 1)]}
     return [number for number in of if number in kept]
 
 
@@ -184,10 +184,10 @@ def to_latex(study: Study, scores: Scores) -> str:
             lines += [r"\begin{table}", r"\centering", rf"\caption{{{latex(title)}, {latex(where.label)}.}}"]
             lines += [r"\small", rf"\begin{{tabular}}{{l{'r' * len(head)}}}", r"\toprule"]
             lines += [_latex_line(["method", *map(latex, head)]), r"\midrule"]
-            floors = [number for number in rows if study.methods[number].floor]
-            own = [number for number in rows if number not in floors]
-            for group in (own, floors):
-                if group is floors and own and floors:
+            baselines = [number for number in rows if study.methods[number].baseline]
+            own = [number for number in rows if number not in baselines]
+            for group in (own, baselines):
+                if group is baselines and own and baselines:
                     lines += [r"\midrule"]
                 for number in group:
                     row = cells(study, scores, number, metric)

@@ -56,10 +56,10 @@ def write(record: Record, study: Study, scores: Scores) -> None:
 
 def _ablation(study: Study) -> tuple[list[str], list[list[object]]]:
     """A row a detector, its terms' mean AUROCs."""
-    terms = list(dict.fromkeys(method.term for method in study.methods if not method.floor))
+    terms = list(dict.fromkeys(method.term for method in study.methods if not method.baseline))
     rows: dict[tuple[int, str], dict[str, float]] = {}
     for method in study.methods:
-        if not method.floor and (cell := study.mean(method, "auroc")).state == "done":
+        if not method.baseline and (cell := study.mean(method, "auroc")).state == "done":
             rows.setdefault((method.setting, method.name), {})[method.term] = cell.mean
     body: list[list[object]] = [
         [study.settings[setting].label, name, *(values.get(term) for term in terms)]

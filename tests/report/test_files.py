@@ -74,7 +74,7 @@ def test_every_figure_of_the_csv_is_that_of_its_runs(written, small_sweep):
     assert {row["metric"] for row in found} == set(METRICS)
     for row in found:
         if row["class"] != "mean" and row["state"] == "done":
-            values = {}  # a floor's runs of one seed count once
+            values = {}  # a baseline's runs of one seed count once
             for folder in row["runs"].split(";"):
                 path = small_sweep.parent / folder / "metrics.json"
                 if path.exists():

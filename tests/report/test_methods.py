@@ -62,14 +62,14 @@ def test_every_cell_names_its_runs_and_its_state(small_sweep, read):
     assert study.cell(partly, "3", "auroc").state == "damaged"
 
 
-def test_a_floor_that_many_runs_report_is_one_method_and_counts_once(small_sweep, read):
+def test_a_baseline_that_many_runs_report_is_one_method_and_counts_once(small_sweep, read):
     study = read(small_sweep).study
     method = named(study, "1-NN")
-    assert method.floor
+    assert method.baseline
     cell = study.cell(method, "0", "auroc")
     assert cell.n == 2, "two seeds, however many runs"
     assert len(cell.runs) == 8
-    assert [method.label for method in study.methods if method.floor] == [
+    assert [method.label for method in study.methods if method.baseline] == [
         "1-NN",
         "PCA",
         "mahalanobis",
@@ -77,12 +77,12 @@ def test_a_floor_that_many_runs_report_is_one_method_and_counts_once(small_sweep
     ]
 
 
-def test_a_detector_that_is_a_floor_is_that_floor(tmp_path, fake, read):
+def test_a_detector_that_is_a_baseline_is_that_baseline(tmp_path, fake, read):
     fake.write(tmp_path)
     alone = fake.write(tmp_path / "alone", 1, choices={"detector": "pca"})
     config = (alone / "config.yaml").read_text()
     head, tail = config.split("detector:\n", 1)
-    rest = tail[tail.index("floors:") :]
+    rest = tail[tail.index("baselines:") :]
     node = "detector:\n  _target_: omasgan.detectors.baselines.pca\n"
     (alone / "config.yaml").write_text(head + node + rest)
     study = read(tmp_path).study
@@ -91,7 +91,7 @@ def test_a_detector_that_is_a_floor_is_that_floor(tmp_path, fake, read):
 
 
 def test_variants_are_called_by_what_differs(small_sweep, read):
-    names = {method.name for method in read(small_sweep).study.methods if not method.floor}
+    names = {method.name for method in read(small_sweep).study.methods if not method.baseline}
     assert names == {f"omasgan mu={mu} nu={nu}" for mu in (0.02, 0.2) for nu in (0.1, 0.25)}
 
 
@@ -199,7 +199,7 @@ def test_a_method_equals_itself(small_sweep, read):
 
 
 def test_scores_of_other_samples_are_not_compared(tmp_path, fake, read):
-    one, other = fake.write(tmp_path, mu=0.1), fake.write(tmp_path, mu=0.2)
+    one, other = sorted(fake.write(tmp_path, mu=mu) for mu in (0.1, 0.2))  # the first sets the samples
     table = fake.scores(0, 400, 0)
     shifted = fake.ScoreTable(table.index + 1, table.class_index, table.label, table.terms, table.class_names)
     shifted.save(other / "scores.npz")

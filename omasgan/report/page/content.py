@@ -15,7 +15,7 @@ from omasgan.report.learning_curves import thinned
 from omasgan.report.page.embedded_pictures import PICTURES, Pictures
 from omasgan.report.published import PUBLISHED
 from omasgan.report.scores import Scores
-from omasgan.report.study import METRICS, Study
+from omasgan.report.study import BASELINES_NAME, METRICS, Study
 from omasgan.report.tables import cells, columns
 from omasgan.text import heading
 
@@ -87,7 +87,7 @@ def _method(study: Study, scores: Scores, number: int) -> dict[str, Any]:
         "name": method.name,
         "term": method.term,
         "heading": heading(method.term),
-        "floor": method.floor,
+        "baseline": method.baseline,
         "main": method.main,
         "ablation": method.ablation,
         "varied": method.varied,
@@ -106,7 +106,7 @@ def _variants(study: Study) -> dict[int, Variant]:
     """The variant of every run whose setting is known."""
     found: dict[int, Variant] = {}
     for method in study.methods:
-        if not method.floor or method.name != "floors":
+        if not method.baseline or method.name != BASELINES_NAME:
             for numbers in [*method.rest.values(), *(n for seeds in method.done.values() for n in seeds.values())]:
                 for number in numbers:
                     found.setdefault(number, (method.setting, method.name, method.varied))

@@ -79,7 +79,7 @@ function classesCaption(left) {
 const TERM_LABELS = { task1: "Task 1", task3: "Task 3", j: "J", full: "full" };
 
 /** The scores of all detectors that the ablation has a place for. */
-const ablated = () => members().filter((method) => !method.floor && TERMS.includes(method.term));
+const ablated = () => members().filter((method) => !method.baseline && TERMS.includes(method.term));
 
 /** The scores of one detector that have a mean, in the order of the ablation. */
 function scoresOf(name) {
@@ -91,7 +91,7 @@ function scoresOf(name) {
 function ablationNames() {
   const picked = new Set(
     chosen()
-      .filter((method) => !method.floor)
+      .filter((method) => !method.baseline)
       .map((method) => method.name),
   );
   const best = ablated()
@@ -123,7 +123,7 @@ function drawAblation() {
 
 function ablationTrace(name, place) {
   const points = scoresOf(name);
-  const look = appearance(points.find((method) => method.main) || points[0]);
+  const { color, symbol } = appearance(points.find((method) => method.main) || points[0]);
   const cells = points.map((method) => cellsOf(method).at(-1));
   const hover = (method, [mean, deviation]) => {
     const classes = plural(method.classes, "class", "classes");
@@ -136,8 +136,8 @@ function ablationTrace(name, place) {
     x: points.map((method) => TERM_LABELS[method.term]),
     y: cells.map((cell) => cell[0]),
     error_y: errorBars(cells),
-    line: { color: look.color, width: 1.6, dash: ["solid", "dash", "dot", "dashdot"][place % 4] },
-    marker: { ...look, size: 8 },
+    line: { color, width: 1.6, dash: ["solid", "dash", "dot", "dashdot"][place % 4] },
+    marker: { color, symbol, size: 8 },
     text: points.map((method, i) => hover(method, cells[i])),
     hovertemplate: "%{text}<extra></extra>",
   };

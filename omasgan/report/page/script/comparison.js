@@ -50,13 +50,13 @@ function compare(first, second) {
 
 const intervalOf = (one) => `${signed(one.low)} to ${signed(one.high)}`;
 
-/** Fills the choice of the two methods: at first the best detector's own score against the best floor. */
+/** Fills the choice of the two methods: at first the best detector's own score against the best baseline. */
 function fillPairs() {
   const able = setting()
     .pairs.methods.map((id) => data.methods[id])
     .sort(byMean);
-  const own = able.find((method) => method.main && !method.floor) || able[0];
-  const other = able.find((method) => method.floor && method !== own) || able.find((method) => method !== own);
+  const own = able.find((method) => method.main && !method.baseline) || able[0];
+  const other = able.find((method) => method.baseline && method !== own) || able.find((method) => method !== own);
   state.first = own && other ? own.id : null;
   state.second = own && other ? other.id : null;
   const options = able.map((method) => [method.id, method.label]);

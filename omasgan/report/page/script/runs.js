@@ -17,7 +17,7 @@ const RUN_COLUMNS = {
 
 /** The runs that pass the filter, sorted; `main` is the metrics of a run's own score. */
 function runRows() {
-  const own = data.methods.filter((method) => method.main && !method.floor);
+  const own = data.methods.filter((method) => method.main && !method.baseline);
   const term = new Map(own.map((method) => [method.name, method.term]));
   const mainOf = ({ name, metrics }) => metrics[term.get(name)] || metrics[Object.keys(metrics)[0]];
   const filter = $("runs-filter").value;

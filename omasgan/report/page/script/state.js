@@ -52,19 +52,19 @@ const chosen = () =>
     .sort(byMean);
 
 /**
- * The methods that are ticked at first: the floors, and all scores of up to two detectors, or the own scores of the
+ * The methods that are ticked at first: the baselines, and all scores of up to two detectors, or the own scores of the
  * best four.
  */
 function headline() {
-  const floors = members().filter((method) => method.floor);
-  const own = members().filter((method) => !method.floor && meanOf(method, "auroc") !== null);
+  const baselines = members().filter((method) => method.baseline);
+  const own = members().filter((method) => !method.baseline && meanOf(method, "auroc") !== null);
   const main = own.filter((method) => method.main).sort(byMean);
   const names = new Set(main.map((method) => method.name));
   const best =
     names.size <= 2
       ? own.filter((method) => names.has(method.name) && (method.main || TERMS.includes(method.term)))
       : main.slice(0, 4);
-  return [...best, ...floors].slice(0, MOST_TRACES).map((method) => method.id);
+  return [...best, ...baselines].slice(0, MOST_TRACES).map((method) => method.id);
 }
 
 /** The paper's own mean in the metric that is shown, or nothing where it gives none. */

@@ -1,7 +1,7 @@
 // Figure 3: the mean over the settings that a sweep varies, as two maps and as parallel coordinates.
 
 /** The methods of a sweep: detectors without an ablation. */
-const sweepable = () => members().filter((method) => !method.floor && method.ablation === "none");
+const sweepable = () => members().filter((method) => !method.baseline && method.ablation === "none");
 
 /** Those of them that the figure shows: the chosen score, or the detector's own, where any setting varies. */
 function swept() {
@@ -43,7 +43,7 @@ function fillSweeps() {
   ];
   const options = keys.map((key) => [key, key]);
   for (const [id, key] of pairs) fillSelect(id, options, key);
-  const varied = members().filter((method) => !method.floor && Object.keys(method.varied).length);
+  const varied = members().filter((method) => !method.baseline && Object.keys(method.varied).length);
   const headings = new Map(varied.map((method) => [method.term, method.heading]));
   fillSelect("term", [["", "the detector's own score"], ...headings]);
 }
@@ -190,6 +190,6 @@ function parallelTrace(method, scales, mean, width) {
 /** The values beside an axis: to its left, and to the right of the last. */
 function scaleMarks(scale, x, last) {
   const side = last ? { xanchor: "left", xshift: 6 } : { xanchor: "right", xshift: -6 };
-  const look = { ...side, showarrow: false, font: { size: 10, color: style("--soft") }, bgcolor: style("--paper") };
-  return scale.ticks.map(([y, text]) => ({ x, y, text, ...look }));
+  const same = { ...side, showarrow: false, font: { size: 10, color: style("--soft") }, bgcolor: style("--paper") };
+  return scale.ticks.map(([y, text]) => ({ x, y, text, ...same }));
 }
