@@ -91,7 +91,7 @@ def baselines_of(run: Run) -> dict[str, Mapping[str, Any]]:
 
 
 def differing(flat: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the settings whose values differ among several flat configurations; a missing one is a value, too."""
+    """Return the settings whose values differ among flat configurations; a missing setting differs from any value."""
     keys = dict.fromkeys(key for settings in flat for key in settings)
     return [key for key in keys if len({repr(_number(settings.get(key, math.nan))) for settings in flat}) > 1]
 

@@ -24,7 +24,7 @@ STATES: tuple[State, ...] = get_args(State)
 """In order of precedence: a cell without a value shows the first, after done, that any of its runs is in."""
 
 MARKS = ("run.json", "metrics.json", "failed.json")
-"""A folder that holds one of these files is the folder of a run."""
+"""A folder with one of these files is the folder of a run."""
 
 NOT_ENTERED = frozenset({"checkpoints", "plots", "wandb"})
 """Folders of a run in which no other run is looked for."""
@@ -39,11 +39,11 @@ class Run:
     Attributes
     ----------
     folder : Path
-        The run's folder, spelled as the user named it.
+        The run's folder, as the user spelled it.
     state : State
-        How the run ended, or that it has not.
+        How the run ended, or 'running'.
     choices : Mapping[str, str]
-        The option that was chosen of every configuration group.
+        The chosen option of every configuration group.
     config : Mapping[str, Any]
         The configuration; empty where it is not known, and then the run is not compared.
     identity : str
@@ -143,11 +143,11 @@ def find(places: Sequence[Path]) -> list[Path]:
     found: dict[Path, Path] = {}
     for place in places:
         if not place.is_dir():
-            raise UserError(f"report.folders: {place} is no folder; give run folders, or folders that hold some")
+            raise UserError(f"report.folders: {place} is not a folder; give run folders, or folders that contain some")
         for folder in _walk(place):
             found.setdefault(folder.resolve(), folder)
     if not found:
-        raise UserError(f"report.folders: no run lies in {', '.join(map(str, places))}; train one first")
+        raise UserError(f"report.folders: there is no run in {', '.join(map(str, places))}; train one first")
     return sorted(found.values())
 
 
@@ -233,7 +233,7 @@ def _mapping(path: Path, parse: Callable[[str], Any], problems: list[str]) -> Ma
     try:
         value = parse(text)
         if not isinstance(value, dict):
-            raise DamagedError("it holds no mapping")
+            raise DamagedError("it is not a mapping")
     except (ValueError, yaml.YAMLError, DamagedError, RecursionError) as error:
         problems.append(one_line(f"{path} is damaged: {error or 'it is empty'}"))
         return None

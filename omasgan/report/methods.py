@@ -122,6 +122,6 @@ def _disagreements(study: Study, method: Method) -> Iterator[str]:
                 other = next(n for n, value in zip(numbers, values, strict=True) if abs(value - values[0]) > TOLERANCE)
                 yield (
                     f"{method.label}, {cls}, seed {seed}: {study.runs[numbers[0]].folder} and "
-                    f"{study.runs[other].folder} differ, of which the newer, the first, counts"
+                    f"{study.runs[other].folder} differ; the first, which is newer, counts"
                 )
                 return

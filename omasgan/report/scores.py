@@ -28,7 +28,7 @@ Place = tuple[int, str]
 """A method and a class, or a setting and a class."""
 
 Wanted = dict[int, dict[str, list[Place]]]
-"""For every run, the terms that are compared, and the method and class that each is for."""
+"""For every run, the terms that are compared, each with the methods and classes that it is compared for."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def read_scores(study: Study, workers: int) -> Scores:
 
     sums = _Sums(study)
     numbers = sorted({*compared, *shown})
-    with ThreadPoolExecutor(workers) as pool:  # most of it is inflating and sorting, which need no interpreter lock
+    with ThreadPoolExecutor(workers) as pool:  # inflating and sorting, most of the work, release the interpreter lock
         for number, found in zip(numbers, pool.map(work, numbers), strict=True):
             if isinstance(found, str):
                 result.problems.append(found)
@@ -200,7 +200,7 @@ class _Sums:
         self.samples: dict[Place, tuple[str, NDArray[np.int64], int]] = {}  # by setting and class, from the first run
 
     def add(self, number: int, found: Digest, uses: dict[str, list[Place]]) -> list[str]:
-        """Add a run's contributions. A line a term whose test samples are not those of the setting and class."""
+        """Add a run's contributions; return a line where its test samples are not those of the setting and class."""
         problems = []
         for term, places in uses.items():
             for method, cls in places:
@@ -209,7 +209,7 @@ class _Sums:
                 if samples != found.samples:
                     problems.append(
                         f"{self.study.runs[number].folder / 'scores.npz'}: its test samples are not those of "
-                        f"{self.study.runs[first].folder}, so it is compared with nothing"
+                        f"{self.study.runs[first].folder}, so it is not compared"
                     )
                     break
                 key, values = (method, cls), found.contributions[term]
@@ -218,7 +218,7 @@ class _Sums:
         return problems
 
     def means(self) -> dict[Place, Array]:
-        """The mean over seeds; none where a seed's scores are missing, since its deviation is not known."""
+        """The means over seeds, without those for which the scores of a seed are missing."""
         return {
             (method, cls): values / np.float32(self.counts[method, cls])
             for (method, cls), values in self.sums.items()

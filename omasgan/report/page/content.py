@@ -14,9 +14,9 @@ from omasgan.report.folders import Run
 from omasgan.report.learning_curves import thinned
 from omasgan.report.page.embedded_pictures import PICTURES, Pictures
 from omasgan.report.published import PUBLISHED
+from omasgan.report.rows import cells, columns
 from omasgan.report.scores import Scores
 from omasgan.report.study import BASELINES_NAME, METRICS, Study
-from omasgan.report.tables import cells, columns
 from omasgan.text import heading
 
 Variant = tuple[int | None, str, Mapping[str, Any]]

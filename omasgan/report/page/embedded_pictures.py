@@ -29,9 +29,9 @@ class Pictures:
     urls : dict[int, dict[str, str]]
         By run and by name of `PICTURES`.
     left_out : int
-        How many runs have pictures that are not embedded.
+        How many runs have pictures that the page lacks.
     problems : list[str]
-        A line for every file that is no picture.
+        A line for every file that is not a picture.
     """
 
     urls: dict[int, dict[str, str]] = field(default_factory=dict)
@@ -66,7 +66,7 @@ def pictures(runs: Sequence[Run], limit: int) -> Pictures:
                 try:
                     result.urls.setdefault(number, {})[name] = _data_url(path)
                 except (OSError, ValueError, SyntaxError) as error:
-                    result.problems.append(f"{path} is no picture: {one_line(str(error))}")
+                    result.problems.append(f"{path} is not a picture: {one_line(str(error))}")
     return result
 
 
