@@ -1,4 +1,7 @@
-"""`task=dashboard`: the saved W&B workspace and report, as code. Saved where there is a key, else written as JSON."""
+"""Builds the W&B workspace and report of `task=dashboard`, which saves them, or writes them as JSON without a key.
+
+`ws` and `wr` are the modules wandb_workspaces.workspaces and wandb_workspaces.reports.v2, which may not be installed.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,10 @@ from typing import Any
 NAME = "omasgan: methods, ablation and sweeps"
 
 SCORES = ("full", "j", "task3", "task1", "nearest_neighbour", "pca", "mahalanobis", "isolation_forest")
-"""Terms and floors whose figures a run's summary has."""
+"""Terms and baselines whose metrics are in a run's summary."""
 
 WEIGHTS = ("boundary.mu", "boundary.nu", "retraining.beta", "inference.lambda_")
-"""The settings of a sweep that parallel coordinates show."""
+"""The settings of a sweep that the parallel coordinates show."""
 
 LOSSES = {
     "Task 1": ("task1/loss/G", "task1/loss/D", "task1/divergence/m"),
@@ -19,17 +22,30 @@ LOSSES = {
     "Task 3": ("task3/loss/G'", "task3/loss/C"),
     "J": ("j/loss/J",),
 }
-"""Learning curves by section, as stages record them."""
+"""The learning curves of each section, by the names under which the stages record them."""
 
 
 def specification(view: Any) -> dict[str, Any]:
-    """What W&B would be sent for a workspace or a report."""
+    """Return what W&B would be sent for a workspace or a report, as JSON types."""
     made: dict[str, Any] = json.loads(view._to_model().model_dump_json(by_alias=True, exclude_none=True))
     return made
 
 
 def workspace(ws: Any, wr: Any, entity: str, project: str) -> Any:
-    """The workspace: results, ablation, sweep and learning curves of all runs, grouped by sweep and job type."""
+    """Build the workspace: results, ablation, sweep and learning curves of all runs, grouped by sweep and job type.
+
+    Parameters
+    ----------
+    ws, wr : module
+        The two modules of wandb-workspaces.
+    entity, project : str
+        Where the workspace belongs.
+
+    Returns
+    -------
+    Workspace
+        The workspace, not saved.
+    """
     sections = [
         ws.Section(name="Results", panels=results_panels(wr), is_open=True),
         ws.Section(name="Ablation", panels=ablation_panels(wr), is_open=True),
@@ -42,14 +58,29 @@ def workspace(ws: Any, wr: Any, entity: str, project: str) -> Any:
 
 
 def report(wr: Any, entity: str, project: str, runset: Any) -> Any:
-    """The report: the same panels, with what they show."""
+    """Build the report: the panels of the workspace under headings that say what they show.
+
+    Parameters
+    ----------
+    wr : module
+        wandb_workspaces.reports.v2.
+    entity, project : str
+        Where the report belongs.
+    runset : Runset
+        The runs that the panels show.
+
+    Returns
+    -------
+    Report
+        The report, not saved.
+    """
 
     def grid(panels: list[Any]) -> Any:
         return wr.PanelGrid(runsets=[runset], panels=panels)
 
     blocks = [
-        wr.P("Every figure is AUROC on the official test split, higher is better; the floors are on the same split."),
-        wr.H2("Methods and floors"),
+        wr.P("All values are AUROC on the official test split, higher is better; the baselines are on the same split."),
+        wr.H2("Methods and baselines"),
         grid(results_panels(wr)),
         wr.H2("Ablation: Task 1, Task 3, J, full"),
         grid(ablation_panels(wr)),
@@ -62,7 +93,7 @@ def report(wr: Any, entity: str, project: str, runset: Any) -> Any:
 
 
 def results_panels(wr: Any) -> list[Any]:
-    """AUROC and AUPRC of every method, the tables of the summary and report runs."""
+    """Build bar plots of AUROC and AUPRC, and the tables of runs over all classes and of reports."""
     return [
         wr.BarPlot(title="AUROC, mean over runs", metrics=[f"{term}/auroc" for term in SCORES]),
         wr.BarPlot(title="AUPRC, mean over runs", metrics=[f"{term}/auprc" for term in SCORES]),
@@ -71,14 +102,14 @@ def results_panels(wr: Any) -> list[Any]:
 
 
 def ablation_panels(wr: Any) -> list[Any]:
-    """AUROC by term, a bar a group of runs."""
+    """Build a bar plot of AUROC for every term of the ablation, with a bar a group of runs, and its table."""
     terms = ("task1", "task3", "j", "full")
     bars = [wr.BarPlot(title=f"AUROC of {term}", metrics=[f"{term}/auroc"]) for term in terms]
     return [*bars, wr.WeavePanelSummaryTable(table_name="ablation")]
 
 
 def sweep_panels(wr: Any) -> list[Any]:
-    """AUROC over the paper's weights: parallel coordinates, and a scatter plot a weight."""
+    """Build plots of AUROC against the paper's weights: parallel coordinates, and a scatter plot a weight."""
     columns = [wr.ParallelCoordinatesPlotColumn(metric=wr.Config(key)) for key in WEIGHTS]
     return [
         wr.ParallelCoordinatesPlot(
@@ -92,5 +123,5 @@ def sweep_panels(wr: Any) -> list[Any]:
 
 
 def curve_panels(wr: Any, keys: tuple[str, ...]) -> list[Any]:
-    """A line plot a value, over its stage's own steps."""
+    """Build a line plot for every learning curve, over the steps of its stage."""
     return [wr.LinePlot(title=key, x=f"{key.split('/')[0]}/step", y=[key]) for key in keys]

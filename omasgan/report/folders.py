@@ -1,10 +1,13 @@
-"""Reads the records of run folders: what each run was, how it ended, and what it measured."""
+"""Reads the files of run folders: what each run was, how it ended, and what it measured.
+
+This is the one place of the report that reads a run's configuration, choices and metrics: see `read_files`.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -18,17 +21,52 @@ from omasgan.runs import folder as runs
 State = Literal["done", "failed", "interrupted", "damaged", "running"]
 
 STATES: tuple[State, ...] = get_args(State)
-"""In the order in which they are told: of several runs behind a cell without a figure, the first after done."""
+"""In order of precedence: a cell without a value shows the first, after done, that any of its runs is in."""
 
 MARKS = ("run.json", "metrics.json", "failed.json")
-"""A folder that holds one of these is a run's."""
+"""A folder with one of these files is the folder of a run."""
 
 NOT_ENTERED = frozenset({"checkpoints", "plots", "wandb"})
+"""Folders of a run in which no other run is looked for."""
+
+REQUIRED_METRICS = frozenset({"auroc", "auprc", "auprc_balanced", "fpr95"})
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run's record. `folder` is as the user named it; `cls` is the protocol's class and `role` what it is there."""
+    """One run, as its folder tells it.
+
+    Attributes
+    ----------
+    folder : Path
+        The run's folder, as the user spelled it.
+    state : State
+        How the run ended, or 'running'.
+    choices : Mapping[str, str]
+        The chosen option of every configuration group.
+    config : Mapping[str, Any]
+        The configuration; empty where it is not known, and then the run is not compared.
+    identity : str
+        Eight hexadecimal digits that runs of equal settings share.
+    seed : int
+        The run's seed.
+    role : str
+        What the class is to the protocol: 'abnormal', 'normal', or empty where the protocol has no class.
+    cls : str
+        The protocol's class.
+    metrics : Mapping[str, Mapping[str, float]]
+        The value of every metric, by term.
+    seconds : Mapping[str, float]
+        The time of each part of the run.
+    support : Mapping[str, Mapping[str, Any]]
+        Measures of the run's networks, by what they measure.
+    error : str
+        Why the run failed, in one line of at most 300 characters.
+    made : str
+        The version of omasgan, and the commit, that made the run.
+    finished : float
+        When metrics.json was written, in seconds since 1970; 0 where there is none.
+    """
 
     folder: Path
     state: State
@@ -46,20 +84,70 @@ class Run:
     finished: float = 0.0
 
 
+@dataclass
+class Files:
+    """The content of a run's files, each empty where the file is missing or damaged.
+
+    Attributes
+    ----------
+    record : Mapping[str, Any]
+        run.json: the run's choices, seed, identity and versions.
+    failed : Mapping[str, Any]
+        failed.json: the error of a run that failed.
+    config : Mapping[str, Any]
+        config.yaml: the run's configuration.
+    result : Mapping[str, Any] or None
+        metrics.json: the run's metrics, times and measures; None where there is no such file, or a damaged one.
+    problems : list[str]
+        A line for every damaged file.
+    """
+
+    record: Mapping[str, Any]
+    failed: Mapping[str, Any]
+    config: Mapping[str, Any]
+    result: Mapping[str, Any] | None
+    problems: list[str]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What metrics.json says: seconds by part, metrics by term, and measures of the networks."""
+
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    support: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
 class DamagedError(Exception):
-    """A file that says something else than a run writes; its message is one line that names the file."""
+    """A file does not hold what a run writes to it; the message is one line that names the file."""
 
 
 def find(places: Sequence[Path]) -> list[Path]:
-    """Every run's folder at or below the places, sorted, each once. UserError where there is none at all."""
+    """Find every run's folder at or below some places.
+
+    Parameters
+    ----------
+    places : Sequence[Path]
+        Run folders, or folders that hold some at any depth.
+
+    Returns
+    -------
+    list[Path]
+        The run folders, sorted, each once.
+
+    Raises
+    ------
+    UserError
+        Where a place is no folder, or where there is no run at all.
+    """
     found: dict[Path, Path] = {}
     for place in places:
         if not place.is_dir():
-            raise UserError(f"report.folders: {place} is no folder; give run folders, or folders that hold some")
+            raise UserError(f"report.folders: {place} is not a folder; give run folders, or folders that contain some")
         for folder in _walk(place):
             found.setdefault(folder.resolve(), folder)
     if not found:
-        raise UserError(f"report.folders: no run lies in {', '.join(map(str, places))}; train one first")
+        raise UserError(f"report.folders: there is no run in {', '.join(map(str, places))}; train one first")
     return sorted(found.values())
 
 
@@ -71,76 +159,100 @@ def _walk(top: Path) -> Iterator[Path]:
 
 
 def read(folder: Path) -> tuple[Run, list[str]]:
-    """A run's record, and a line for every file of it that is damaged."""
-    problems: list[str] = []
+    """Read a run.
 
-    def loaded(name: str, parse: Any) -> Any:
-        path = folder / name
-        try:
-            text = path.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return None
-        except (OSError, UnicodeDecodeError) as error:
-            problems.append(_one_line(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}"))
-            return None
-        try:
-            value = parse(text)
-            if not isinstance(value, dict):
-                raise DamagedError("it holds no mapping")
-        except (ValueError, yaml.YAMLError, DamagedError, RecursionError) as error:
-            problems.append(_one_line(f"{path} is damaged: {error or 'it is empty'}"))
-            return None
-        return value
+    Parameters
+    ----------
+    folder : Path
+        The run's folder.
 
-    record = loaded("run.json", json.loads) or {}
-    failed = loaded("failed.json", json.loads) or {}
-    result = loaded("metrics.json", json.loads)
-    config = loaded("config.yaml", lambda text: yaml.load(text, Loader=runs.LOADER)) or {}
-
-    try:
-        seconds, metrics, support = _result(result or {})
-    except DamagedError as error:
-        problems.append(f"{folder / 'metrics.json'} is damaged: {error}")
-        result, seconds, metrics, support = None, {}, {}, {}
-    choices = record.get("choices")
-    known = isinstance(choices, dict) and isinstance(config.get("protocol"), dict)
-    if (folder / "run.json").exists() and not known and not problems:
-        problems.append(f"{folder / 'run.json'} names no choices, or there is no config.yaml: the run is not compared")
-    state: State = "interrupted"
-    if result is not None and known:
-        state = "done"
-    elif (folder / "failed.json").exists():
-        state = "failed"
-    elif problems:
-        state = "damaged"
-    elif runs.state(folder) == runs.State.RUNNING:
-        state = "running"
-    role, cls = class_of(config["protocol"]) if known else ("", "")
-    commit = record.get("commit")
+    Returns
+    -------
+    tuple[Run, list[str]]
+        The run, and a line for every file of it that is damaged.
+    """
+    files = read_files(folder)
+    measured = _measured(folder, files)
+    choices = files.record.get("choices")
+    known = isinstance(choices, dict) and isinstance(files.config.get("protocol"), dict)
+    record = folder / "run.json"
+    if record.exists() and not known and not files.problems:
+        files.problems.append(f"{record} names no choices, or there is no config.yaml: the run is not compared")
+    role, cls = class_of(files.config["protocol"]) if known else ("", "")
+    seed = files.record.get("seed")
     done = folder / "metrics.json"
-    seed = record.get("seed")
     run = Run(
         folder=folder,
-        state=state,
+        state=_state(folder, measured is not None and known, bool(files.problems)),
         choices={str(k): str(v) for k, v in choices.items()} if isinstance(choices, dict) else {},
-        config=config if known else {},
-        identity=str(record.get("identity", "")),
+        config=files.config if known else {},
+        identity=str(files.record.get("identity", "")),
         seed=seed if isinstance(seed, int) else 0,
         role=role,
         cls=cls,
-        metrics=metrics,
-        seconds=seconds,
-        support=support,
-        error=_one_line(str(failed.get("error", "")))[:300],
-        made=f"omasgan {record.get('omasgan', '?')}"
-        + (f", commit {str(commit)[:10]}{' and changes' if record.get('dirty') else ''}" if commit else ""),
+        metrics=measured.metrics if measured else {},
+        seconds=measured.seconds if measured else {},
+        support=measured.support if measured else {},
+        error=one_line(str(files.failed.get("error", "")))[:300],
+        made=_made(files.record),
         finished=done.stat().st_mtime if done.exists() else 0.0,
     )
-    return run, problems
+    return run, files.problems
 
 
-def _result(result: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, dict[str, float]], dict[str, Any]]:
-    """Seconds, metrics and support of a metrics.json. DamagedError where a metric is no number."""
+def read_files(folder: Path) -> Files:
+    """Read run.json, failed.json, metrics.json and config.yaml of a run's folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder.
+
+    Returns
+    -------
+    Files
+        The content of the files, and a line for every one that is damaged.
+    """
+    problems: list[str] = []
+    record = _mapping(folder / "run.json", json.loads, problems)
+    failed = _mapping(folder / "failed.json", json.loads, problems)
+    result = _mapping(folder / "metrics.json", json.loads, problems)
+    config = _mapping(folder / "config.yaml", lambda text: yaml.load(text, Loader=runs.LOADER), problems)
+    return Files(record or {}, failed or {}, config or {}, result, problems)
+
+
+def _mapping(path: Path, parse: Callable[[str], Any], problems: list[str]) -> Mapping[str, Any] | None:
+    """A file's content; None where there is no such file, or a damaged one, which is added to the problems."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(one_line(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}"))
+        return None
+    try:
+        value = parse(text)
+        if not isinstance(value, dict):
+            raise DamagedError("it is not a mapping")
+    except (ValueError, yaml.YAMLError, DamagedError, RecursionError) as error:
+        problems.append(one_line(f"{path} is damaged: {error or 'it is empty'}"))
+        return None
+    return value
+
+
+def _measured(folder: Path, files: Files) -> Measured | None:
+    """What metrics.json says; None where there is no such file, or a damaged one, which is added to the problems."""
+    if files.result is None:
+        return None
+    try:
+        return _parsed(files.result)
+    except DamagedError as error:
+        files.problems.append(f"{folder / 'metrics.json'} is damaged: {error}")
+        return None
+
+
+def _parsed(result: Mapping[str, Any]) -> Measured:
+    """The content of a metrics.json. DamagedError where a metric is no number or missing."""
     try:
         metrics = {
             str(term): {str(name): float("nan") if value is None else float(value) for name, value in values.items()}
@@ -148,39 +260,31 @@ def _result(result: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, dict
         }
         seconds = {str(name): float(value) for name, value in result.get("seconds", {}).items()}
     except (AttributeError, TypeError, ValueError) as error:
-        raise DamagedError(_one_line(str(error))) from None
+        raise DamagedError(one_line(str(error))) from None
     for term, values in metrics.items():
-        if missing := {"auroc", "auprc", "auprc_balanced", "fpr95"} - values.keys():
+        if missing := REQUIRED_METRICS - values.keys():
             raise DamagedError(f"{term} has no {', '.join(sorted(missing))}")
     support = result.get("support", {})
-    return seconds, metrics, support if isinstance(support, dict) else {}
+    return Measured(seconds, metrics, support if isinstance(support, dict) else {})
 
 
-def curves(folder: Path) -> dict[str, dict[str, tuple[list[int], list[float | None]]]]:
-    """A run's learning curves: stage -> name -> (steps, values). DamagedError names a bad line.
-
-    A last line without its end is one that a kill cut short, and left out.
-    """
-    path = folder / "metrics.jsonl"
-    try:
-        *lines, _ = path.read_text(encoding="utf-8").split("\n")
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise DamagedError(_one_line(f"{path} cannot be read: {error}")) from None
-    found: dict[str, dict[str, tuple[list[int], list[float | None]]]] = {}
-    for number, line in enumerate(lines, 1):
-        try:
-            row = json.loads(line)
-            stage, step, _ = row.pop("stage"), int(row.pop("step")), row.pop("time")
-            for name, value in row.items():
-                steps, values = found.setdefault(stage, {}).setdefault(name, ([], []))
-                steps.append(step)
-                values.append(None if value is None else float(value))
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise DamagedError(f"{path} is damaged: remove line {number}") from None
-    return found
+def _state(folder: Path, done: bool, damaged: bool) -> State:
+    if done:
+        return "done"
+    if (folder / "failed.json").exists():
+        return "failed"
+    if damaged:
+        return "damaged"
+    return "running" if runs.state(folder) == runs.State.RUNNING else "interrupted"
 
 
-def _one_line(text: str) -> str:
+def _made(record: Mapping[str, Any]) -> str:
+    """'omasgan 0.1.0, commit 0c87857aaa and changes'."""
+    commit = record.get("commit")
+    changes = " and changes" if record.get("dirty") else ""
+    return f"omasgan {record.get('omasgan', '?')}" + (f", commit {str(commit)[:10]}{changes}" if commit else "")
+
+
+def one_line(text: str) -> str:
+    """Join the lines and words of a text by single spaces."""
     return " ".join(text.split())

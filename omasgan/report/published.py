@@ -1,4 +1,4 @@
-"""The paper's own means, which the figures show as reference lines; none of them was measured here."""
+"""The paper's own means, which the plots show as reference lines; none of them was measured here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Published:
-    """Means over the ten classes: AUROC of the whole method, its ablation by term, AUPRC at 1:1."""
+    """The paper's means over the ten classes of a data set.
+
+    Attributes
+    ----------
+    full : float
+        AUROC of the whole method.
+    terms : dict[str, float]
+        AUROC of the ablation, by term; empty where the paper gives none.
+    auprc_balanced : float or None
+        AUPRC of the whole method at equal weight of normal samples and anomalies.
+    """
 
     full: float
     terms: dict[str, float] = field(default_factory=dict)

@@ -1,9 +1,14 @@
-"""What the report says of scores: the AUROC's interval, and the paired comparison of two of them.
+"""Statistics of scores: the interval of an AUROC, the p-value of a difference, ROC curves and histograms.
 
-DeLong, DeLong and Clarke-Pearson (1988): an AUROC is a mean over the abnormal and a mean over the normal samples, so
-its deviation is that of the samples' contributions. Contributions add up: those of a mean over seeds are the mean of
-the seeds', those of a mean over classes the mean of the classes', sample by sample. So a test sample that several
-classes share counts as one sample, and not as several.
+An AUROC is a mean over the abnormal samples and a mean over the normal ones, so its standard deviation follows from
+the samples' contributions to these means. The contributions to a mean over seeds are the mean of the seeds'
+contributions, sample by sample, and those to a mean over classes are the mean of the classes'. A test sample that
+several classes share therefore counts as one sample.
+
+References
+----------
+E. R. DeLong, D. M. DeLong and D. L. Clarke-Pearson (1988), Comparing the areas under two or more correlated receiver
+operating characteristic curves: a nonparametric approach. Biometrics 44, 837-845.
 """
 
 from __future__ import annotations
@@ -21,10 +26,18 @@ Z95 = 1.959963984540054
 
 @dataclass(frozen=True, eq=False)
 class Ranked:
-    """One score of n test samples, sorted once for all that is made of it.
+    """The scores of n test samples, sorted once for all statistics of them.
 
-    distinct: its values in rising order; rank (n,): each sample's place among them; normal, abnormal: how many samples
-    of each kind have a value.
+    Attributes
+    ----------
+    label : NDArray[np.bool_]
+        (n,), True for an anomaly.
+    distinct : NDArray[np.float64]
+        (d,), the d different scores in rising order.
+    rank : NDArray[np.intp]
+        (n,), the place of each sample's score in `distinct`.
+    normal, abnormal : NDArray[np.intp]
+        (d,), how many samples of each kind have a score.
     """
 
     label: NDArray[np.bool_]
@@ -35,14 +48,33 @@ class Ranked:
 
     @classmethod
     def of(cls, label: NDArray[np.bool_], scores: NDArray[np.float64]) -> Ranked:
-        """Sort the scores (n,) of samples with labels (n,), True for an anomaly."""
+        """Sort the scores of some samples.
+
+        Parameters
+        ----------
+        label : NDArray[np.bool_]
+            (n,), True for an anomaly.
+        scores : NDArray[np.float64]
+            (n,), higher for a more anomalous sample.
+
+        Returns
+        -------
+        Ranked
+            The sorted scores.
+        """
         distinct, rank = np.unique(scores, return_inverse=True)
         total = np.bincount(rank, minlength=len(distinct))
         abnormal = np.bincount(rank[label], minlength=len(distinct))
         return cls(label, distinct, rank, total - abnormal, abnormal)
 
     def contributions(self) -> tuple[float, NDArray[np.float32]]:
-        """The AUROC, and each sample's contribution (n,): the sum of their squares is the AUROC's variance (DeLong)."""
+        """Return the AUROC, and what each sample contributes to its deviation.
+
+        Returns
+        -------
+        tuple[float, NDArray[np.float32]]
+            The AUROC, and the contributions (n,), the sum of whose squares is the AUROC's variance by DeLong.
+        """
         n, m = int(self.normal.sum()), int(self.abnormal.sum())
         below = (np.cumsum(self.normal) - self.normal / 2) / n  # the share of normals below; a tie counts half
         above = (m - np.cumsum(self.abnormal) + self.abnormal / 2) / m
@@ -51,13 +83,36 @@ class Ranked:
         return area, np.where(self.label, of_abnormal[self.rank], of_normal[self.rank]).astype(np.float32)
 
     def roc(self, points: int) -> list[float]:
-        """The true-positive rate at `points` evenly spaced false-positive rates from 0 to 1."""
+        """Return the ROC curve.
+
+        Parameters
+        ----------
+        points : int
+            The number of evenly spaced false-positive rates from 0 to 1.
+
+        Returns
+        -------
+        list[float]
+            The true-positive rate at each of them, with three decimals.
+        """
         counts = self.normal, self.abnormal
         fpr, tpr = (np.append(0, np.cumsum(kind[::-1])) / max(int(kind.sum()), 1) for kind in counts)
         return [round(float(value), 3) for value in np.interp(np.linspace(0, 1, points), fpr, tpr)]
 
     def histogram(self, bins: int) -> dict[str, Any]:
-        """Normal and abnormal samples in thousandths a bin; the outer half hundredths lie in the outer bins."""
+        """Return the histograms of the normal and of the abnormal scores.
+
+        Parameters
+        ----------
+        bins : int
+            The number of bins between the quantiles .005 and .995 of all scores.
+
+        Returns
+        -------
+        dict[str, Any]
+            'low' and 'high', the outer edges; 'normal' and 'abnormal', the share of each kind in every bin, in
+            thousandths. The outer bins also count what lies beyond the edges.
+        """
         cumulative = np.cumsum(self.normal + self.abnormal)
         low, high = self.distinct[np.searchsorted(cumulative, np.array([0.005, 0.995]) * cumulative[-1])]
         if not high > low:
@@ -71,17 +126,43 @@ class Ranked:
 
 
 def _root(n: int) -> float:
-    """What deviations from a mean of n are divided by, so that their squares add up to the mean's variance."""
+    """The divisor of n deviations from a mean, by which their squares add up to the variance of the mean."""
     return math.sqrt(n * max(n - 1, 1))
 
 
 def interval(value: float, deviation: float) -> tuple[float, float]:
-    """The 95 % interval of a share by the normal distribution, within 0 and 1."""
+    """Return the 95 % interval of a share by the normal distribution.
+
+    Parameters
+    ----------
+    value : float
+        The share, from 0 to 1.
+    deviation : float
+        Its standard deviation.
+
+    Returns
+    -------
+    tuple[float, float]
+        Both bounds, from 0 to 1.
+    """
     return max(value - Z95 * deviation, 0.0), min(value + Z95 * deviation, 1.0)
 
 
 def two_sided(difference: float, deviation: float) -> float:
-    """The p-value of a difference against none; without a deviation 1 for none, and 0 for any."""
+    """Return the two-sided p-value of a difference by the normal distribution.
+
+    Parameters
+    ----------
+    difference : float
+        The difference of two values.
+    deviation : float
+        Its standard deviation.
+
+    Returns
+    -------
+    float
+        The p-value of no difference; where the deviation is 0, 1 for no difference and 0 for any other.
+    """
     if deviation == 0:
         return 1.0 if difference == 0 else 0.0
     return math.erfc(abs(difference) / deviation / math.sqrt(2))

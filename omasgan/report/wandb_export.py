@@ -1,12 +1,12 @@
-"""The report's figures in W&B: a run of the job type 'report', with the tables and plots of all that was compared."""
+"""Exports the report to W&B: a run of the job type 'report', with the tables and plots of all that was compared."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from omasgan.report.comparison import Scores
-from omasgan.report.methods import METRICS, Study
-from omasgan.report.tables import LONG, MEAN, PAIRED, long_rows, paired_rows, ranked
+from omasgan.report.rows import LONG, MEAN, PAIRED, long_rows, paired_rows, ranked
+from omasgan.report.scores import Scores
+from omasgan.report.study import METRICS, Study
 from omasgan.runs.logger import LoggerSettings
 from omasgan.runs.record import open_record
 from omasgan.runs.wandb import Identity
@@ -14,11 +14,23 @@ from omasgan.text import heading
 from omasgan.training.record import Record
 
 BARS = 24
-"""Bars of a plot, at most; the tables have all methods."""
+"""Bars of a plot, and methods of a setting in the summary, at most; the tables have more."""
 
 
 def tell(folder: Path, study: Study, scores: Scores, logger: LoggerSettings) -> None:
-    """Tell W&B, as the logger says; the record lies in `folder`, so that a later report there goes on with it."""
+    """Export the report to W&B; nothing is done where there is no setting, or where the logger is disabled.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the record of the W&B run lies, so that a later report in the same folder continues this run.
+    study : Study
+        The methods and their values.
+    scores : Scores
+        What the scores of the runs say.
+    logger : LoggerSettings
+        Whether the report is exported, and to which project.
+    """
     if logger.mode == "disabled" or not study.settings:
         return
     labels = [setting.label for setting in study.settings]
@@ -34,7 +46,17 @@ def tell(folder: Path, study: Study, scores: Scores, logger: LoggerSettings) -> 
 
 
 def write(record: Record, study: Study, scores: Scores) -> None:
-    """Tables: results, comparison, ablation and sweep; a plot of each setting's means; the means as the summary."""
+    """Write tables (results, comparison, ablation, sweep), a plot of each setting's means, and the means as summary.
+
+    Parameters
+    ----------
+    record : Record
+        The open record of the W&B run.
+    study : Study
+        The methods and their values.
+    scores : Scores
+        What the scores of the runs say.
+    """
     record.table("results", LONG, long_rows(study, scores, printed=True))  # W&B takes 10,000 rows
     record.table("comparison", PAIRED, paired_rows(study, scores))
     record.table("ablation", *_ablation(study))
@@ -55,11 +77,11 @@ def write(record: Record, study: Study, scores: Scores) -> None:
 
 
 def _ablation(study: Study) -> tuple[list[str], list[list[object]]]:
-    """A row a detector, its terms' mean AUROCs."""
-    terms = list(dict.fromkeys(method.term for method in study.methods if not method.floor))
+    """The columns and rows of the ablation: a row a detector, with the mean AUROC of each of its terms."""
+    terms = list(dict.fromkeys(method.term for method in study.methods if not method.baseline))
     rows: dict[tuple[int, str], dict[str, float]] = {}
     for method in study.methods:
-        if not method.floor and (cell := study.mean(method, "auroc")).state == "done":
+        if not method.baseline and (cell := study.mean(method, "auroc")).state == "done":
             rows.setdefault((method.setting, method.name), {})[method.term] = cell.mean
     body: list[list[object]] = [
         [study.settings[setting].label, name, *(values.get(term) for term in terms)]
@@ -69,7 +91,7 @@ def _ablation(study: Study) -> tuple[list[str], list[list[object]]]:
 
 
 def _sweep(study: Study, setting: int) -> tuple[list[str], list[list[object]]]:
-    """A row a combination of the settings that vary, with its own score's mean metrics."""
+    """The columns and rows of a sweep: a row a combination of the settings that vary, with its means of all metrics."""
     swept = [study.methods[n] for n in study.of(setting) if study.methods[n].main and study.methods[n].varied]
     keys = list(dict.fromkeys(key for method in swept for key in method.varied))
     body: list[list[object]] = []

@@ -11,7 +11,7 @@ from omasgan.report import reading
 
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory):
-    """The configuration of task=report, as far as it reads it."""
+    """The part of the configuration that task=report reads."""
 
     def make(folders, output=None, mode="disabled", pictures=40):
         node = {"folders": folders, "output": str(output), "title": "Test <report>", "pictures": pictures}

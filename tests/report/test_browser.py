@@ -22,7 +22,7 @@ FIGURES = {
     "fig-curves": ".scatterlayer .js-line",
     "fig-roc": ".scatterlayer .js-line",
 }
-"""A figure's place, and the marks that it is drawn with."""
+"""The id of each figure, and the marks that it is drawn with."""
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def browser():
 
 @pytest.fixture
 def opened(browser):
-    """Opens a page from the disk; at the end, nothing may have been asked for or complained of."""
+    """Opens a page from disk; at the end, there must be no console message and no request but for the page itself."""
     said, asked, contexts = [], [], []
 
     def open_page(folder, width=1280, height=900, scheme="light"):
@@ -69,7 +69,7 @@ def test_every_figure_is_drawn_and_fits(written, opened, scheme, width):
         assert tab.locator(f"#{place} {marks}").count() > 0, place
         box = tab.locator(f"#{place} svg.main-svg").first.bounding_box()
         assert box["width"] > 200, place
-    assert tab.evaluate("document.documentElement.scrollWidth") == width, "nothing sticks out"
+    assert tab.evaluate("document.documentElement.scrollWidth") == width, "the page is not wider than the window"
     assert tab.evaluate("document.documentElement.dataset.theme") == scheme
     assert tab.locator("#pictures-a img").count() == 2
     assert all(tab.evaluate("[...document.querySelectorAll('.pictures img')].map((image) => image.naturalWidth > 0)"))
@@ -113,7 +113,17 @@ def test_the_table_sorts_both_ways_by_any_column(written, opened):
     assert names[0].strip().startswith("1-NN")
 
 
-def test_the_filter_leaves_what_has_all_its_words(written, opened):
+def test_cells_without_a_value_come_last_in_both_directions(written, opened):
+    tab = opened(written)
+    for _ in range(2):
+        tab.click("#table button[data-column='1']")
+        texts = tab.locator("#table tbody tr:not(.published) td:nth-child(3)").all_inner_texts()
+        has_value = [text[0] in ".01" for text in texts]
+        assert has_value == sorted(has_value, reverse=True)
+        assert len(set(has_value)) == 2
+
+
+def test_the_filter_keeps_methods_that_have_all_its_words(written, opened):
     tab = opened(written)
     tab.fill("#filter", "FULL mu=0.2")
     playwright.expect(tab.locator("#table tbody tr:not(.published)")).to_have_count(2)
@@ -170,7 +180,7 @@ def test_the_comparison_changes_what_is_shown(written, opened):
     assert tab.locator("#pairs").inner_text() != rows
 
 
-def test_the_page_compares_as_the_table_does(written, opened):
+def test_the_page_and_the_csv_have_the_same_comparisons(written, opened):
     import csv
 
     tab = opened(written)
@@ -228,7 +238,7 @@ def test_it_works_by_keyboard(written, opened):
     assert outline == "solid"
 
 
-def test_the_theme_turns_and_print_is_light(written, opened):
+def test_the_theme_changes_and_print_is_light(written, opened):
     tab = opened(written)
     light = tab.evaluate("getComputedStyle(document.body).backgroundColor")
     tab.click("#theme")
@@ -238,7 +248,7 @@ def test_the_theme_turns_and_print_is_light(written, opened):
     tab.emulate_media(media="print")
     assert not tab.locator("#theme").is_visible()
     widths = tab.evaluate("[...document.querySelectorAll('.plot svg.main-svg')].map((figure) => figure.clientWidth)")
-    assert max(widths) <= 690, "a sheet of A4 less its margins"
+    assert max(widths) <= 690, "the width of A4 without its margins"
     tab.emulate_media(media="screen")
     tab.evaluate("window.dispatchEvent(new Event('afterprint'))")
     assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
@@ -253,7 +263,7 @@ def test_the_list_of_runs_filters_and_sorts(written, opened):
     assert "metrics.json is damaged" in tab.locator("#problems").inner_text()
 
 
-def test_runs_without_a_comparison_make_a_page_all_the_same(tmp_path, fake, settings, opened):
+def test_runs_without_a_comparison_still_make_a_page(tmp_path, fake, settings, opened):
     fake.write(tmp_path / "runs", state="failed")
     report.write(settings(str(tmp_path / "runs"), tmp_path / "out"))
     tab = opened(tmp_path / "out")

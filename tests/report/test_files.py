@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 from statistics import fmean
 
 import pytest
@@ -12,8 +13,9 @@ import pytest
 from omasgan.commands import report
 from omasgan.commands.report import places
 from omasgan.errors import UserError
-from omasgan.report import folders, page, tables
-from omasgan.report.methods import METRICS
+from omasgan.report import folders, learning_curves, page, tables
+from omasgan.report.page import document
+from omasgan.report.study import METRICS
 from omasgan.runs.lock import claimed
 
 
@@ -29,7 +31,7 @@ def test_a_damaged_file_is_one_line_and_the_report_goes_on(tmp_path, fake, setti
     (bad / name).write_bytes(content)
     report.write(settings(str(tmp_path / "runs"), tmp_path / "out"))
     told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    if not (name == "metrics.jsonl" and content == b""):  # which is a run before its first step
+    if not (name == "metrics.jsonl" and content == b""):  # as of a run before its first step
         assert len(told) == 1, told
         assert str(bad / name) in told[0]
         assert "\n" not in told[0]
@@ -41,12 +43,12 @@ def test_a_damaged_file_is_one_line_and_the_report_goes_on(tmp_path, fake, setti
     assert ("1" in done) == (name in ("metrics.jsonl", "scores.npz"))
 
 
-def test_a_line_that_a_kill_cut_short_is_no_damage(tmp_path, fake):
+def test_a_line_that_a_kill_cut_short_is_not_damage(tmp_path, fake):
     folder = fake.write(tmp_path)
-    whole = folders.curves(folder)
+    whole = learning_curves.read(folder)
     with (folder / "metrics.jsonl").open("a") as file:
         file.write('{"stage": "ta')
-    assert folders.curves(folder) == whole
+    assert learning_curves.read(folder) == whole
 
 
 def test_a_run_is_found_at_any_depth_and_once(tmp_path, fake):
@@ -57,24 +59,24 @@ def test_a_run_is_found_at_any_depth_and_once(tmp_path, fake):
 
 
 @pytest.mark.parametrize("given", [[], [1], {"a": 1}, 3])
-def test_folders_of_a_wrong_kind_are_named(settings, given):
+def test_a_wrong_kind_of_folders_is_a_user_error_that_shows_it(settings, given):
     with pytest.raises(UserError, match=r"report.folders is .*give a folder"):
         places(settings(given))
 
 
-def test_no_folder_and_no_run_are_told_apart(tmp_path):
-    with pytest.raises(UserError, match="is no folder"):
+def test_a_missing_folder_and_a_missing_run_have_their_own_messages(tmp_path):
+    with pytest.raises(UserError, match="is not a folder"):
         folders.find([tmp_path / "none"])
-    with pytest.raises(UserError, match="no run lies in"):
+    with pytest.raises(UserError, match="there is no run in"):
         folders.find([tmp_path])
 
 
-def test_every_figure_of_the_csv_is_that_of_its_runs(written, small_sweep):
+def test_every_value_of_the_csv_is_the_mean_of_its_runs(written, small_sweep):
     found = rows(written)
     assert {row["metric"] for row in found} == set(METRICS)
     for row in found:
         if row["class"] != "mean" and row["state"] == "done":
-            values = {}  # a floor's runs of one seed count once
+            values = {}  # a baseline's runs of one seed count once
             for folder in row["runs"].split(";"):
                 path = small_sweep.parent / folder / "metrics.json"
                 if path.exists():
@@ -127,7 +129,7 @@ def test_the_paired_table_is_of_the_best_methods(written):
         assert (float(row["p"]) < 0.05) == (low > 0 or high < 0)
 
 
-def test_the_page_holds_the_tables_figures(written):
+def test_the_page_holds_the_values_of_the_tables(written):
     content = page.content_of((written / "report.html").read_text())
     methods = {method["label"]: method for method in content["methods"]}
     for row in rows(written):
@@ -140,13 +142,18 @@ def test_the_page_holds_the_tables_figures(written):
         assert shown["states"][column] == row["state"]
 
 
-def test_the_page_asks_nothing_of_a_network_and_is_small(written):
+def test_the_page_needs_no_network_and_is_small(written):
     text = (written / "report.html").read_text()
     assert "default-src 'none'" in text
     assert not re.search(r"""(?:src|href)=["']?(?:https?:)?//""", text)
     assert "Test &lt;report>" in text
     images = sum(len(url) for run in page.content_of(text)["runs"] for url in run["pictures"].values())
     assert len(text) - images < 5e6
+
+
+def test_the_page_has_every_script_once():
+    folder = Path(document.__file__).with_name("script")
+    assert sorted(document.SCRIPTS) == sorted(path.stem for path in folder.glob("*.js"))
 
 
 def test_pictures_are_limited_and_spread(small_sweep):
@@ -161,11 +168,11 @@ def test_pictures_are_limited_and_spread(small_sweep):
 
 def test_many_curves_are_thinned_and_keep_their_ends(monkeypatch, small_sweep):
     runs = [folders.read(folder)[0] for folder in folders.find([small_sweep])]
-    monkeypatch.setattr(page, "CURVE_VALUES", 100)
-    thinned, problems = page._curves(runs)
+    monkeypatch.setattr(learning_curves, "MOST_VALUES", 100)
+    thinned, problems = learning_curves.thinned(runs)
     assert problems == []
     steps, values = thinned[0]["task1"]["loss/G"]
-    assert len(steps) == len(values) == page.FEWEST_POINTS
+    assert len(steps) == len(values) == learning_curves.FEWEST_POINTS
     assert (steps[0], steps[-1]) == (1, 1981)
 
 
@@ -183,7 +190,7 @@ assert "torch" not in sys.modules
     assert (tmp_path / "out" / "report.html").is_file()
 
 
-def test_a_run_that_is_going_on_is_not_called_interrupted(tmp_path):
+def test_a_run_that_is_still_running_is_not_called_interrupted(tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / "run.json").write_text("{}")

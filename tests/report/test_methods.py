@@ -9,8 +9,8 @@ import yaml
 
 from omasgan.commands import report
 from omasgan.report.comparison import comparisons
-from omasgan.report.methods import METRICS
 from omasgan.report.statistics import Ranked
+from omasgan.report.study import METRICS
 
 
 def named(study, label):
@@ -33,7 +33,7 @@ def test_a_row_is_the_mean_over_classes_of_the_mean_over_seeds(tmp_path, fake, r
     assert mean.mean == pytest.approx((fmean(first) + fmean(second)) / 2)
     both = [(first[seed] + second[seed]) / 2 for seed in (0, 1)]
     assert (mean.deviation, mean.n, mean.classes) == (pytest.approx(stdev(both)), 2, 2)
-    assert not mean.complete, "eight classes are missing, and a seed of the second"
+    assert not mean.complete, "eight classes and a seed of the second class are missing"
     assert study.cell(method, "0", "auroc").complete
     assert not study.cell(method, "1", "auroc").complete
 
@@ -62,14 +62,14 @@ def test_every_cell_names_its_runs_and_its_state(small_sweep, read):
     assert study.cell(partly, "3", "auroc").state == "damaged"
 
 
-def test_a_floor_that_many_runs_report_is_one_method_and_counts_once(small_sweep, read):
+def test_a_baseline_that_many_runs_report_is_one_method_and_counts_once(small_sweep, read):
     study = read(small_sweep).study
     method = named(study, "1-NN")
-    assert method.floor
+    assert method.baseline
     cell = study.cell(method, "0", "auroc")
     assert cell.n == 2, "two seeds, however many runs"
     assert len(cell.runs) == 8
-    assert [method.label for method in study.methods if method.floor] == [
+    assert [method.label for method in study.methods if method.baseline] == [
         "1-NN",
         "PCA",
         "mahalanobis",
@@ -77,25 +77,25 @@ def test_a_floor_that_many_runs_report_is_one_method_and_counts_once(small_sweep
     ]
 
 
-def test_a_detector_that_is_a_floor_is_that_floor(tmp_path, fake, read):
+def test_a_detector_that_is_also_a_baseline_is_one_method_with_it(tmp_path, fake, read):
     fake.write(tmp_path)
     alone = fake.write(tmp_path / "alone", 1, choices={"detector": "pca"})
     config = (alone / "config.yaml").read_text()
     head, tail = config.split("detector:\n", 1)
-    rest = tail[tail.index("floors:") :]
-    node = "detector:\n  _target_: omasgan.detectors.baselines.PCA\n"
+    rest = tail[tail.index("baselines:") :]
+    node = "detector:\n  _target_: omasgan.detectors.baselines.pca\n"
     (alone / "config.yaml").write_text(head + node + rest)
     study = read(tmp_path).study
     method = named(study, "PCA")
     assert set(method.done) == {"0", "1"}
 
 
-def test_variants_are_called_by_what_differs(small_sweep, read):
-    names = {method.name for method in read(small_sweep).study.methods if not method.floor}
+def test_variants_are_named_by_the_settings_that_differ(small_sweep, read):
+    names = {method.name for method in read(small_sweep).study.methods if not method.baseline}
     assert names == {f"omasgan mu={mu} nu={nu}" for mu in (0.02, 0.2) for nu in (0.1, 0.25)}
 
 
-def test_where_data_lie_makes_no_other_method(tmp_path, fake, read):
+def test_another_data_folder_makes_no_other_method(tmp_path, fake, read):
     fake.write(tmp_path)
     copy = fake.write(tmp_path / "elsewhere", 1)
     (copy / "config.yaml").write_text((copy / "config.yaml").read_text().replace("somewhere", "elsewhere"))
@@ -113,7 +113,7 @@ def test_an_ablation_and_another_data_set_stand_apart(tmp_path, fake, read):
     assert {"omasgan · full", "omasgan no_boundary · full"} <= {method.label for method in study.methods}
 
 
-def test_runs_that_disagree_are_told_of_and_the_newest_counts(tmp_path, fake, read):
+def test_runs_that_disagree_are_reported_and_the_newest_counts(tmp_path, fake, read):
     old, new = fake.write(tmp_path / "a"), fake.write(tmp_path / "b", table=fake.scores(0, 400, 5))
     os.utime(old / "metrics.json", (1, 1))
     reading = read(tmp_path)
@@ -124,7 +124,7 @@ def test_runs_that_disagree_are_told_of_and_the_newest_counts(tmp_path, fake, re
     assert (cell.mean, cell.n) == (auroc(new, "full"), 1)
 
 
-def test_every_disagreement_goes_by_the_newest_though_one_is_told(tmp_path, fake, read):
+def test_the_newest_counts_in_every_class_though_one_is_reported(tmp_path, fake, read):
     for cls in (0, 1):
         old, new = (
             fake.write(tmp_path / f"{name}{cls}", cls, table=fake.scores(cls, 400, seed))
@@ -199,7 +199,7 @@ def test_a_method_equals_itself(small_sweep, read):
 
 
 def test_scores_of_other_samples_are_not_compared(tmp_path, fake, read):
-    one, other = fake.write(tmp_path, mu=0.1), fake.write(tmp_path, mu=0.2)
+    one, other = sorted(fake.write(tmp_path, mu=mu) for mu in (0.1, 0.2))  # the first sets the samples
     table = fake.scores(0, 400, 0)
     shifted = fake.ScoreTable(table.index + 1, table.class_index, table.label, table.terms, table.class_names)
     shifted.save(other / "scores.npz")
@@ -210,7 +210,7 @@ def test_scores_of_other_samples_are_not_compared(tmp_path, fake, read):
     assert pair(reading, "omasgan mu=0.1 · full", "omasgan mu=0.2 · full") == []
 
 
-def test_a_missing_scores_file_costs_the_interval_alone(tmp_path, fake, read):
+def test_without_its_scores_a_run_lacks_the_interval_only(tmp_path, fake, read):
     fake.write(tmp_path, 0)
     lost = fake.write(tmp_path, 1)
     (lost / "scores.npz").unlink()
@@ -222,7 +222,7 @@ def test_a_missing_scores_file_costs_the_interval_alone(tmp_path, fake, read):
     assert (method, "") not in reading.scores.deviation
 
 
-def test_figures_of_pseudo_anomalies_are_called_so_in_every_table(tmp_path, fake, settings):
+def test_every_table_names_values_of_pseudo_anomalies_as_such(tmp_path, fake, settings):
     fake.write(tmp_path / "runs", choices={"protocol": "pseudo_loo"})
     fake.write(tmp_path / "runs", cls=1)
     report.write(settings(str(tmp_path / "runs"), tmp_path / "out"))

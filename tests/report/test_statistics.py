@@ -23,21 +23,21 @@ def slow_variance(label, scores):
 
 
 @given(st.integers(0, 500), st.sampled_from([None, 1, 3]))
-def test_the_contributions_are_delongs(seed, levels):
+def test_the_contributions_give_delongs_variance(seed, levels):
     label, scores = samples(seed, levels=levels)
     area, contributions = Ranked.of(label, scores).contributions()
     assert area == pytest.approx(roc_auc_score(label, scores))
     assert (contributions.astype(float) ** 2).sum() == pytest.approx(slow_variance(label, scores), rel=1e-5)
 
 
-def test_a_constant_score_is_a_coin_of_no_width():
+def test_a_constant_score_has_an_auroc_of_one_half_without_deviation():
     label, _ = samples(0)
     area, contributions = Ranked.of(label, np.ones(len(label))).contributions()
     assert area == 0.5
     assert not contributions.any()
 
 
-def test_the_interval_is_the_bootstraps_within_noise():
+def test_the_interval_agrees_with_the_bootstrap():
     label, scores = samples(1, 4000)
     area, contributions = Ranked.of(label, scores).contributions()
     assert interval(area, float(np.linalg.norm(contributions))) == pytest.approx(
@@ -46,7 +46,7 @@ def test_the_interval_is_the_bootstraps_within_noise():
 
 
 @pytest.mark.parametrize("levels", [None, 2])
-def test_the_roc_goes_through_sklearns_points(levels):
+def test_the_roc_curve_goes_through_the_points_of_sklearn(levels):
     label, scores = samples(2, 400, levels)
     fpr, tpr, _ = roc_curve(label, scores, drop_intermediate=False)
     own = Ranked.of(label, scores).roc(301)  # every one of the 300 normal samples is a point of the grid
@@ -56,7 +56,7 @@ def test_the_roc_goes_through_sklearns_points(levels):
     assert (own[0], own[-1]) == (pytest.approx(tpr[fpr == 0].max(), abs=0.001), 1)
 
 
-def test_the_histogram_holds_every_sample_once_and_each_on_its_side():
+def test_the_histogram_counts_every_sample_once_in_its_half():
     label = np.arange(1000) % 2 == 0
     shown = Ranked.of(label, label * 10.0 + np.linspace(0, 1, 1000)).histogram(20)
     assert sum(shown["normal"]) == pytest.approx(1000, abs=10)
@@ -72,7 +72,7 @@ def test_p_values():
     assert (two_sided(0.0, 0.0), two_sided(0.1, 0.0)) == (1.0, 0.0)
 
 
-def test_the_paired_test_keeps_its_level():
+def test_the_paired_test_rejects_at_its_level():
     rejected = 0
     for seed in range(300):
         rng = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""What W&B holds of a report and of a run over all classes, read back by its own reader, and the dashboard."""
+"""What W&B is sent of a report and of a run over all classes, as its own reader reads it, and the dashboard."""
 
 import csv
 import json
@@ -28,7 +28,7 @@ def no_account(tmp_path, monkeypatch):
 
 
 def tables(folder, inspect):
-    """The tables and the rest that the one offline run in a folder holds."""
+    """The tables, the summary and all records of the only offline run in a folder."""
     (path,) = folder.glob("wandb/offline-run-*/*.wandb")
     seen = inspect(path)
     found = {}
@@ -40,7 +40,7 @@ def tables(folder, inspect):
     return found, values, seen
 
 
-def test_the_page_and_wandb_show_the_same_figures(small_sweep, settings, tmp_path, inspect):
+def test_the_page_and_wandb_show_the_same_values(small_sweep, settings, tmp_path, inspect):
     report.write(settings(str(small_sweep), tmp_path / "out", mode="offline"))
     found, values, seen = tables(tmp_path / "out" / "record", inspect)
     (run,) = seen["run"]
@@ -112,7 +112,7 @@ def test_a_run_over_all_classes_has_a_summary_run(job, tmp_path, inspect, fake):
     assert any(key.startswith("comparison") for row in seen["history"] for key in row["item"])
 
 
-def test_a_changed_summary_is_told_anew(job, tmp_path, fake):
+def test_a_changed_summary_is_exported_again(job, tmp_path, fake):
     runs = {str(cls): fake.measured(fake.scores(cls, 200, 0)) for cls in (0, 1)}
     classes.write(tmp_path, runs, "abnormal", ["pca"], job)
     runs["2"] = fake.measured(fake.scores(2, 200, 0))
@@ -120,7 +120,7 @@ def test_a_changed_summary_is_told_anew(job, tmp_path, fake):
     assert len(list((tmp_path / "record").glob("wandb/offline-run-*"))) == 2
 
 
-def test_a_sweeps_name_says_what_varies_and_outlives_its_widening():
+def test_the_name_of_a_sweep_says_what_varies_and_stays_when_it_is_widened():
     choices = {"dataset": "mnist", "protocol": "loo"}
     name = sweep_name(["boundary.mu=0.1", "protocol.abnormal_class=3", "runs=x"], choices)
     assert name == "mnist_loo over boundary.mu"
@@ -149,7 +149,7 @@ def test_without_a_key_the_dashboard_is_json(settings, tmp_path, capsys):
     assert saved["report"]["spec"]["blocks"]
 
 
-def test_with_a_key_the_dashboard_is_saved_and_refusals_are_one_line(settings, tmp_path, monkeypatch):
+def test_with_a_key_the_dashboard_is_saved_and_a_refusal_is_one_line(settings, tmp_path, monkeypatch):
     pytest.importorskip("wandb_workspaces")
     monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
     monkeypatch.setattr(dashboard, "_default_entity", lambda: "me")

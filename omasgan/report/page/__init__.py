@@ -1,0 +1,11 @@
+"""The page: one HTML file that holds its data, its pictures and its plotting library, and asks nothing of a network.
+
+`content` says what the page shows, `embedded_pictures` embeds the pictures of runs, and `document` joins page.html,
+page.css, the files of script/, the plotting library and the content.
+"""
+
+from omasgan.report.page.content import data
+from omasgan.report.page.document import content_of, render
+from omasgan.report.page.embedded_pictures import Pictures, pictures
+
+__all__ = ["Pictures", "content_of", "data", "pictures", "render"]

@@ -1,0 +1,164 @@
+"""What the page shows, as plain types that JSON can hold."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from omasgan.report.folders import Run
+from omasgan.report.learning_curves import thinned
+from omasgan.report.page.embedded_pictures import PICTURES, Pictures
+from omasgan.report.published import PUBLISHED
+from omasgan.report.rows import cells, columns
+from omasgan.report.scores import Scores
+from omasgan.report.study import BASELINES_NAME, METRICS, Study
+from omasgan.text import heading
+
+Variant = tuple[int | None, str, Mapping[str, Any]]
+"""A run's setting, the name of its detector's variant, and its values of the settings in which the variants differ."""
+
+
+def data(study: Study, scores: Scores, shown: Pictures, problems: Sequence[str], created: str) -> dict[str, Any]:
+    """Collect all that the page shows.
+
+    Parameters
+    ----------
+    study : Study
+        The runs and their methods.
+    scores : Scores
+        What the scores of the runs say.
+    shown : Pictures
+        The pictures that are embedded.
+    problems : Sequence[str]
+        What the reader should look at, a line each.
+    created : str
+        When the report was made.
+
+    Returns
+    -------
+    dict[str, Any]
+        The content, in which numbers have six decimals, and are None where there is none.
+    """
+    curves, damaged = thinned(study.runs)
+    variant_of = _variants(study)
+    return {
+        "created": created,
+        "metrics": METRICS,
+        "pictures": PICTURES,
+        "pictures_left_out": shown.left_out,
+        "settings": [_setting(study, scores, number) for number in range(len(study.settings))],
+        "methods": [_method(study, scores, number) for number in range(len(study.methods))],
+        "runs": [
+            {
+                **_run(run, variant_of.get(number, (None, run.choices.get("detector", ""), {}))),
+                **_score_plots(scores, number),
+                "curves": curves.get(number, {}),
+                "pictures": shown.urls.get(number, {}),
+            }
+            for number, run in enumerate(study.runs)
+        ],
+        "problems": [*problems, *shown.problems, *damaged],
+    }
+
+
+def _setting(study: Study, scores: Scores, number: int) -> dict[str, Any]:
+    setting, pairs = study.settings[number], scores.pairs[number]
+    known = PUBLISHED.get((setting.dataset, setting.protocol))
+    return {
+        **asdict(setting),
+        "columns": columns(study, number),
+        "published": asdict(known) if known else None,
+        "pairs": {"methods": pairs.methods, "deviation": bfloat16(pairs.deviation)},
+    }
+
+
+def _method(study: Study, scores: Scores, number: int) -> dict[str, Any]:
+    method = study.methods[number]
+    rows = {metric: cells(study, scores, number, metric) for metric in METRICS}
+    first = rows["auroc"]
+    return {
+        "setting": method.setting,
+        "label": method.label,
+        "name": method.name,
+        "term": method.term,
+        "heading": heading(method.term),
+        "baseline": method.baseline,
+        "main": method.main,
+        "ablation": method.ablation,
+        "varied": method.varied,
+        "states": [cell.state for cell in first],
+        "complete": [cell.complete for cell in first],
+        "classes": first[-1].classes,
+        "runs": [list(cell.runs) for cell in first[:-1]],
+        "cells": {
+            metric: [[_six(v) for v in (c.mean, c.deviation, c.n, c.low, c.high)] for c in row]
+            for metric, row in rows.items()
+        },
+    }
+
+
+def _variants(study: Study) -> dict[int, Variant]:
+    """The variant of every run whose setting is known."""
+    found: dict[int, Variant] = {}
+    for method in study.methods:
+        if not method.baseline or method.name != BASELINES_NAME:
+            for numbers in [*method.rest.values(), *(n for seeds in method.done.values() for n in seeds.values())]:
+                for number in numbers:
+                    found.setdefault(number, (method.setting, method.name, method.varied))
+    return found
+
+
+def _run(run: Run, variant: Variant) -> dict[str, Any]:
+    setting, name, varied = variant
+    return {
+        "folder": str(run.folder),
+        "state": run.state,
+        "setting": setting,
+        "name": name,
+        "class": run.cls,
+        "seed": run.seed,
+        "error": run.error,
+        "made": run.made,
+        "seconds": {key: round(value, 1) for key, value in run.seconds.items()},
+        "support": {key: {k: _six(v) for k, v in of.items()} for key, of in run.support.items()},
+        "varied": varied,
+        "metrics": {
+            term: [_six(values.get(key, math.nan)) for key in (*METRICS, "auroc_low", "auroc_high")]
+            for term, values in run.metrics.items()
+        },
+    }
+
+
+def _score_plots(scores: Scores, number: int) -> dict[str, Any]:
+    histograms, rocs = scores.digests.get(number, ({}, {}))
+    return {"histograms": histograms, "rocs": rocs}
+
+
+def _six(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 6) if math.isfinite(value) else None
+    return value
+
+
+def bfloat16(values: np.ndarray[Any, Any]) -> str:
+    """Pack numbers in two bytes each.
+
+    Parameters
+    ----------
+    values : np.ndarray
+        Numbers of any shape.
+
+    Returns
+    -------
+    str
+        Base64 of the upper half of the bits of each as float32, rounded: three figures, as many as the width of an
+        interval needs.
+    """
+    bits = np.ascontiguousarray(values, "<f4").view("<u4")
+    rounded = np.where(np.isnan(values), np.uint32(0x7FC0), (bits + np.uint32(0x7FFF)) >> 16)
+    return base64.b64encode(rounded.astype("<u2").tobytes()).decode()

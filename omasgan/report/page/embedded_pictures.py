@@ -1,0 +1,88 @@
+"""The pictures of runs that the page embeds."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image
+
+from omasgan.report.folders import Run, one_line
+
+PICTURES = {"samples": "Samples", "plane": "Boundary"}
+"""Pictures of a run that are embedded, by file name, and their title; the page draws all other plots itself."""
+
+PICTURE_WIDTH = 900
+"""Pixels; a wider picture is scaled down."""
+
+
+@dataclass
+class Pictures:
+    """WebP pictures as data URLs.
+
+    Attributes
+    ----------
+    urls : dict[int, dict[str, str]]
+        By run and by name of `PICTURES`.
+    left_out : int
+        How many runs have pictures that the page lacks.
+    problems : list[str]
+        A line for every file that is not a picture.
+    """
+
+    urls: dict[int, dict[str, str]] = field(default_factory=dict)
+    left_out: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def pictures(runs: Sequence[Run], limit: int) -> Pictures:
+    """Embed the pictures of some runs, spread evenly over those that have any.
+
+    Parameters
+    ----------
+    runs : Sequence[Run]
+        All runs.
+    limit : int
+        How many runs' pictures are embedded at most; at least 0.
+
+    Returns
+    -------
+    Pictures
+        The pictures by run.
+    """
+    result = Pictures()
+    have = [number for number, run in enumerate(runs) if any(_path(run, name).is_file() for name in PICTURES)]
+    step = max(len(have) / limit, 1) if limit else math.inf
+    chosen = [have[int(i * step)] for i in range(min(limit, len(have)))]
+    result.left_out = len(have) - len(chosen)
+    for number in chosen:
+        for name in PICTURES:
+            path = _path(runs[number], name)
+            if path.is_file():
+                try:
+                    result.urls.setdefault(number, {})[name] = _data_url(path)
+                except (OSError, ValueError, SyntaxError) as error:
+                    result.problems.append(f"{path} is not a picture: {one_line(str(error))}")
+    return result
+
+
+def _path(run: Run, name: str) -> Path:
+    return run.folder / "plots" / f"{name}.png"
+
+
+def _data_url(path: Path) -> str:
+    with Image.open(path) as image:
+        picture = image.convert("RGBA")
+    backed = Image.new("RGBA", picture.size, "white")  # a transparent one would be black on black in dark mode
+    backed.alpha_composite(picture)
+    shown = backed.convert("RGB")
+    if shown.width > PICTURE_WIDTH:
+        height = round(shown.height * PICTURE_WIDTH / shown.width)
+        shown = shown.resize((PICTURE_WIDTH, height), Image.Resampling.LANCZOS)
+    file = io.BytesIO()
+    shown.save(file, "webp", quality=82)
+    return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"

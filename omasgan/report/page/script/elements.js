@@ -1,0 +1,69 @@
+// Small helpers: elements of the document, numbers as text, words of a filter.
+
+const $ = (id) => document.getElementById(id);
+
+/** Makes an element. An attribute whose name starts with "on" is a listener; one that is false or null is left out. */
+function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else if (value === true) made.setAttribute(name, "");
+    else if (value !== false && value !== null && value !== undefined) made.setAttribute(name, value);
+  }
+  made.append(...children.filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+/** Fills a choice with [value, text] pairs. */
+function fillSelect(id, options, selected) {
+  const made = options.map(([value, text]) => element("option", { value, selected: value === selected }, text));
+  $(id).replaceChildren(...made);
+}
+
+const bytesOf = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+
+/** The text of an element that holds base64 of gzip. */
+async function inflate(id) {
+  const bytes = bytesOf($(id).textContent.trim());
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+}
+
+/** A number as the tables print it: .934, or a dash for none. */
+function figures(value, digits = 3) {
+  return value === null || value === undefined ? "–" : value.toFixed(digits).replace(/^(-?)0\./, "$1.");
+}
+const signed = (value) => (value < 0 ? "−" : "+") + figures(Math.abs(value));
+const probability = (p) => (p < 0.001 ? "< .001" : figures(p));
+const plusMinus = (deviation) => (deviation === null ? "" : ` ± ${figures(deviation)}`);
+const plural = (n, word, several = `${word}s`) => `${n.toLocaleString("en")} ${n === 1 ? word : several}`;
+const plain = (value) => (value === null ? "none" : String(value));
+
+/** Orders texts by the alphabet, and the numbers in them by their size. */
+const byText = (a, b) => a.localeCompare(b, "en", { numeric: true });
+
+/** Whether a text has every word of a filter, in any order. */
+function fits(text, filter) {
+  const low = text.toLowerCase();
+  const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
+  return words.every((word) => low.includes(word));
+}
+
+/** The folders of the first runs, and how many more runs there are. */
+function foldersOf(runs, most, separator) {
+  const more = runs.length > most ? `${separator}and ${runs.length - most} more` : "";
+  const names = runs.slice(0, most).map((run) => data.runs[run].folder);
+  return names.join(separator) + more;
+}
+
+/** The value of `aria-sort` for a column. */
+function sortedAs(column, sort) {
+  if (sort.column !== column) return "none";
+  return sort.down ? "descending" : "ascending";
+}
+
+/** Says below a table how many rows there are, with a button that shows all where some are left out. */
+function fillMore(id, count, found, shown, showAll) {
+  const rest = found > shown;
+  const button = rest ? element("button", { type: "button", onclick: showAll }, `Show all ${found}`) : "";
+  $(id).replaceChildren(`${count}${rest ? `, the first ${shown} shown. ` : "."}`, button);
+}

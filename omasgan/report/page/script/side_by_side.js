@@ -1,0 +1,180 @@
+// Two runs side by side: what they were, their histograms, learning curves, ROC curves and pictures.
+
+/** A run's name in the choices and the captions. */
+function runName(run) {
+  const cls = run.class ? ` · ${data.settings[run.setting]?.role ?? ""} ${run.class}` : "";
+  return `${run.name || run.folder}${cls} · seed ${run.seed}${run.state === "done" ? "" : ` (${run.state})`}`;
+}
+
+/** Both sides: the last letter of their elements' ids, and their name, run, colour and dash. */
+const sides = () => [
+  { id: "a", name: "left", run: data.runs[state.runA], color: palette()[0], dash: "solid" },
+  { id: "b", name: "right", run: data.runs[state.runB], color: palette()[2], dash: "dash" },
+];
+
+/** Fills the choice of the runs; at first two finished runs are chosen, with pictures if there are any. */
+function fillSide() {
+  const found = data.runs.map((run, id) => ({ ...run, id })).filter((run) => run.setting === state.setting);
+  found.sort((a, b) => byText(a.name, b.name) || a.seed - b.seed || a.id - b.id);
+  const done = found.filter((run) => run.state === "done");
+  const drawn = done.filter((run) => Object.keys(run.pictures).length);
+  state.runA = (drawn[0] || done[0] || found[0] || {}).id;
+  state.runB = (drawn[1] || done.find((run) => run.id !== state.runA) || found[1] || found[0] || {}).id;
+  const options = found.map((run) => [run.id, runName(run)]);
+  fillSelect("run-a", options, state.runA);
+  fillSelect("run-b", options, state.runB);
+  fillSideTerms();
+}
+
+/** Fills the choice of the score and of the learning curve with those that either run has. */
+function fillSideTerms() {
+  const runs = sides()
+    .map(({ run }) => run)
+    .filter(Boolean);
+  const terms = runs.flatMap((run) => Object.keys(run.histograms));
+  const curvesOf = (run) =>
+    Object.entries(run.curves).flatMap(([stage, names]) => Object.keys(names).map((name) => `${stage}: ${name}`));
+  fillKeeping("side-term", [...new Set(terms)], "full");
+  fillKeeping("curve", [...new Set(runs.flatMap(curvesOf))], "task1: loss/G");
+}
+
+/** Fills a choice, and keeps what was chosen before if it is still offered. */
+function fillKeeping(id, options, preferred) {
+  const kept = [$(id).value, preferred].find((value) => options.includes(value));
+  fillSelect(
+    id,
+    options.map((option) => [option, option]),
+    kept ?? options.at(-1),
+  );
+}
+
+function drawSide() {
+  const term = $("side-term").value;
+  for (const { id, run } of sides()) {
+    if (!run) {
+      $(`meta-${id}`).replaceChildren("no run");
+      draw(`fig-hist-${id}`, [], {});
+      continue;
+    }
+    fillFacts(id, run, term);
+    drawHistogram(id, run, term);
+    fillPictures(id, run);
+  }
+  drawCurves();
+  drawRocs(term);
+}
+
+/** Above the figures: the run's name, folder, metrics, error, time and the measures of its tasks. */
+function fillFacts(id, run, term) {
+  const facts = [];
+  const values = run.metrics[term]?.map((value) => figures(value));
+  if (values) {
+    const [auroc, auprc, balanced, fpr95, low, high] = values;
+    const bounds = `(${low} to ${high}, bootstrap)`;
+    facts.push(`${term}: AUROC ${auroc} ${bounds}, AUPRC ${auprc}, at 1:1 ${balanced}, FPR95 ${fpr95}`);
+  }
+  if (run.error) facts.push(`failed: ${run.error}`);
+  if (run.seconds.fit !== undefined) facts.push(`trained in ${run.seconds.fit} s; ${run.made}`);
+  for (const [name, measures] of Object.entries(run.support)) {
+    facts.push(
+      `${name}: ${Object.entries(measures)
+        .map(([key, value]) => measureText(key, value))
+        .join(", ")}`,
+    );
+  }
+  const lines = facts.flatMap((fact) => [element("br"), fact]);
+  const folder = element("code", {}, run.folder);
+  $(`meta-${id}`).replaceChildren(element("b", {}, runName(run)), element("br"), folder, ...lines);
+}
+
+function measureText(key, value) {
+  const values = [value].flat().map((one) => (typeof one === "number" ? figures(one) : plain(one)));
+  return `${key.replaceAll("_", " ")} ${values.join(" / ")}`;
+}
+
+function drawHistogram(id, run, term) {
+  const histogram = run.histograms[term];
+  const traces = histogram ? ["normal", "abnormal"].map((kind) => histogramTrace(histogram, kind)) : [];
+  draw(`fig-hist-${id}`, traces, {
+    barmode: "overlay",
+    bargap: 0,
+    xaxis: { title: { text: `${term || "no"} score` }, showgrid: false },
+    yaxis: { title: { text: "share of samples" }, tickformat: ".0%" },
+  });
+}
+
+/** The bars of the normal or the abnormal samples; the data hold shares in thousandths. */
+function histogramTrace(histogram, kind) {
+  const shares = histogram[kind];
+  const width = (histogram.high - histogram.low) / shares.length;
+  return {
+    type: "bar",
+    name: kind,
+    x: shares.map((_, i) => histogram.low + (i + 0.5) * width),
+    y: shares.map((share) => share / 1000),
+    width,
+    marker: { color: KINDS[theme()][kind], line: { width: 0 } },
+    opacity: 0.6,
+    hovertemplate: `${kind}, score %{x:.3g}: %{y:.1%}<extra></extra>`,
+  };
+}
+
+function fillPictures(id, run) {
+  const shown = Object.entries(run.pictures).map(([name, url]) => {
+    const title = data.pictures[name];
+    const image = element("img", { src: url, alt: `${title} of ${runName(run)}` });
+    return element("figure", {}, image, element("figcaption", {}, `${title}, ${runName(run)}`));
+  });
+  const none = element("p", { class: "muted small" }, noPictures(run));
+  $(`pictures-${id}`).replaceChildren(...(shown.length ? shown : [none]));
+}
+
+function noPictures(run) {
+  if (run.state !== "done") return "";
+  const left = plural(data.pictures_left_out, "run");
+  const why = data.pictures_left_out ? ` (${left} left out; report.pictures sets how many are embedded)` : "";
+  return `No picture of this run is in the page${why}; its plots lie in ${run.folder}/plots.`;
+}
+
+/** The colour and dash of a side's line. */
+function sideLine({ color, dash }) {
+  return { type: "scatter", mode: "lines", line: { color, width: 1.5, dash } };
+}
+
+function drawCurves() {
+  const [stage, name] = $("curve").value.split(/: (.*)/);
+  const shown = sides().filter(({ run }) => run && run.curves[stage] && run.curves[stage][name]);
+  const traces = shown.map((side) => {
+    const [x, y] = side.run.curves[stage][name];
+    const hovertemplate = "step %{x}: %{y:.3g}<extra></extra>";
+    return { ...sideLine(side), name: `${side.name}: ${runName(side.run)}`, x, y, hovertemplate };
+  });
+  draw("fig-curves", traces, {
+    xaxis: { title: { text: `step of ${stage}` } },
+    yaxis: { title: { text: name } },
+    legend: { orientation: "h", y: -0.28, yanchor: "top", x: 0, font: { size: 10 } },
+    margin: { l: 52, r: 14, t: 12, b: 90 },
+  });
+}
+
+function drawRocs(term) {
+  const shown = sides().filter(({ run }) => run && run.rocs[term]);
+  const traces = shown.map((side) => {
+    const roc = side.run.rocs[term];
+    return {
+      ...sideLine(side),
+      name: `${side.name}: ${figures(side.run.metrics[term][0])}`,
+      x: roc.map((_, i) => i / (roc.length - 1)),
+      y: roc,
+      hovertemplate: "FPR %{x:.2f}, TPR %{y:.3f}<extra></extra>",
+    };
+  });
+  const line = { color: style("--soft"), width: 1, dash: "dot" };
+  const diagonal = { type: "scatter", mode: "lines", x: [0, 1], y: [0, 1], line, showlegend: false, hoverinfo: "skip" };
+  draw("fig-roc", traces.length ? [...traces, diagonal] : [], {
+    xaxis: { title: { text: "false-positive rate" }, range: [0, 1] },
+    yaxis: { title: { text: `true-positive rate, ${term}` }, range: [0, 1.02] },
+    legend: { x: 0.98, xanchor: "right", y: 0.05, yanchor: "bottom" },
+    margin: { l: 52, r: 14, t: 12, b: 50 },
+  });
+}

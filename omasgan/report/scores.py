@@ -1,0 +1,230 @@
+"""Reads the scores of all runs, each file once, for intervals, histograms, ROC curves and comparisons."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from omasgan.errors import UserError
+from omasgan.evaluation.scores import ScoreTable
+from omasgan.report.comparison import Array, Pairs, compare_all
+from omasgan.report.statistics import Ranked
+from omasgan.report.study import Study
+
+BINS = 24
+"""Bins of a histogram."""
+
+ROC_POINTS = 26
+"""Points of a ROC curve, at evenly spaced false-positive rates."""
+
+Place = tuple[int, str]
+"""A method and a class, or a setting and a class."""
+
+Wanted = dict[int, dict[str, list[Place]]]
+"""For every run, the terms that are compared, each with the methods and classes that it is compared for."""
+
+
+@dataclass(frozen=True)
+class Digest:
+    """What the report keeps of the scores of one run, with n test samples.
+
+    Attributes
+    ----------
+    index : NDArray[np.int64]
+        (n,), the samples' places in the official split.
+    samples : str
+        A text that is equal for equal test samples and labels.
+    contributions : dict[str, Array]
+        By term (n,), the samples' contributions to the AUROC, in the order of `index`.
+    histograms : dict[str, dict[str, Any]]
+        By term, the histogram of the scores.
+    rocs : dict[str, list[float]]
+        By term, the true-positive rates of the ROC curve.
+    """
+
+    index: NDArray[np.int64]
+    samples: str
+    contributions: dict[str, Array]
+    histograms: dict[str, dict[str, Any]]
+    rocs: dict[str, list[float]]
+
+
+@dataclass
+class Scores:
+    """What the scores of all runs say.
+
+    Attributes
+    ----------
+    deviation : dict[tuple[int, str], float]
+        By method and class, the standard deviation of the AUROC over test samples; the class of the mean is empty.
+    pairs : list[Pairs]
+        The comparisons, by setting.
+    digests : dict[int, tuple[dict[str, dict[str, Any]], dict[str, list[float]]]]
+        By run, its histograms and its ROC curves.
+    problems : list[str]
+        A line for every file that is damaged, or whose test samples are not those of its setting.
+    """
+
+    deviation: dict[tuple[int, str], float] = field(default_factory=dict)
+    pairs: list[Pairs] = field(default_factory=list)
+    digests: dict[int, tuple[dict[str, dict[str, Any]], dict[str, list[float]]]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+def class_names(path: Path) -> list[str]:
+    """Return all classes of a run's data set, from its scores; none where the file cannot be read."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return [str(name) for name in file["class_names"].tolist()]
+    except Exception:  # `digest` reads the file again, and says what is wrong with it
+        return []
+
+
+def digest(path: Path, compared: Collection[str], shown: Collection[str]) -> Digest:
+    """Read a run's scores.
+
+    Parameters
+    ----------
+    path : Path
+        The run's scores.npz.
+    compared : Collection[str]
+        The terms whose contributions are kept.
+    shown : Collection[str]
+        The terms whose histograms and ROC curves are kept.
+
+    Returns
+    -------
+    Digest
+        What the report keeps of the scores.
+
+    Raises
+    ------
+    UserError
+        Where the file, or a term in it, cannot be used; the message names the file.
+    """
+    table = ScoreTable.load(path, only={*compared, *shown})
+    made, histograms, rocs = {}, {}, {}
+    for term in dict.fromkeys([*compared, *shown]):
+        if (
+            term not in table.terms
+            or not 0 < table.label.sum() < len(table)
+            or not np.isfinite(table.terms[term]).all()
+        ):
+            raise UserError(f"{path} has no scores of {term} to compare; delete the run and train again")
+        ranked = Ranked.of(table.label, table.terms[term])
+        if term in compared:
+            made[term] = ranked.contributions()[1]
+        if term in shown:
+            histograms[term], rocs[term] = ranked.histogram(BINS), ranked.roc(ROC_POINTS)
+    samples = hashlib.sha256(table.index.tobytes() + table.label.tobytes()).hexdigest()
+    return Digest(table.index, samples, made, histograms, rocs)
+
+
+def read_scores(study: Study, workers: int) -> Scores:
+    """Read the scores of every run, and compare all methods.
+
+    Parameters
+    ----------
+    study : Study
+        The runs and their methods. The scores of a baseline are taken from one of the runs that report it.
+    workers : int
+        How many files are read at once.
+
+    Returns
+    -------
+    Scores
+        Intervals, comparisons, histograms and ROC curves.
+    """
+    result = Scores()
+    compared, shown = _compared_terms(study), _shown_terms(study)
+
+    def work(number: int) -> Digest | str:
+        try:
+            path = study.runs[number].folder / "scores.npz"
+            return digest(path, compared.get(number, {}), shown.get(number, []))
+        except UserError as error:
+            return str(error)
+
+    sums = _Sums(study)
+    numbers = sorted({*compared, *shown})
+    with ThreadPoolExecutor(workers) as pool:  # inflating and sorting, most of the work, release the interpreter lock
+        for number, found in zip(numbers, pool.map(work, numbers), strict=True):
+            if isinstance(found, str):
+                result.problems.append(found)
+                continue
+            result.digests[number] = found.histograms, found.rocs
+            result.problems += sums.add(number, found, compared.get(number, {}))
+    result.problems = list(dict.fromkeys(result.problems))
+    means = sums.means()
+    for setting in range(len(study.settings)):
+        deviation, pairs = compare_all(study, setting, means, sums.index_of(setting))
+        result.deviation |= deviation
+        result.pairs.append(pairs)
+    return result
+
+
+def _compared_terms(study: Study) -> Wanted:
+    """Of every method, class and seed, the first run gives the contributions."""
+    wanted: Wanted = {}
+    for number, method in enumerate(study.methods):
+        for cls, seeds in method.done.items():
+            for members in seeds.values():
+                wanted.setdefault(members[0], {}).setdefault(method.term, []).append((number, cls))
+    return wanted
+
+
+def _shown_terms(study: Study) -> dict[int, list[str]]:
+    """By run, the terms of its own detector, which the page draws."""
+    shown: dict[int, list[str]] = {}
+    for method in study.methods:
+        if not method.baseline:
+            for number in (n for seeds in method.done.values() for members in seeds.values() for n in members):
+                shown.setdefault(number, []).append(method.term)
+    return shown
+
+
+class _Sums:
+    """The contributions of every method on every class, summed over its seeds."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.sums: dict[Place, Array] = {}
+        self.counts: dict[Place, int] = {}
+        self.samples: dict[Place, tuple[str, NDArray[np.int64], int]] = {}  # by setting and class, from the first run
+
+    def add(self, number: int, found: Digest, uses: dict[str, list[Place]]) -> list[str]:
+        """Add a run's contributions; return a line where its test samples are not those of the setting and class."""
+        problems = []
+        for term, places in uses.items():
+            for method, cls in places:
+                place = self.study.methods[method].setting, cls
+                samples, _, first = self.samples.setdefault(place, (found.samples, found.index, number))
+                if samples != found.samples:
+                    problems.append(
+                        f"{self.study.runs[number].folder / 'scores.npz'}: its test samples are not those of "
+                        f"{self.study.runs[first].folder}, so it is not compared"
+                    )
+                    break
+                key, values = (method, cls), found.contributions[term]
+                self.sums[key] = self.sums[key] + values if key in self.sums else values
+                self.counts[key] = self.counts.get(key, 0) + 1
+        return problems
+
+    def means(self) -> dict[Place, Array]:
+        """The means over seeds, without those for which the scores of a seed are missing."""
+        return {
+            (method, cls): values / np.float32(self.counts[method, cls])
+            for (method, cls), values in self.sums.items()
+            if self.counts[method, cls] == len(self.study.methods[method].done[cls])
+        }
+
+    def index_of(self, setting: int) -> dict[str, NDArray[np.int64]]:
+        """By class, the test samples' places in the official split."""
+        return {cls: index for (of, cls), (_, index, _) in self.samples.items() if of == setting}
