@@ -90,7 +90,7 @@ PART_SETTINGS = {"turns": "rotation_weight", "side": "patch_size", "parts": "reg
 TERMS = {"doubt": "auxiliary", "nearest_codes": "nearest_embedding"}
 """Terms of a score."""
 
-STATE = {"sight": "neighbour_features", "spacings": "density_scales", "teller": "rotation_head", **PARTS, **TERMS}
+STATE = {"sight": "neighbour_features", "spacings": "density_scales", "teller": "rotation_classifier", **PARTS, **TERMS}
 """Keys of a saved detector."""
 
 
@@ -157,6 +157,16 @@ def _target(path: str) -> str:
             moved = new.get(rest, old)
             return moved if moved.rpartition(".")[2][:1].isupper() else f"{moved}.{rest}"
     return path
+
+
+def renamed_choices(choices: Mapping[str, str]) -> dict[str, str]:
+    """The chosen option of each group, in today's names; groups and options that are gone keep theirs."""
+    named = {KEYS.get(group, group): str(option) for group, option in choices.items()}
+    for group, option in named.items():
+        now = OPTIONS.get(f"{group}={option}", "")
+        if now.startswith(f"{group}="):
+            named[group] = now.partition(" ")[0].partition("=")[2].strip("[]").replace(",", "+")
+    return named
 
 
 def renamed_terms(terms: Mapping[str, Any]) -> dict[str, Any]:

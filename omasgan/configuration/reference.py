@@ -34,15 +34,15 @@ class Setting:
 
     Attributes
     ----------
-    name : str
+    name
         The key in the configuration.
-    type : str
+    type
         What a value is, such as 'a number or null'.
-    range : str
+    range
         What a value may be, such as 'above 0' or 'one of raw, sqrt_k'; empty where every value of the type will do.
-    default : str
+    default
         The signature's default as YAML; empty where a value must be given.
-    meaning : str
+    meaning
         The docstring's description, paragraphs apart by an empty line; empty where there is none.
     """
 
@@ -59,17 +59,17 @@ class Option:
 
     Attributes
     ----------
-    name : str
+    name
         What follows the = in group=option.
-    file : Path
+    file
         Where it is written.
-    summary : str
+    summary
         The comment at the file's head; empty where there is none.
-    package : str
+    package
         Where in the configuration the file's content goes: 'boundary', or '_global_' for one that changes other groups.
-    settings : Mapping
+    settings
         Its content, with that of the options of its own group that it builds on; `_target_` among it.
-    parts : Mapping
+    parts
         Options of other groups that it holds: the place in its settings to 'group=option'.
     """
 
@@ -92,9 +92,9 @@ class Group:
 
     Attributes
     ----------
-    name : str
+    name
         What stands before the = in group=option.
-    options : tuple of Option
+    options
         Sorted by name.
     """
 
@@ -107,7 +107,7 @@ def describe(target: Callable[..., object]) -> list[Setting]:
 
     Parameters
     ----------
-    target : callable
+    target
         What a `_target_` names. What it lets its base classes document is found there.
 
     Returns
@@ -134,7 +134,7 @@ def meanings(docstring: str) -> dict[str, str]:
 
     Parameters
     ----------
-    docstring : str
+    docstring
         With or without the indentation that it has in the source.
 
     Returns

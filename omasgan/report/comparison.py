@@ -29,9 +29,9 @@ class Pairs:
 
     Attributes
     ----------
-    methods : list[int]
+    methods
         The M methods that are compared, by their places in the study.
-    deviation : Array
+    deviation
         (M, M, C + 1), the standard deviation over test samples of the difference of two AUROCs, by class, and last of
         the mean over the classes that both have; NaN where they have no sample in common.
     """
@@ -46,15 +46,15 @@ class Comparison:
 
     Attributes
     ----------
-    first, second : int
+    first, second
         The methods, by their places in the study.
-    cls : str
+    cls
         The class; empty for the mean over classes.
-    difference : float
+    difference
         First minus second.
-    low, high : float
+    low, high
         The 95 % interval of the difference over test samples.
-    p : float
+    p
         The two-sided p-value of no difference, not corrected for the number of comparisons.
     """
 
@@ -77,13 +77,13 @@ def compare_all(
 
     Parameters
     ----------
-    study : Study
+    study
         The methods.
-    setting : int
+    setting
         The setting, by its place in the study.
-    contributions : Mapping[tuple[int, str], Array]
+    contributions
         By method and class (n,), the test samples' contributions to the AUROC.
-    index : Mapping[str, NDArray[np.int64]]
+    index
         By class (n,), the test samples' places in the official split.
 
     Returns
@@ -143,11 +143,11 @@ def comparisons(study: Study, pairs: Pairs, first: int, second: int) -> Iterator
 
     Parameters
     ----------
-    study : Study
+    study
         The methods and their values.
-    pairs : Pairs
+    pairs
         The deviations of the setting's differences.
-    first, second : int
+    first, second
         The methods, by their places in the study.
 
     Yields
@@ -178,11 +178,11 @@ def headline_pairs(study: Study, pairs: Pairs, limit: int) -> Sequence[tuple[int
 
     Parameters
     ----------
-    study : Study
+    study
         The methods and their values.
-    pairs : Pairs
+    pairs
         The pairs of a setting.
-    limit : int
+    limit
         How many methods are paired at most.
 
     Returns

@@ -31,7 +31,7 @@ def flatten(run: Run) -> dict[str, Any]:
 
     Parameters
     ----------
-    run : Run
+    run
         A run whose configuration is known.
 
     Returns
@@ -40,13 +40,15 @@ def flatten(run: Run) -> dict[str, Any]:
         The value of every setting by its place, such as 'boundary.mu'. A group's class is under the group's own name,
         as the name of its option.
     """
-    result = {}
+    result: dict[str, Any] = {}
     left_out = {*NOT_SCIENCE, *SHOWN_APART, *DATA, BASELINES}
     config = {k: v for k, v in run.config.items() if k not in left_out}
     if isinstance(config.get("detector"), dict):  # it repeats the groups that it is built from
         config["detector"] = {k: v for k, v in config["detector"].items() if k not in GROUPS}
         if stands_alone(run):
             config = {"detector": config["detector"]}
+    if isinstance(parts := config.get("representation"), dict):
+        result["representation"] = "+".join(parts)
     for key, value in leaves(config):
         place, _, last = key.rpartition(".")
         if last == TARGET:

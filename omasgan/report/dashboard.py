@@ -36,9 +36,9 @@ def workspace(ws: Any, wr: Any, entity: str, project: str) -> Any:
 
     Parameters
     ----------
-    ws, wr : module
+    ws, wr
         The two modules of wandb-workspaces.
-    entity, project : str
+    entity, project
         Where the workspace belongs.
 
     Returns
@@ -62,11 +62,11 @@ def report(wr: Any, entity: str, project: str, runset: Any) -> Any:
 
     Parameters
     ----------
-    wr : module
+    wr
         wandb_workspaces.reports.v2.
-    entity, project : str
+    entity, project
         Where the report belongs.
-    runset : Runset
+    runset
         The runs that the panels show.
 
     Returns

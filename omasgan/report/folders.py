@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 
 import yaml
 
+from omasgan.configuration import old_names
 from omasgan.configuration.identity import class_of
 from omasgan.errors import UserError
 from omasgan.runs import folder as runs
@@ -38,33 +39,33 @@ class Run:
 
     Attributes
     ----------
-    folder : Path
+    folder
         The run's folder, as the user spelled it.
-    state : State
+    state
         How the run ended, or 'running'.
-    choices : Mapping[str, str]
+    choices
         The chosen option of every configuration group.
-    config : Mapping[str, Any]
+    config
         The configuration; empty where it is not known, and then the run is not compared.
-    identity : str
+    identity
         Eight hexadecimal digits that runs of equal settings share.
-    seed : int
+    seed
         The run's seed.
-    role : str
+    role
         What the class is to the protocol: 'abnormal', 'normal', or empty where the protocol has no class.
-    cls : str
+    cls
         The protocol's class.
-    metrics : Mapping[str, Mapping[str, float]]
+    metrics
         The value of every metric, by term.
-    seconds : Mapping[str, float]
+    seconds
         The time of each part of the run.
-    support : Mapping[str, Mapping[str, Any]]
+    support
         Measures of the run's networks, by what they measure.
-    error : str
+    error
         Why the run failed, in one line of at most 300 characters.
-    made : str
+    made
         The version of omasgan, and the commit, that made the run.
-    finished : float
+    finished
         When metrics.json was written, in seconds since 1970; 0 where there is none.
     """
 
@@ -90,15 +91,15 @@ class Files:
 
     Attributes
     ----------
-    record : Mapping[str, Any]
+    record
         run.json: the run's choices, seed, identity and versions.
-    failed : Mapping[str, Any]
+    failed
         failed.json: the error of a run that failed.
-    config : Mapping[str, Any]
+    config
         config.yaml: the run's configuration.
-    result : Mapping[str, Any] or None
+    result
         metrics.json: the run's metrics, times and measures; None where there is no such file, or a damaged one.
-    problems : list[str]
+    problems
         A line for every damaged file.
     """
 
@@ -127,7 +128,7 @@ def find(places: Sequence[Path]) -> list[Path]:
 
     Parameters
     ----------
-    places : Sequence[Path]
+    places
         Run folders, or folders that hold some at any depth.
 
     Returns
@@ -163,7 +164,7 @@ def read(folder: Path) -> tuple[Run, list[str]]:
 
     Parameters
     ----------
-    folder : Path
+    folder
         The run's folder.
 
     Returns
@@ -205,7 +206,7 @@ def read_files(folder: Path) -> Files:
 
     Parameters
     ----------
-    folder : Path
+    folder
         The run's folder.
 
     Returns
@@ -218,7 +219,9 @@ def read_files(folder: Path) -> Files:
     failed = _mapping(folder / "failed.json", json.loads, problems)
     result = _mapping(folder / "metrics.json", json.loads, problems)
     config = _mapping(folder / "config.yaml", lambda text: yaml.load(text, Loader=runs.LOADER), problems)
-    return Files(record or {}, failed or {}, config or {}, result, problems)
+    if record and isinstance(chosen := record.get("choices"), dict):
+        record = {**record, "choices": old_names.renamed_choices(chosen)}
+    return Files(record or {}, failed or {}, old_names.renamed_config(config or {}), result, problems)
 
 
 def _mapping(path: Path, parse: Callable[[str], Any], problems: list[str]) -> Mapping[str, Any] | None:
@@ -256,7 +259,7 @@ def _parsed(result: Mapping[str, Any]) -> Measured:
     try:
         metrics = {
             str(term): {str(name): float("nan") if value is None else float(value) for name, value in values.items()}
-            for term, values in result.get("metrics", {}).items()
+            for term, values in old_names.renamed_terms(result.get("metrics", {})).items()
         }
         seconds = {str(name): float(value) for name, value in result.get("seconds", {}).items()}
     except (AttributeError, TypeError, ValueError) as error:

@@ -23,11 +23,11 @@ def variant_labels(
 
     Parameters
     ----------
-    variants : Mapping[Variant, list[int]]
+    variants
         The runs of every variant.
-    flat : Mapping[int, dict[str, Any]]
+    flat
         The flat settings of every run.
-    runs : Sequence[Run]
+    runs
         All runs.
 
     Returns
@@ -61,7 +61,7 @@ def make_distinct(methods: list[Method]) -> list[Method]:
 
     Parameters
     ----------
-    methods : list[Method]
+    methods
         The methods, which are changed in place.
 
     Returns

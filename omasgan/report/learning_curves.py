@@ -32,7 +32,7 @@ def read(folder: Path) -> Curves:
 
     Parameters
     ----------
-    folder : Path
+    folder
         The run's folder.
 
     Returns
@@ -71,7 +71,7 @@ def thinned(runs: Sequence[Run]) -> tuple[Thinned, list[str]]:
 
     Parameters
     ----------
-    runs : Sequence[Run]
+    runs
         The runs; a curve is keyed by its run's place among them.
 
     Returns

@@ -27,9 +27,9 @@ def build_study(runs: list[Run], class_names: Mapping[int, Sequence[str]] | None
 
     Parameters
     ----------
-    runs : list[Run]
+    runs
         All runs.
-    class_names : Mapping[int, Sequence[str]], optional
+    class_names
         All classes of a run's data set, for the runs where they are known.
 
     Returns

@@ -11,11 +11,11 @@ class Published:
 
     Attributes
     ----------
-    full : float
+    full
         AUROC of the whole method.
-    terms : dict[str, float]
+    terms
         AUROC of the ablation, by term; empty where the paper gives none.
-    auprc_balanced : float or None
+    auprc_balanced
         AUPRC of the whole method at equal weight of normal samples and anomalies.
     """
 

@@ -20,11 +20,11 @@ class Reading:
 
     Attributes
     ----------
-    study : Study
+    study
         The runs, and the methods that they compare.
-    scores : Scores
+    scores
         What the scores of the runs say.
-    problems : list[str]
+    problems
         A line for every file that is damaged, and for all else that the reader should look at.
     """
 
@@ -38,7 +38,7 @@ def read(where: list[Path]) -> Reading:
 
     Parameters
     ----------
-    where : list[Path]
+    where
         Run folders, or folders that hold some at any depth.
 
     Returns

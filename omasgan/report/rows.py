@@ -32,13 +32,13 @@ def cells(study: Study, scores: Scores, number: int, metric: str) -> list[Cell]:
 
     Parameters
     ----------
-    study : Study
+    study
         The methods and their values.
-    scores : Scores
+    scores
         The deviations over test samples.
-    number : int
+    number
         The method, by its place in the study.
-    metric : str
+    metric
         A name of `METRICS`; the AUROC alone has intervals.
 
     Returns
@@ -65,11 +65,11 @@ def long_rows(study: Study, scores: Scores, printed: bool = False) -> list[list[
 
     Parameters
     ----------
-    study : Study
+    study
         The methods and their values.
-    scores : Scores
+    scores
         The deviations over test samples.
-    printed : bool, default: False
+    printed
         Whether to return those of the printed methods alone.
 
     Returns
@@ -103,9 +103,9 @@ def paired_rows(study: Study, scores: Scores) -> list[list[object]]:
 
     Parameters
     ----------
-    study : Study
+    study
         The methods and their values.
-    scores : Scores
+    scores
         The deviations of the differences.
 
     Returns
@@ -128,9 +128,9 @@ def ranked(study: Study, setting: int) -> list[int]:
 
     Parameters
     ----------
-    study : Study
+    study
         The methods and their values.
-    setting : int
+    setting
         The setting, by its place in the study.
 
     Returns

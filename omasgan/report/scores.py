@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from omasgan.configuration import old_names
 from omasgan.errors import UserError
 from omasgan.evaluation.scores import ScoreTable
 from omasgan.report.comparison import Array, Pairs, compare_all
@@ -37,15 +38,15 @@ class Digest:
 
     Attributes
     ----------
-    index : NDArray[np.int64]
+    index
         (n,), the samples' places in the official split.
-    samples : str
+    samples
         A text that is equal for equal test samples and labels.
-    contributions : dict[str, Array]
+    contributions
         By term (n,), the samples' contributions to the AUROC, in the order of `index`.
-    histograms : dict[str, dict[str, Any]]
+    histograms
         By term, the histogram of the scores.
-    rocs : dict[str, list[float]]
+    rocs
         By term, the true-positive rates of the ROC curve.
     """
 
@@ -62,13 +63,13 @@ class Scores:
 
     Attributes
     ----------
-    deviation : dict[tuple[int, str], float]
+    deviation
         By method and class, the standard deviation of the AUROC over test samples; the class of the mean is empty.
-    pairs : list[Pairs]
+    pairs
         The comparisons, by setting.
-    digests : dict[int, tuple[dict[str, dict[str, Any]], dict[str, list[float]]]]
+    digests
         By run, its histograms and its ROC curves.
-    problems : list[str]
+    problems
         A line for every file that is damaged, or whose test samples are not those of its setting.
     """
 
@@ -92,11 +93,11 @@ def digest(path: Path, compared: Collection[str], shown: Collection[str]) -> Dig
 
     Parameters
     ----------
-    path : Path
+    path
         The run's scores.npz.
-    compared : Collection[str]
+    compared
         The terms whose contributions are kept.
-    shown : Collection[str]
+    shown
         The terms whose histograms and ROC curves are kept.
 
     Returns
@@ -109,7 +110,7 @@ def digest(path: Path, compared: Collection[str], shown: Collection[str]) -> Dig
     UserError
         Where the file, or a term in it, cannot be used; the message names the file.
     """
-    table = ScoreTable.load(path, only={*compared, *shown})
+    table = ScoreTable.load(path, only={*compared, *shown}, renamed=old_names.TERMS)
     made, histograms, rocs = {}, {}, {}
     for term in dict.fromkeys([*compared, *shown]):
         if (
@@ -132,9 +133,9 @@ def read_scores(study: Study, workers: int) -> Scores:
 
     Parameters
     ----------
-    study : Study
+    study
         The runs and their methods. The scores of a baseline are taken from one of the runs that report it.
-    workers : int
+    workers
         How many files are read at once.
 
     Returns

@@ -29,9 +29,9 @@ def group_by_setting(runs: list[Run], class_names: Mapping[int, Sequence[str]]) 
 
     Parameters
     ----------
-    runs : list[Run]
+    runs
         All runs. A run whose class is an index is replaced by one whose class is the name.
-    class_names : Mapping[int, Sequence[str]]
+    class_names
         All classes of a run's data set, for the runs where they are known.
 
     Returns

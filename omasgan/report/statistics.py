@@ -30,13 +30,13 @@ class Ranked:
 
     Attributes
     ----------
-    label : NDArray[np.bool_]
+    label
         (n,), True for an anomaly.
-    distinct : NDArray[np.float64]
+    distinct
         (d,), the d different scores in rising order.
-    rank : NDArray[np.intp]
+    rank
         (n,), the place of each sample's score in `distinct`.
-    normal, abnormal : NDArray[np.intp]
+    normal, abnormal
         (d,), how many samples of each kind have a score.
     """
 
@@ -52,9 +52,9 @@ class Ranked:
 
         Parameters
         ----------
-        label : NDArray[np.bool_]
+        label
             (n,), True for an anomaly.
-        scores : NDArray[np.float64]
+        scores
             (n,), higher for a more anomalous sample.
 
         Returns
@@ -87,7 +87,7 @@ class Ranked:
 
         Parameters
         ----------
-        points : int
+        points
             The number of evenly spaced false-positive rates from 0 to 1.
 
         Returns
@@ -104,7 +104,7 @@ class Ranked:
 
         Parameters
         ----------
-        bins : int
+        bins
             The number of bins between the quantiles .005 and .995 of all scores.
 
         Returns
@@ -135,9 +135,9 @@ def interval(value: float, deviation: float) -> tuple[float, float]:
 
     Parameters
     ----------
-    value : float
+    value
         The share, from 0 to 1.
-    deviation : float
+    deviation
         Its standard deviation.
 
     Returns
@@ -153,9 +153,9 @@ def two_sided(difference: float, deviation: float) -> float:
 
     Parameters
     ----------
-    difference : float
+    difference
         The difference of two values.
-    deviation : float
+    deviation
         Its standard deviation.
 
     Returns

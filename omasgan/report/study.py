@@ -28,15 +28,15 @@ class Setting:
 
     Attributes
     ----------
-    label : str
+    label
         The name that the tables show.
-    dataset : str
+    dataset
         The data set's option.
-    protocol : str
+    protocol
         The protocol's option.
-    role : str
+    role
         What a class is to the protocol: 'abnormal', 'normal', or empty where there are no classes.
-    classes : list[str]
+    classes
         The columns of the tables, without that of the mean.
     """
 
@@ -53,27 +53,27 @@ class Method:
 
     Attributes
     ----------
-    setting : int
+    setting
         The place of its setting in the study.
-    label : str
+    label
         The name that the tables show, which no other method of the setting has.
-    name : str
+    name
         The detector with the settings that tell its variants apart; all scores of a variant share it.
-    term : str
+    term
         The score, by its name in metrics.json.
-    baseline : bool
+    baseline
         Whether it is a baseline.
-    main : bool
+    main
         Whether the score is the detector's own, and not a part of it.
-    ablation : str
+    ablation
         The ablation's option; 'none' for the whole method.
-    varied : dict[str, Any]
+    varied
         The settings in which the detector's variants differ, as far as this one has them.
-    done : dict[str, dict[int, list[int]]]
+    done
         The finished runs: class -> seed -> runs, of which the first gives the value.
-    rest : dict[str, list[int]]
+    rest
         The other runs, by class.
-    seeds : set[int]
+    seeds
         The seeds of all its runs, so that a cell with fewer seeds is known to be incomplete.
     """
 
@@ -96,21 +96,21 @@ class Cell:
 
     Attributes
     ----------
-    state : State or str
+    state
         'done', or why there is no number: the state of a run, or 'missing'.
-    mean : float
+    mean
         The mean over seeds, or the mean over classes of the mean over seeds; NaN where there is none.
-    deviation : float
+    deviation
         The standard deviation over seeds (ddof 1); NaN for fewer than two seeds.
-    n : int
+    n
         The number of seeds.
-    low, high : float
+    low, high
         The 95 % interval over test samples; NaN where it is not known.
-    complete : bool
+    complete
         Whether no class or seed is missing.
-    runs : tuple[int, ...]
+    runs
         The runs behind it, by their place in the study.
-    classes : int
+    classes
         The number of classes behind it.
     """
 
@@ -131,13 +131,13 @@ class Study:
 
     Attributes
     ----------
-    runs : list[Run]
+    runs
         All runs that were read.
-    settings : list[Setting]
+    settings
         The settings, sorted by data set and protocol.
-    methods : list[Method]
+    methods
         The methods, sorted by setting, detectors before baselines.
-    problems : list[str]
+    problems
         A line for everything that the reader should look at.
     """
 
@@ -163,13 +163,13 @@ class Study:
 
         Parameters
         ----------
-        method : Method
+        method
             The row.
-        cls : str
+        cls
             The column.
-        metric : str
+        metric
             A name of `METRICS`.
-        deviation : float, optional
+        deviation
             The standard deviation over test samples, from which the interval follows; without it there is none.
 
         Returns
@@ -192,11 +192,11 @@ class Study:
 
         Parameters
         ----------
-        method : Method
+        method
             The row.
-        metric : str
+        metric
             A name of `METRICS`.
-        deviation : float, optional
+        deviation
             The standard deviation over test samples, from which the interval follows; without it there is none.
 
         Returns

@@ -37,9 +37,9 @@ def to_markdown(study: Study, scores: Scores) -> str:
 
     Parameters
     ----------
-    study : Study
+    study
         The methods and their values.
-    scores : Scores
+    scores
         The deviations over test samples.
 
     Returns
@@ -108,9 +108,9 @@ def to_latex(study: Study, scores: Scores) -> str:
 
     Parameters
     ----------
-    study : Study
+    study
         The methods and their values.
-    scores : Scores
+    scores
         The deviations over test samples.
 
     Returns

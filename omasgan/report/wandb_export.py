@@ -22,13 +22,13 @@ def tell(folder: Path, study: Study, scores: Scores, logger: LoggerSettings) -> 
 
     Parameters
     ----------
-    folder : Path
+    folder
         Where the record of the W&B run lies, so that a later report in the same folder continues this run.
-    study : Study
+    study
         The methods and their values.
-    scores : Scores
+    scores
         What the scores of the runs say.
-    logger : LoggerSettings
+    logger
         Whether the report is exported, and to which project.
     """
     if logger.mode == "disabled" or not study.settings:
@@ -50,11 +50,11 @@ def write(record: Record, study: Study, scores: Scores) -> None:
 
     Parameters
     ----------
-    record : Record
+    record
         The open record of the W&B run.
-    study : Study
+    study
         The methods and their values.
-    scores : Scores
+    scores
         What the scores of the runs say.
     """
     record.table("results", LONG, long_rows(study, scores, printed=True))  # W&B takes 10,000 rows

@@ -90,7 +90,7 @@ class Contrastive(Learned):
         self.projector = workspace.network(
             "projector", lambda: head(projection, nn.Linear(features, features), nn.ReLU())
         )
-        self.rotation_head = workspace.network("rotation_head", lambda: head(ROTATIONS))
+        self.rotation_classifier = workspace.network("rotation_head", lambda: head(ROTATIONS))
 
     def losses(self, x: Tensor, stage: Stage) -> dict[str, Tensor]:
         """See `Learned`."""
@@ -104,7 +104,7 @@ class Contrastive(Learned):
         loss = losses["contrast"]
         if self.rotation_weight > 0:
             with self.workspace.autocast():
-                predicted = self.rotation_head(features).float()
+                predicted = self.rotation_classifier(features).float()
             losses["rotation"] = cross_entropy(predicted, rotation_labels(x).repeat(2))
             loss = loss + self.rotation_weight * losses["rotation"]
         return {"loss": loss, **losses}
@@ -112,7 +112,7 @@ class Contrastive(Learned):
     def networks(self) -> dict[str, nn.Module]:
         """See `Learned`."""
         networks = {"trunk": self.trunk, "projector": self.projector}
-        return {**networks, "rotation_head": self.rotation_head} if self.rotation_weight > 0 else networks
+        return {**networks, "rotation_classifier": self.rotation_classifier} if self.rotation_weight > 0 else networks
 
     def embed(self, x: Tensor) -> Tensor:
         """See `Learned`."""

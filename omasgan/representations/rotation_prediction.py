@@ -64,19 +64,21 @@ class RotationPrediction(Learned):
         must_be_square(spec, "use a representation without rotation_prediction")
         self.views = views
         self.embedding = Spec((ROTATIONS,), auxiliary=tuple(range(ROTATIONS)))
-        self.classifier = workspace.network("rotation classifier", lambda: architecture.encoder(spec.shape, ROTATIONS))
+        self.rotation_classifier = workspace.network(
+            "rotation classifier", lambda: architecture.encoder(spec.shape, ROTATIONS)
+        )
 
     def losses(self, x: Tensor, stage: Stage) -> dict[str, Tensor]:
         """See `Learned`; a quarter of the samples is used, in all four rotations."""
         view = self.views(x[: max(1, len(x) // ROTATIONS)], stage.random)
         copies = rotated_quarters(view.repeat(ROTATIONS, 1, 1, 1))
         with self.workspace.autocast():
-            predicted = self.classifier(copies).float()
+            predicted = self.rotation_classifier(copies).float()
         return {"loss": cross_entropy(predicted, rotation_labels(copies))}
 
     def networks(self) -> dict[str, nn.Module]:
         """See `Learned`."""
-        return {"classifier": self.classifier}
+        return {"rotation_classifier": self.rotation_classifier}
 
     def embed(self, x: Tensor) -> Tensor:
         """See `Learned`."""
@@ -84,7 +86,9 @@ class RotationPrediction(Learned):
 
     def cross_entropies(self, x: Tensor) -> Tensor:
         """The cross entropy of the prediction for each rotation of scaled images (n, C, H, H); (n, 4)."""
-        predicted = [log_softmax(self.classifier(rotated(x, k)).float(), dim=1)[:, k] for k in range(ROTATIONS)]
+        predicted = [
+            log_softmax(self.rotation_classifier(rotated(x, k)).float(), dim=1)[:, k] for k in range(ROTATIONS)
+        ]
         return -torch.stack(predicted, dim=1)
 
 

@@ -28,15 +28,15 @@ def data(study: Study, scores: Scores, shown: Pictures, problems: Sequence[str],
 
     Parameters
     ----------
-    study : Study
+    study
         The runs and their methods.
-    scores : Scores
+    scores
         What the scores of the runs say.
-    shown : Pictures
+    shown
         The pictures that are embedded.
-    problems : Sequence[str]
+    problems
         What the reader should look at, a line each.
-    created : str
+    created
         When the report was made.
 
     Returns
@@ -150,7 +150,7 @@ def bfloat16(values: np.ndarray[Any, Any]) -> str:
 
     Parameters
     ----------
-    values : np.ndarray
+    values
         Numbers of any shape.
 
     Returns

@@ -25,9 +25,9 @@ def render(content: Mapping[str, Any], title: str) -> str:
 
     Parameters
     ----------
-    content : Mapping[str, Any]
+    content
         What `omasgan.report.page.data` returns.
-    title : str
+    title
         The page's heading.
 
     Returns

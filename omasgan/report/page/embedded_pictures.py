@@ -26,11 +26,11 @@ class Pictures:
 
     Attributes
     ----------
-    urls : dict[int, dict[str, str]]
+    urls
         By run and by name of `PICTURES`.
-    left_out : int
+    left_out
         How many runs have pictures that the page lacks.
-    problems : list[str]
+    problems
         A line for every file that is not a picture.
     """
 
@@ -44,9 +44,9 @@ def pictures(runs: Sequence[Run], limit: int) -> Pictures:
 
     Parameters
     ----------
-    runs : Sequence[Run]
+    runs
         All runs.
-    limit : int
+    limit
         How many runs' pictures are embedded at most; at least 0.
 
     Returns
