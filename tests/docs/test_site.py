@@ -20,6 +20,7 @@ PAGES = [
     "configuration/boundary.html",
     "experiments/mnist_loo/index.html",
     "api/method.html",
+    "CONTRIBUTING.html",
 ]
 """One of each kind."""
 
