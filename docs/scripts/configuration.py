@@ -1,0 +1,265 @@
+"""The configuration's pages: every group, its options, and each setting's name, type, range, default and meaning.
+
+Nothing is written here twice: names, types, ranges and defaults come from signatures, meanings from docstrings, options
+and their values from the files of `conf` (see omasgan.configuration.reference).
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from omegaconf import OmegaConf
+from plain_docstrings import plain
+
+from omasgan.configuration import schema
+from omasgan.configuration.reference import (
+    Group,
+    Option,
+    Setting,
+    allowed_text,
+    describe,
+    first_line,
+    groups,
+    yaml_text,
+)
+
+schema.register()  # or else the launchers' classes are not found
+
+PURPOSE = {
+    "dataset": "Where the samples and their classes come from.",
+    "protocol": "Which classes are normal, and which are anomalies in the test.",
+    "representation": "What the four tasks work in: the samples, or embeddings learned from the normal class.",
+    "detector": "What is trained and scored.",
+    "baselines": "The detectors that are trained and scored on the same split, and reported beside the detector.",
+    "divergence": "The f-divergence of equations (1) to (6).",
+    "architecture": "The generators' and discriminators' networks.",
+    "augmentation": "How training images are changed at random.",
+    "optimisation": "How networks are optimised.",
+    "boundary": "Task 2, equations (3) to (5).",
+    "retraining": "Task 3, equation (6).",
+    "inference": "J and the score, equations (7) and (8).",
+    "budget": "How long each task is trained; nothing else, so a smaller budget never changes the method.",
+    "logger": "Weights & Biases.",
+    "ablation": "One part of the method left out.",
+    "experiment": "Choices and settings that belong together, under one name. What stands on the command line wins.",
+    "sweep": "Many runs by one command; [Sweeps](../multirun_sweeps/README.md) says what each is for.",
+    "hydra/launcher": "Where the jobs of a sweep run. `basic` (one after the other) and `ray` need no file here.",
+    "hydra/sweeper": "What proposes the jobs of a sweep. `basic`, the default, runs all combinations.",
+}
+
+
+def pages() -> dict[str, str]:
+    """Every page by its place."""
+    chosen = defaults()
+    order = [*chosen, *PURPOSE]
+    known = sorted(groups(), key=lambda group: order.index(group.name) if group.name in order else len(order))
+    return {
+        "configuration/index.md": index(known, chosen),
+        **{place(group.name): group_page(group, chosen.get(group.name)) for group in known},
+    }
+
+
+def place(group: str) -> str:
+    """Where a group's page lies."""
+    return f"configuration/{group.replace('/', '_')}.md"
+
+
+def defaults() -> dict[str, Any]:
+    """The option of each group where a command chooses none, in the order of conf/config.yaml."""
+    entries = [next(iter(entry.items())) for entry in _top()["defaults"] if isinstance(entry, dict)]
+    return {str(group): option for group, option in entries if " " not in str(group)}
+
+
+def _top() -> dict[str, Any]:
+    content: Any = OmegaConf.to_container(OmegaConf.load(schema.FOLDER / "config.yaml"), resolve=False)
+    return dict(content)
+
+
+def index(known: list[Group], chosen: Mapping[str, Any]) -> str:
+    """The page of all groups and of the settings at the top level."""
+    lines = [
+        "# Configuration",
+        "",
+        "Choose an option of a group with `group=option`, and change a setting with `group.setting=value`. The command",
+        "line wins over an experiment, and an experiment over the groups' own files. `omasgan --cfg job` prints the",
+        "whole configuration of a command. A wrong name, type or value ends the command with one line that says what",
+        "is allowed.",
+        "",
+        "| group | default | options | what it decides |",
+        "|---|---|---|---|",
+    ]
+    for group in known:
+        link = f"[`{group.name}`]({place(group.name).removeprefix('configuration/')})"
+        default = f"`{option_text(chosen[group.name])}`" if chosen.get(group.name) else ""
+        options = ", ".join(f"`{option.name}`" for option in group.options)
+        lines.append(f"| {link} | {default} | {options} | {PURPOSE.get(group.name, '')} |")
+    names = {group.name for group in known}
+    lines += ["", "## Settings of no group", ""]
+    top = _top()
+    for setting in describe(schema.Config):
+        if setting.name in names or setting.name.startswith("abnormal_"):
+            continue
+        nested = getattr(schema, setting.type, None)
+        if isinstance(nested, type):
+            lines += [f"### `{setting.name}`", "", plain(first_line(nested)), ""]
+            for inner in describe(nested):
+                lines += entry(inner, setting.name, level=4)
+        else:
+            given = yaml_text(top[setting.name]) if setting.name in top else setting.default
+            choices = allowed_text(getattr(schema, setting.name.capitalize(), None))  # Task and Precision have a type
+            known_of = replace(setting, default=given, range=setting.range or choices)
+            lines += entry(known_of, "", level=3)
+    return "\n".join(lines) + "\n"
+
+
+def group_page(group: Group, chosen: object) -> str:
+    """The page of one group."""
+    lines = [f"# {group.name}", "", PURPOSE.get(group.name, ""), ""]
+    if all(option.package == "_global_" for option in group.options):
+        return "\n".join([*lines, *changes(group)]) + "\n"
+    if chosen:
+        lines += [f"Where a command chooses none: `{group.name}={option_text(chosen)}`.", ""]
+    lines += ["| option | what it is |", "|---|---|"]
+    lines += [f"| `{option.name}` | {what(option)} |" for option in group.options]
+    targets = {option.target for option in group.options}
+    if len(targets) == 1 and len(group.options) > 1:
+        option = next((option for option in group.options if option.name == option_text(chosen)), group.options[0])
+        lines += ["", "## Settings", "", *settings(option)]
+        lines += values(group)
+    else:
+        for option in group.options:
+            if described := settings(option):
+                lines += ["", f"## {option.name}", "", *described]
+    return "\n".join(lines) + "\n"
+
+
+def option_text(choice: object) -> str:
+    """A choice as one writes it after the =, a list in brackets."""
+    return yaml_text(choice).replace(", ", ",")
+
+
+def what(option: Option) -> str:
+    """An option in a line: its file's comment, or else what its class says; with a link to that class."""
+    inner = option.settings.get(option.package)  # a detector on a representation: what is said of it is the detector's
+    built = inner.get("_target_") if isinstance(inner, Mapping) else option.target
+    summary = (
+        option.summary
+        or first_line(resolved(built))
+        or ("Nothing." if not option.settings and not option.parts else "")
+    )
+    holds = ", ".join(f"`{name}`" for name in option.parts) if option.target is None else ""
+    link = reference(built)
+    return " ".join(filter(None, [cell(summary), f"({link})" if link else "", f"Holds {holds}." if holds else ""]))
+
+
+def resolved(target: str | None) -> Any:
+    """The class or function of that name; None where there is none here, as of an extra that is not installed."""
+    try:
+        return None if target is None else pkgutil.resolve_name(target)
+    except (ImportError, AttributeError):
+        return None
+
+
+def reference(target: str | None) -> str:
+    """A link to the class or function in the API's pages."""
+    if target is None or not target.startswith("omasgan."):
+        return ""
+    return f"[`{target.rpartition('.')[2]}`][{target}]"
+
+
+def changes(group: Group) -> Iterator[str]:
+    """The table of a group whose options change other groups."""
+    yield from ["| option | what it is | what it chooses and sets |", "|---|---|---|"]
+    for option in group.options:
+        chosen = [f"`{choice}`" for choice in option.parts.values()]
+        chosen += [f"`{key}={option_text(value)}`" for key, value in leaves(option.settings) if key != "hydra.mode"]
+        yield f"| `{option.name}` | {cell(option.summary)} | {', '.join(chosen)} |"
+
+
+def leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of a node by their full keys; a sweep's parameters have theirs written out."""
+    for key, value in node.items():
+        if prefix == "hydra.sweeper.params.":
+            yield str(key), value
+        elif isinstance(value, Mapping):
+            yield from leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def settings(option: Option) -> list[str]:
+    """The entries of an option's settings, and of what it builds inside."""
+    target = resolved(option.target)
+    if target is None:
+        return [
+            line
+            for key, value in option.settings.items()
+            for line in entry(Setting(key, "", "", yaml_text(value), ""), option.package, level=3)
+        ]
+    return list(node_settings(option, option.settings, target, option.package))
+
+
+def node_settings(option: Option, node: Mapping[str, Any], target: Any, prefix: str) -> Iterator[str]:
+    """The entries of one node, at its place in the configuration."""
+    for setting in describe(target):
+        value = node.get(setting.name)
+        if isinstance(value, Mapping) and "_target_" in value:
+            inside = resolved(value["_target_"])
+            yield from entry(setting, prefix, level=3, value=f"{reference(value['_target_'])}, as follows")
+            yield from node_settings(option, value, inside, f"{prefix}.{setting.name}")
+        elif setting.name in option.parts:
+            yield from entry(setting, prefix, level=3, value=part_text(option.parts[setting.name], value))
+        else:
+            yield from entry(setting, prefix, level=3, value=value_text(node, setting))
+
+
+def value_text(node: Mapping[str, Any], setting: Setting) -> str:
+    """What a setting is where a command does not set it, in Markdown; empty where it must be set."""
+    value = node.get(setting.name, setting.default)
+    if value in ("", "???"):
+        return ""
+    text = str(value)
+    if text.startswith("${") and text.endswith("}") and ":" not in text:
+        group = text[2:-1]
+        return f"the option of the group [`{group}`]({place(group).removeprefix('configuration/')})"
+    return f"`{yaml_text(value) if setting.name in node else value}`"
+
+
+def part_text(choice: str, changed: object) -> str:
+    """An option of another group that is a setting's value, with what is changed of it."""
+    group, _, name = choice.partition("=")
+    text = f"`{name}` of [`{group}`]({place(group).removeprefix('configuration/')})"
+    if isinstance(changed, Mapping):
+        text += " with " + ", ".join(f"`{key}={option_text(value)}`" for key, value in leaves(changed))
+    return text
+
+
+def entry(setting: Setting, prefix: str, level: int, value: str | None = None) -> list[str]:
+    """A setting: a heading, a line of type, range and default, and its meaning."""
+    key = f"{prefix}.{setting.name}".lstrip(".")
+    if value is None:
+        value = "" if setting.default in ("", "'???'") else f"`{setting.default}`"
+    kind = ", ".join(filter(None, [setting.type, setting.range]))
+    facts = [kind, f"default: {value}" if value else "must be given"]
+    line = "; ".join(filter(None, facts))
+    return ["#" * level + f" `{key}`", "", line, "{ .facts }", "", plain(setting.meaning), ""]
+
+
+def values(group: Group) -> list[str]:
+    """The table of an option a column, of the settings in which they differ; empty where they differ in none."""
+    keys = [key for key, _ in leaves(group.options[0].settings) if key != "_target_"]
+    rows = {key: [yaml_text(option.settings.get(key)) for option in group.options] for key in keys}
+    rows = {key: row for key, row in rows.items() if len(set(row)) > 1}
+    if not rows:
+        return []
+    header = " | ".join(option.name for option in group.options)
+    lines = ["", "## Values by option", "", f"| setting | {header} |", "|---|" + "---|" * len(group.options)]
+    return lines + [f"| `{key}` | {' | '.join(row)} |" for key, row in rows.items()]
+
+
+def cell(text: str) -> str:
+    """Plain text in a table's cell."""
+    return plain(text).replace("|", "\\|")
