@@ -129,7 +129,17 @@ def test_every_file_is_an_option():
 @pytest.mark.parametrize("group", ["boundary", "budget", "inference", "optimisation", "logger", "architecture"])
 def test_an_options_settings_are_what_hydra_composes(composed, group):
     for name, option in GROUPS[group].items():
-        assert option.settings == OmegaConf.to_container(composed(f"{group}={name}"), resolve=False)[group]
+        made = OmegaConf.to_container(composed(f"{group}={name}"), resolve=False)[group]
+        # The option `default` of a group that experiments tune leaves the values to them and to config.yaml.
+        tuned = name == "default" and option.settings.keys() == {"_target_"}
+        assert option.settings == ({key: made[key] for key in option.settings} if tuned else made)
+
+
+@pytest.mark.parametrize("group", ["budget", "inference", "optimisation"])
+def test_the_values_in_config_yaml_are_the_defaults_of_the_signature(composed, group):
+    node = OmegaConf.to_container(composed(), resolve=True)[group]
+    for setting in describe(pkgutil.resolve_name(node["_target_"])):
+        assert yaml.safe_load(setting.default) == node[setting.name], setting.name
 
 
 def test_an_option_names_the_options_that_it_holds():
@@ -141,6 +151,6 @@ def test_an_option_names_the_options_that_it_holds():
 
 
 def test_the_comment_at_a_files_head_is_its_summary():
-    assert GROUPS["ablation"]["no_distance"].summary == "Eq. (3) without d: nothing holds B near the data."
+    assert GROUPS["ablation"]["no_distance"].summary == "Eq. (3) without the distance d: nothing keeps B near the data."
     assert GROUPS["ablation"]["no_distance"].package == "_global_"
     assert GROUPS["dataset"]["digits"].summary == ""
