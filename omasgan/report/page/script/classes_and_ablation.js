@@ -1,4 +1,4 @@
-// Figure 1, the chosen methods by class, and figure 2, the ablation from Task 1 to the full score.
+// Figure 1, the ticked methods by class, and figure 2, the ablation from Task 1 to the full score.
 
 function drawClasses() {
   const { columns, role } = setting();
@@ -68,11 +68,11 @@ function publishedNote() {
 
 function classesCaption(left) {
   const sentences = [
-    `${metricTitle()} of the methods chosen in the table, by class and in the mean.`,
-    "Bars are ± one deviation over seeds, or, of a single seed, the 95 % interval over test samples.",
+    `${metricTitle()} of the methods that are ticked in the table, by class and in the mean over classes.`,
+    "Bars are ± one standard deviation over seeds or, for a single seed, the 95 % interval over test samples.",
   ];
-  if (left > 0) sentences.push(`${left} more are chosen than are drawn.`);
-  if (publishedMean()) sentences.push("The dashed line is the paper's, as published.");
+  if (left > 0) sentences.push(`${left} more are ticked than are drawn.`);
+  if (publishedMean()) sentences.push("The dashed line is the mean that the paper published.");
   caption("cap-classes", 1, sentences.join(" "));
 }
 
@@ -87,7 +87,7 @@ function scoresOf(name) {
   return found.sort((a, b) => TERMS.indexOf(a.term) - TERMS.indexOf(b.term));
 }
 
-/** The detectors of the ablation: those of the chosen methods, then the best, at most eight with two scores each. */
+/** The detectors that the ablation draws: those of the ticked methods, then the best, at most eight. */
 function ablationNames() {
   const picked = new Set(
     chosen()
@@ -115,8 +115,8 @@ function drawAblation() {
     showlegend: true,
     margin: { l: 52, r: 14, t: narrow() ? 18 : 40, b: 34 },
   });
-  const which = "a line a detector (those of the chosen methods, then the best).";
-  const published = terms.length ? " The dashed line is the paper's ablation, as published." : "";
+  const which = "one line for each detector (those of the ticked methods, then the best).";
+  const published = terms.length ? " The dashed line is the ablation that the paper published." : "";
   const text = `From Task 1 alone to the full score: mean ${metricTitle()} over classes, ${which}${published}`;
   caption("cap-ablation", 2, text);
 }

@@ -27,7 +27,7 @@ function erfc(x) {
   return x >= 0 ? tail : 2 - tail;
 }
 
-/** Two methods on every class that both have, then in the mean over those classes. */
+/** Compares two methods on every class that both have, then in the mean over those classes. */
 function compare(first, second) {
   const { methods } = setting().pairs;
   const { columns } = setting();
@@ -50,7 +50,7 @@ function compare(first, second) {
 
 const intervalOf = (one) => `${signed(one.low)} to ${signed(one.high)}`;
 
-/** Fills the choice of the two methods: at first the best detector's own score against the best baseline. */
+/** Fills the choice of the two methods; at first the best own score of a detector and the best baseline are chosen. */
 function fillPairs() {
   const able = setting()
     .pairs.methods.map((id) => data.methods[id])
@@ -66,7 +66,7 @@ function fillPairs() {
 function drawPairs() {
   const [first, second] = [data.methods[state.first], data.methods[state.second]];
   if (!first || !second) {
-    $("verdict").textContent = "There are no two methods here that were scored on the same test samples.";
+    $("verdict").textContent = "No two methods here were scored on the same test samples.";
     $("pairs").replaceChildren();
     draw("fig-pairs", [], {});
     return;
@@ -78,7 +78,7 @@ function drawPairs() {
   fillDifferences(found, first, second);
 }
 
-/** The comparison in the mean, as the end of a sentence. */
+/** The comparison in the mean over classes, as the end of a sentence. */
 function verdict(found) {
   const mean = found.at(-1);
   if (!mean) return ": no test samples in common.";

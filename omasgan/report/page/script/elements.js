@@ -48,20 +48,20 @@ function fits(text, filter) {
   return words.every((word) => low.includes(word));
 }
 
-/** The first folders of some runs, and how many more there are. */
+/** The folders of the first runs, and how many more runs there are. */
 function foldersOf(runs, most, separator) {
   const more = runs.length > most ? `${separator}and ${runs.length - most} more` : "";
   const names = runs.slice(0, most).map((run) => data.runs[run].folder);
   return names.join(separator) + more;
 }
 
-/** What `aria-sort` says of a column. */
+/** The value of `aria-sort` for a column. */
 function sortedAs(column, sort) {
   if (sort.column !== column) return "none";
   return sort.down ? "descending" : "ascending";
 }
 
-/** Below a table: how many rows there are, and a button for all of them where some are left out. */
+/** Says below a table how many rows there are, with a button that shows all where some are left out. */
 function fillMore(id, count, found, shown, showAll) {
   const rest = found > shown;
   const button = rest ? element("button", { type: "button", onclick: showAll }, `Show all ${found}`) : "";

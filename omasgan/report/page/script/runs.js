@@ -15,7 +15,7 @@ const RUN_COLUMNS = {
   error: { title: "Error", value: (run) => run.error },
 };
 
-/** The runs that pass the filter, sorted; `main` is the metrics of a run's own score. */
+/** The runs that pass the filter, sorted; `main` holds the metrics of a run's own score. */
 function runRows() {
   const own = data.methods.filter((method) => method.main && !method.baseline);
   const term = new Map(own.map((method) => [method.name, method.term]));

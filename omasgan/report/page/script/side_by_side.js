@@ -6,13 +6,13 @@ function runName(run) {
   return `${run.name || run.folder}${cls} · seed ${run.seed}${run.state === "done" ? "" : ` (${run.state})`}`;
 }
 
-/** Both sides: the end of their elements' ids, their name, their run, and their lines' dash. */
+/** Both sides: the last letter of their elements' ids, and their name, run, colour and dash. */
 const sides = () => [
   { id: "a", name: "left", run: data.runs[state.runA], color: palette()[0], dash: "solid" },
   { id: "b", name: "right", run: data.runs[state.runB], color: palette()[2], dash: "dash" },
 ];
 
-/** Fills the choice of the runs: at first two that are done and have pictures, where there are such. */
+/** Fills the choice of the runs; at first two finished runs are chosen, with pictures if there are any. */
 function fillSide() {
   const found = data.runs.map((run, id) => ({ ...run, id })).filter((run) => run.setting === state.setting);
   found.sort((a, b) => byText(a.name, b.name) || a.seed - b.seed || a.id - b.id);
@@ -38,7 +38,7 @@ function fillSideTerms() {
   fillKeeping("curve", [...new Set(runs.flatMap(curvesOf))], "task1: loss/G");
 }
 
-/** Fills a choice; what was chosen before stays chosen where it is still there. */
+/** Fills a choice, and keeps what was chosen before if it is still offered. */
 function fillKeeping(id, options, preferred) {
   const kept = [$(id).value, preferred].find((value) => options.includes(value));
   fillSelect(
@@ -103,7 +103,7 @@ function drawHistogram(id, run, term) {
   });
 }
 
-/** One kind's bars; the data hold shares in thousandths. */
+/** The bars of the normal or the abnormal samples; the data hold shares in thousandths. */
 function histogramTrace(histogram, kind) {
   const shares = histogram[kind];
   const width = (histogram.high - histogram.low) / shares.length;
@@ -136,7 +136,7 @@ function noPictures(run) {
   return `No picture of this run is in the page${why}; its plots lie in ${run.folder}/plots.`;
 }
 
-/** The look of a side's line. */
+/** The colour and dash of a side's line. */
 function sideLine({ color, dash }) {
   return { type: "scatter", mode: "lines", line: { color, width: 1.5, dash } };
 }

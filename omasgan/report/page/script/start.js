@@ -1,6 +1,6 @@
-// The start of the page, what each choice draws anew, and printing.
+// The start of the page, what each choice redraws, and printing.
 
-/** Draws everything that depends on the setting, with choices of its own. */
+/** Draws everything that depends on the setting, and resets its choices. */
 function drawSetting() {
   const where = setting();
   state.all = false;
@@ -8,11 +8,11 @@ function drawSetting() {
   places.clear();
   [...state.chosen].forEach((id, place) => places.set(id, place));
   const role = {
-    abnormal: "A column is the class that is left out of training and to be found",
-    normal: "A column is the one class that is normal",
-    "": "One column, for the data have no classes to leave out",
+    abnormal: "Each column is a class that is left out of training and has to be detected",
+    normal: "Each column is the only class that is normal",
+    "": "There is one column, since the data have no classes to leave out",
   }[where.role];
-  const rest = "Ticked methods are drawn below; a cell opens the runs behind it.";
+  const rest = "Ticked methods are drawn below; click a cell to see the runs behind it.";
   $("results-caption").textContent = `${where.label}. ${role}. ${rest}`;
   fillPairs();
   fillSweeps();
@@ -120,7 +120,7 @@ function listenToWindow() {
   window.addEventListener("resize", later(resized));
   let before = null;
   window.addEventListener("beforeprint", () => {
-    // figures get the width of the paper, and its colours
+    // Figures get the width and the colours of the paper.
     before = document.documentElement.dataset.theme;
     document.documentElement.dataset.print = "yes";
     setTheme("light");
@@ -135,10 +135,11 @@ function listenToWindow() {
 
 function fillTop() {
   $("subtitle").textContent = `${plural(data.runs.length, "run")}: ${counts()}. Written ${data.created}.`;
-  $("runs-caption").textContent = `All runs that were read: ${counts()}. An AUROC's bracket is its bootstrap interval.`;
+  $("runs-caption").textContent =
+    `All runs that were read: ${counts()}. The brackets after an AUROC are its bootstrap interval.`;
   if (data.problems.length) {
     const list = element("ul", {}, ...data.problems.map((line) => element("li", {}, line)));
-    $("problems").append(element("div", { class: "notice" }, element("b", {}, "To be looked at"), list));
+    $("problems").append(element("div", { class: "notice" }, element("b", {}, "Problems"), list));
   }
   fillSelect(
     "setting",

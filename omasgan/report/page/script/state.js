@@ -52,8 +52,8 @@ const chosen = () =>
     .sort(byMean);
 
 /**
- * The methods that are ticked at first: the baselines, and all scores of up to two detectors, or the own scores of the
- * best four.
+ * The methods that are ticked at first: the baselines, and the scores of the ablation of up to two detectors; of more
+ * detectors, the own scores of the best four.
  */
 function headline() {
   const baselines = members().filter((method) => method.baseline);

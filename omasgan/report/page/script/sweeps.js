@@ -3,7 +3,7 @@
 /** The methods of a sweep: detectors without an ablation. */
 const sweepable = () => members().filter((method) => !method.baseline && method.ablation === "none");
 
-/** Those of them that the figure shows: the chosen score, or the detector's own, where any setting varies. */
+/** The methods that the figure shows: those of the chosen score, or the detectors' own scores. */
 function swept() {
   const term = $("term").value;
   const shown = sweepable().filter((method) => (term === "" ? method.main : method.term === term));
@@ -55,9 +55,9 @@ function drawSweeps() {
   drawParallel();
   const sentences = [
     `Mean ${metricTitle()} over classes.`,
-    "A map's cell is the mean over all other settings that vary;",
-    "below, a line is one combination, the stronger the better.",
-    "All of it is on the test split, so it describes the sweep and must not choose a setting.",
+    "A cell of a map is the mean over all other settings that vary.",
+    "Below, a line is one combination of settings; the stronger its colour, the better.",
+    "All values are on the test split: they describe the sweep, and must not be used to choose a setting.",
   ];
   caption("cap-sweeps", 3, sentences.join(" "));
 }
@@ -100,7 +100,7 @@ const averageOf = (methods) =>
 /** How many methods and runs stand behind a cell of a map. */
 function behind(methods) {
   const runs = new Set(methods.flatMap((method) => method.runs.flat()));
-  return `${plural(methods.length, "setting")} of the others, ${plural(runs.size, "run")}`;
+  return `${plural(methods.length, "combination")} of the other settings, ${plural(runs.size, "run")}`;
 }
 
 function heatmap(xs, ys, z, hover) {
@@ -187,7 +187,7 @@ function parallelTrace(method, scales, mean, width) {
   };
 }
 
-/** The values beside an axis: to its left, and to the right of the last. */
+/** The values beside an axis: on its left, or on the right for the last axis. */
 function scaleMarks(scale, x, last) {
   const side = last ? { xanchor: "left", xshift: 6 } : { xanchor: "right", xshift: -6 };
   const same = { ...side, showarrow: false, font: { size: 10, color: style("--soft") }, bgcolor: style("--paper") };

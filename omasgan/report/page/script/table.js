@@ -81,7 +81,7 @@ function rowOf(method, best) {
   );
 }
 
-/** The paper's own mean, below all methods whatever the order. */
+/** The row of the paper's own mean, which stays below all methods in any order. */
 function publishedRow() {
   return element(
     "tr",
@@ -95,7 +95,7 @@ function publishedRow() {
 
 const isMeanColumn = (column) => column === setting().columns.length - 1;
 
-/** The runs behind a cell; behind that of the mean, those of all classes. */
+/** The runs behind a cell; for the cell of the mean, those of all classes. */
 const runsOf = (method, column) => (isMeanColumn(column) ? method.runs.flat() : method.runs[column]);
 
 /** A cell: a button that opens the runs behind it, with the value or with why there is none. */
@@ -126,7 +126,7 @@ function cellOf(method, column, best) {
   return element("td", { class: classes, title }, button);
 }
 
-/** Copies the rows that are shown, in their order, as CSV. */
+/** Copies the methods that pass the filter, in the order of the table, as CSV. */
 async function copyTable() {
   const quote = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   const values = (method) => cellsOf(method).map(([mean], column) => (mean === null ? method.states[column] : mean));

@@ -1,6 +1,6 @@
 // Colours: the light and the dark theme, and the colour and symbol of each method.
 
-// Paul Tol's colours, without the two that stand for normal and abnormal; the dark theme has lighter ones of them.
+// Paul Tol's colours, without the two that stand for normal and abnormal; the dark theme has lighter variants.
 const PALETTE = {
   light: [
     ...["#332288", "#DDAA33", "#882255", "#117733", "#44AADD", "#999933"],
@@ -44,7 +44,7 @@ function setTheme(name) {
   $("theme").setAttribute("aria-pressed", String(name === "dark"));
 }
 
-// A method's place in the palette: fixed for the methods that are ticked at first, then the first free one.
+// A method's place in the palette: its order among the methods that are ticked at first, else the first free place.
 const places = new Map();
 
 /** A method's colour and symbol, the same in all figures. */
