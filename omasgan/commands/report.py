@@ -1,4 +1,4 @@
-"""`task=report`: reads run folders, writes the page and the tables, and tells W&B the same figures."""
+"""`task=report`: reads run folders, writes the page and the tables, and tells the loggers the same figures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from omasgan.errors import UserError
 from omasgan.files import make_folder, write_text
 from omasgan.report import page, tables, wandb_export
 from omasgan.report.reading import counts, read
-from omasgan.runs.logger import LoggerSettings
+from omasgan.runs.logger import loggers
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,7 @@ def write(config: Mapping[str, Any]) -> None:
     started = time.monotonic()
     settings = config["report"]
     output = Path(settings["output"]).expanduser()
+    chosen = loggers(config["logger"])
     reading = read(places(config))
     make_folder(output)
     pictures = page.pictures(reading.study.runs, settings["pictures"])
@@ -46,7 +47,7 @@ def write(config: Mapping[str, Any]) -> None:
         write_text(output / name, text)
     for problem in content["problems"]:
         log.warning("%s", problem)
-    wandb_export.tell(output / "record", reading.study, reading.scores, _logger(config["logger"]))
+    wandb_export.tell(output / "record", reading.study, reading.scores, chosen)
     print(f"{counts(reading.study)}, read in {time.monotonic() - started:.1f} s: {output / 'report.html'}")
 
 
@@ -59,10 +60,6 @@ def places(config: Mapping[str, Any]) -> list[Path]:
     if not isinstance(several, list) or not several or not all(isinstance(place, str) for place in several):
         raise UserError(f"report.folders is {given!r}: give a folder, or some as report.folders=[runs/a,runs/b]")
     return [Path(place).expanduser() for place in several]
-
-
-def _logger(node: Mapping[str, Any]) -> LoggerSettings:
-    return LoggerSettings(**{key: value for key, value in node.items() if key != "_target_"})
 
 
 def checked(cfg: DictConfig) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from omasgan.configuration.checks import check
+from omasgan.configuration.identity import GROUPS
 from omasgan.data import arrays, folders
 from omasgan.data.dataset import Spec
 from omasgan.errors import UserError
@@ -43,7 +44,7 @@ def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
         raise UserError(f"score.run={run_folder} is not the folder of a finished run: it has no metrics.json")
 
     trained = _trained_config(run_folder / "config.yaml")
-    workspace = build.workspace({**trained, "device": config["device"], "threads": config["threads"]})
+    workspace = build.workspace({**config, **trained, "device": config["device"], "threads": config["threads"]})
     detector, normal_scores = pipeline.finished_detector(run_folder, trained["detector"], workspace)
 
     names, x = _read(source, detector.spec)
@@ -60,7 +61,7 @@ def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
 def _trained_config(path: Path) -> dict[str, Any]:
     """The configuration that a run was trained with. Raises UserError where it is damaged, or of another omasgan."""
     try:
-        return check(cast(DictConfig, OmegaConf.load(path)))
+        return check(cast(DictConfig, OmegaConf.load(path)), groups=(*GROUPS, "floors"))
     except Exception as error:  # a damaged file may raise anything
         reason = str(error).split("\n")[0]
         raise UserError(f"{path} is damaged, or of another version of omasgan ({reason}): train again") from error

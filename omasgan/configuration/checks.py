@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from annotated_types import Ge
 from omegaconf import DictConfig, OmegaConf
 
-from omasgan.configuration.identity import GROUPS
+from omasgan.configuration.identity import GROUPS, SEVERAL
 from omasgan.configuration.schema import Config, Precision, Task
 from omasgan.configuration.validation import check_node, check_value
 from omasgan.errors import UserError
@@ -29,7 +29,7 @@ def check_keys(cfg: DictConfig) -> None:
     check_value("task", cfg.task, Task)
 
 
-def check(cfg: DictConfig, groups: Collection[str] = (*GROUPS, "floors")) -> dict[str, Any]:
+def check(cfg: DictConfig, groups: Collection[str] = (*GROUPS, *SEVERAL)) -> dict[str, Any]:
     """The configuration as plain containers, resolved, once every key, type and range is right.
 
     Raises UserError naming the key, what it is and what it may be. groups: those whose nodes are checked, which imports
@@ -45,8 +45,11 @@ def check(cfg: DictConfig, groups: Collection[str] = (*GROUPS, "floors")) -> dic
     for key in sorted(GROUPS, key=("representation", "detector").__contains__):
         if key in groups and (key != "abnormal_dataset" or config[key] is not None):
             check_node(key, config[key])
-    for name, node in config["floors"].items() if "floors" in groups else ():
-        check_node(f"floors.{name}", node)
+    for group in SEVERAL:
+        for name, node in config[group].items() if group in groups else ():
+            check_node(f"{group}.{name}", node)
+    if "logger" in groups:
+        check_value("log_every", config["log_every"], Annotated[int, Ge(1)])
     check_value("precision", config["precision"], Precision)
     check_value("seed", config["seed"], Annotated[int, Ge(0)])
     if "inference" in groups:

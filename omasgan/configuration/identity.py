@@ -16,15 +16,18 @@ from omegaconf import DictConfig, OmegaConf
 from omasgan.configuration.schema import SWEEPS, Config
 
 NOT_SCIENCE = frozenset(
-    {"floors", "logger", "device", "threads", "runs", "data", "task", "score", "clean", "search", "report"}
+    {"floors", "logger", "log_every", "device", "threads", "runs", "data", "task", "score", "clean", "search", "report"}
 )
 """Keys that change where and how a run is done, what it is compared with or how it is shown, but no result of it."""
 
 SHOWN_APART = frozenset({"seed"})
 """Science keys that have their own place in a run's folder name, and so no part in its hash."""
 
-GROUPS = tuple(f.name for f in fields(Config) if f.type == "Any" and f.name != "floors")
-"""Keys whose node is one object's settings; `floors` holds several, by name."""
+SEVERAL = ("floors", "logger")
+"""Keys whose node holds the settings of several objects, by name."""
+
+GROUPS = tuple(f.name for f in fields(Config) if f.type == "Any" and f.name not in SEVERAL)
+"""Keys whose node is one object's settings."""
 
 CLASS_KEYS = {"abnormal_class": "abnormal", "normal_class": "normal"}
 """A protocol's class, and what it is to the protocol."""

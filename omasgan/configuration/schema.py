@@ -84,9 +84,10 @@ class Config:
     retraining: Any = MISSING
     inference: Any = MISSING
     budget: Any = MISSING
-    logger: Any = MISSING
+    logger: Any = field(default_factory=dict)
     abnormal_dataset: Any = None
     seed: int = 0
+    log_every: int = 20
     precision: str = "auto"
     device: str = "auto"
     threads: int | None = None

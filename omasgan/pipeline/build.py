@@ -14,7 +14,6 @@ from omasgan.data.dataset import Dataset, Spec
 from omasgan.data.protocols import Protocol
 from omasgan.detectors.base import Detector
 from omasgan.errors import UserError
-from omasgan.runs.logger import LoggerSettings
 from omasgan.training.memory import keep_freed_memory
 from omasgan.training.stage import Workspace
 
@@ -32,11 +31,6 @@ def protocol(config: Mapping[str, Any]) -> Protocol:
     return cast(Protocol, instantiate(config["protocol"]))
 
 
-def logger(config: Mapping[str, Any]) -> LoggerSettings:
-    """W&B's settings."""
-    return cast(LoggerSettings, instantiate(config["logger"]))
-
-
 def workspace(config: Mapping[str, Any], folder: Path | None = None) -> Workspace:
     """Device, seed, arithmetic, and where the stages write.
 
@@ -51,7 +45,7 @@ def workspace(config: Mapping[str, Any], folder: Path | None = None) -> Workspac
         seed=config["seed"],
         folder=folder,
         dtype=torch.bfloat16 if _bfloat16(config["precision"], device) else None,
-        record_every=config["logger"]["log_every"],
+        record_every=config["log_every"],
     )
 
 

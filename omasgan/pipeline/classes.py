@@ -9,9 +9,9 @@ from statistics import fmean
 
 from omasgan.evaluation import plots
 from omasgan.files import json_bytes, write_json, write_text
-from omasgan.pipeline import build
 from omasgan.pipeline.run import Job, Metrics
 from omasgan.runs.folder import main_term
+from omasgan.runs.logger import loggers
 from omasgan.runs.record import open_record
 from omasgan.text import figures, heading, table
 from omasgan.training.record import Record
@@ -55,7 +55,7 @@ def text(runs: Mapping[str, Metrics], row_name: str, floors: Collection[str]) ->
 
 
 def write(folder: Path, runs: Mapping[str, Metrics], row_name: str, floors: Collection[str], job: Job) -> None:
-    """Write summary.json, table.txt and comparison.png, and tell W&B of them unless it has been told."""
+    """Write summary.json, table.txt and comparison.png, and tell the loggers of them unless they have been told."""
     values = {"mean": means(runs), "runs": runs}
     target = folder / "summary.json"
     news = not target.is_file() or target.read_bytes() != json_bytes(values)
@@ -63,16 +63,16 @@ def write(folder: Path, runs: Mapping[str, Metrics], row_name: str, floors: Coll
     write_text(folder / "table.txt", text(runs, row_name, floors) + "\n")
     aurocs = {name: {heading(term): metrics[term]["auroc"] for term in metrics} for name, metrics in runs.items()}
     plots.save(plots.bar_comparison(aurocs, [heading(floor) for floor in floors]), folder / "comparison.png")
-    logger = build.logger(job.config)
-    if news and logger.mode != "disabled":
+    chosen = loggers(job.config["logger"])
+    if news and chosen:
         identity = replace(job.wandb, job_type="summary")
-        with open_record(folder / "record", identity, dict(job.config), logger) as record:
+        with open_record(folder / "record", identity, dict(job.config), chosen) as record:
             tell(record, runs, row_name)
             record.picture("comparison", folder / "comparison.png")
 
 
 def tell(record: Record, runs: Mapping[str, Metrics], row_name: str) -> None:
-    """Tell W&B all classes' results: tables per_class and ablation, their plots, and the means as the summary."""
+    """Hand over all classes' results: tables per_class and ablation, their plots, and the means as the summary."""
     columns = ["auroc", "auroc_low", "auroc_high", "auprc", "auprc_balanced", "fpr95", "prevalence"]
     rows = [
         [name, term, *(values[column] for column in columns)]

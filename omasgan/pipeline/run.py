@@ -29,9 +29,9 @@ from omasgan.pipeline import build
 from omasgan.runs import folder as runs
 from omasgan.runs import reuse
 from omasgan.runs.lock import claimed
+from omasgan.runs.logger import Identity, loggers
 from omasgan.runs.provenance import provenance
 from omasgan.runs.record import history, open_record
-from omasgan.runs.wandb import Identity
 from omasgan.training import checkpoint
 from omasgan.training.record import Record
 from omasgan.training.stage import Workspace
@@ -116,7 +116,7 @@ def _claimed_run(job: Job, dataset: Dataset, split: IndexSplit) -> Metrics:
     failed = job.folder / runs.FAILED
     failed.unlink(missing_ok=True)  # of the last attempt
     try:
-        with open_record(job.folder, job.wandb, dict(job.config), build.logger(job.config)) as record:
+        with open_record(job.folder, job.wandb, dict(job.config), loggers(job.config["logger"])) as record:
             metrics = _run(job, dataset, split, replace(workspace, record=record))
     except Exception as error:
         with suppress(UserError):

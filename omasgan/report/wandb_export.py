@@ -1,15 +1,15 @@
-"""The report's figures in W&B: a run of the job type 'report', with the tables and plots of all that was compared."""
+"""The report's figures for the loggers: tables and plots of all that was compared; in W&B, a run of type 'report'."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from omasgan.report.comparison import Scores
 from omasgan.report.methods import METRICS, Study
 from omasgan.report.tables import LONG, MEAN, PAIRED, long_rows, paired_rows, ranked
-from omasgan.runs.logger import LoggerSettings
+from omasgan.runs.logger import Identity, Logger
 from omasgan.runs.record import open_record
-from omasgan.runs.wandb import Identity
 from omasgan.text import heading
 from omasgan.training.record import Record
 
@@ -17,9 +17,9 @@ BARS = 24
 """Bars of a plot, at most; the tables have all methods."""
 
 
-def tell(folder: Path, study: Study, scores: Scores, logger: LoggerSettings) -> None:
-    """Tell W&B, as the logger says; the record lies in `folder`, so that a later report there goes on with it."""
-    if logger.mode == "disabled" or not study.settings:
+def tell(folder: Path, study: Study, scores: Scores, loggers: Sequence[Logger]) -> None:
+    """Tell the loggers; the record lies in `folder`, so that a later report there goes on with it."""
+    if not loggers or not study.settings:
         return
     labels = [setting.label for setting in study.settings]
     identity = Identity(
@@ -29,7 +29,7 @@ def tell(folder: Path, study: Study, scores: Scores, logger: LoggerSettings) -> 
         tags=tuple(dict.fromkeys(name for setting in study.settings for name in (setting.dataset, setting.protocol))),
     )
     config = {"settings": labels, "runs": [str(run.folder) for run in study.runs]}
-    with open_record(folder, identity, config, logger) as record:
+    with open_record(folder, identity, config, loggers) as record:
         write(record, study, scores)
 
 
