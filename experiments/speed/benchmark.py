@@ -105,7 +105,9 @@ def plain_seconds(stage: str, width: int, batch: int, steps: int) -> float:
 
 def fast_workspace() -> Workspace:
     """As a run on this machine has it."""
-    return build.workspace({"threads": None, "device": "cpu", "seed": 0, "precision": "auto", "log_every": 20})
+    return build.workspace(
+        {"threads": None, "device": "cpu", "seed": 0, "precision": "auto", "log_every": 20, "debug": {}}
+    )
 
 
 def images(shape: tuple[int, ...], n: int = IMAGES) -> Tensor:

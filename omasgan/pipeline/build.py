@@ -14,7 +14,9 @@ from omasgan.data.dataset import Dataset, Spec
 from omasgan.data.protocols import Protocol
 from omasgan.detectors.base import Detector
 from omasgan.errors import UserError
+from omasgan.training.debugging import Debugger
 from omasgan.training.memory import keep_freed_memory
+from omasgan.training.settings import Debug
 from omasgan.training.stage import Workspace
 
 
@@ -46,6 +48,7 @@ def workspace(config: Mapping[str, Any], folder: Path | None = None) -> Workspac
         folder=folder,
         dtype=torch.bfloat16 if _bfloat16(config["precision"], device) else None,
         record_every=config["log_every"],
+        debug=Debugger(Debug(**config["debug"])),
     )
 
 

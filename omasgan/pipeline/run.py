@@ -63,6 +63,12 @@ class Job:
     sweep: str | None = None
 
     @property
+    def debug(self) -> str | None:
+        """The option of `debug` that the run is made with, if it is."""
+        option = str(self.choices.get("debug"))
+        return None if option == "None" else option
+
+    @property
     def wandb(self) -> Identity:
         """How W&B lists the run: everything from the science keys."""
         names = [self.choices[group] for group in ("dataset", "protocol", "detector", "architecture", "divergence")]
@@ -99,11 +105,21 @@ def run(job: Job, dataset: Dataset, protocol: Protocol) -> Metrics:
 
 def _done(job: Job) -> bool:
     """Whether the run is finished, and was compared to all the floors that are wanted now."""
+    if _begins_anew(job):
+        return False
     return (job.folder / runs.METRICS).exists() and not runs.lacking_floors(job.folder, job.config["floors"])
+
+
+def _begins_anew(job: Job) -> bool:
+    """Whether a run that is being debugged was made before: the code may be another by now."""
+    before = runs.read(job.folder / runs.RECORD).get("choices", {}).get("debug")
+    return job.debug is not None and before == job.debug
 
 
 def _claimed_run(job: Job, dataset: Dataset, split: IndexSplit) -> Metrics:
     workspace = build.workspace(job.config, job.folder)
+    if _begins_anew(job):
+        runs.clear(job.folder)
     if (job.folder / runs.RECORD).exists():
         _check(job, dataset, split)
         if (job.folder / runs.METRICS).exists():
@@ -171,7 +187,7 @@ def _claim(job: Job, dataset: Dataset, workspace: Workspace) -> None:
     _write_config(job)
     arithmetic = {"device": workspace.device.type, "arithmetic": str(workspace.dtype or torch.float32)}
     made = {"data": dataset.train.digest, **arithmetic, **provenance()}
-    source = reuse.donor(job.folder, job.identity, job.config, made)
+    source = None if job.debug else reuse.donor(job.folder, job.identity, job.config, made)
     taken = {"trained_in": str(source.folder), "stages_taken": source.stages} if source else {}
     write_json(job.folder / runs.RECORD, {**_which(job), **taken, "choices": dict(job.choices), **made})
     if source:
@@ -225,7 +241,8 @@ def _detector(job: Job, dataset: Dataset, normals: torch.Tensor, workspace: Work
     if (job.folder / runs.METRICS).exists() and (job.folder / DETECTOR).exists():
         return finished_detector(job.folder, job.config["detector"], workspace)[0]
     detector = build.detector(job.config["detector"], dataset.spec, workspace)
-    detector.fit(normals)
+    with workspace.debug.watch(job.folder):
+        detector.fit(normals)
     return detector
 
 

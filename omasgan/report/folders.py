@@ -23,7 +23,7 @@ STATES: tuple[State, ...] = get_args(State)
 MARKS = ("run.json", "metrics.json", "failed.json")
 """A folder that holds one of these is a run's."""
 
-NOT_ENTERED = frozenset({"checkpoints", "plots", "wandb", "tensorboard", "csv"})
+NOT_ENTERED = frozenset({"checkpoints", "plots", "wandb", "tensorboard", "csv", "debug"})
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
 """Run folders: which files a run's folder holds, and how far they say that it is; no torch is imported here."""
 
 from __future__ import annotations
-from omasgan.runs.lock import held
+from omasgan.runs.lock import LOCK, OWNER, held
 import json
 import os
+import shutil
 import socket
 import time
 from collections.abc import Iterator, Mapping
@@ -134,6 +135,13 @@ def age(folder: Path) -> float:
         with suppress(OSError):
             times.append((folder / name).stat().st_mtime)
     return max(0.0, time.time() - max(times))
+
+
+def clear(folder: Path) -> None:
+    """Remove what a run left in its folder, but for its lock, which the caller holds, and its log."""
+    for entry in folder.iterdir():
+        if entry.name not in (LOCK, OWNER, "run.log"):
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
 def remove_empty(folder: Path, top: Path) -> None:

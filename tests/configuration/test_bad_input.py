@@ -103,6 +103,8 @@ def runs(tmp_path):
         (["logger=[csv,wandb]", "logger.project=x"], ["'logger.project'", "did you mean 'logger.wandb.project'"]),
         (["logger.log_every=3"], ["'logger.log_every'", "did you mean 'log_every'"]),
         (["+logger.foo=1"], ["logger.foo is 1", "_target_"]),
+        (["debug=stp"], ["no debug 'stp'", "did you mean 'step'", "anomaly, overfit, profile, step"]),
+        (["debug.overfit=maybe"], ["debug.overfit is 'maybe'", "true or false is expected"]),
         (["log_every=0"], ["log_every is 0", "at least 1"]),
         (["boundary.mu=${nowhere}"], ["boundary.mu", "'nowhere'"]),
         (["runs=${nowhere}"], ["'nowhere' not found"]),
