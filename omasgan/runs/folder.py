@@ -1,22 +1,20 @@
 """Run folders: which files a run's folder holds, and how far they say that it is; no torch is imported here."""
 
 from __future__ import annotations
-from omasgan.runs.lock import LOCK, OWNER, held
+
 import json
 import os
 import shutil
-import socket
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
-import yaml
-from filelock import FileLock, Timeout
-from omasgan.errors import UserError
-from omasgan.files import make_folder, write_text
 
+import yaml
+
+from omasgan.runs.lock import LOCK, OWNER, held
 
 METRICS = "metrics.json"
 

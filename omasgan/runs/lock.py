@@ -5,20 +5,17 @@ resumed. The file `owner` names the holder while it lives.
 """
 
 from __future__ import annotations
-import json
+
 import os
 import socket
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from enum import StrEnum
 from pathlib import Path
-from typing import Any
-import yaml
+
 from filelock import FileLock, Timeout
+
 from omasgan.errors import UserError
 from omasgan.files import make_folder, write_text
-
 
 LOCK = "lock"
 OWNER = "owner"

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omasgan.runs import folder as runs
 from omasgan.configuration.identity import canonical, scientific
 from omasgan.files import make_folder, write_bytes
+from omasgan.runs import folder as runs
 
 FIRST = "representation"
 """Determined by all settings that the later stages don't name."""
