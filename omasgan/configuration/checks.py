@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from annotated_types import Ge
 from omegaconf import DictConfig, OmegaConf
 
-from omasgan.configuration.identity import GROUPS
+from omasgan.configuration.identity import GROUPS, SEVERAL
 from omasgan.configuration.schema import FOLDER, Config, Precision, Task
 from omasgan.configuration.validation import check_nodes, check_value
 from omasgan.errors import UserError
@@ -28,7 +28,7 @@ def check_keys(cfg: DictConfig) -> None:
     check_value("task", cfg.task, Task)
 
 
-def check(cfg: DictConfig, groups: Collection[str] = (*GROUPS, "baselines")) -> dict[str, Any]:
+def check(cfg: DictConfig, groups: Collection[str] = (*GROUPS, *SEVERAL)) -> dict[str, Any]:
     """The configuration as plain containers, resolved, once every key, type and range is right.
 
     Raises UserError naming the key, what it is and what it may be. groups: those whose nodes are checked, which imports
@@ -42,9 +42,11 @@ def check(cfg: DictConfig, groups: Collection[str] = (*GROUPS, "baselines")) -> 
     if isinstance(abnormal := config["abnormal_dataset"], str):
         raise UserError(f"abnormal_dataset is '{abnormal}': choose a data set as dataset@abnormal_dataset={abnormal}")
     # These two last: they hold other groups by reference, and a fault is named where the user sets it.
-    for key in sorted((*GROUPS, "baselines"), key=("representation", "detector").__contains__):
+    for key in sorted((*GROUPS, *SEVERAL), key=("representation", "detector").__contains__):
         if key in groups and (key != "abnormal_dataset" or config[key] is not None):
             check_nodes(key, config[key])
+    if "logger" in groups:
+        check_value("log_every", config["log_every"], Annotated[int, Ge(1)])
     check_value("precision", config["precision"], Precision)
     check_value("seed", config["seed"], Annotated[int, Ge(0)])
     if config["threads"] is not None and config["threads"] < 1:

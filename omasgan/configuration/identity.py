@@ -16,15 +16,24 @@ from omegaconf import DictConfig, OmegaConf
 from omasgan.configuration.schema import SWEEPS, Config
 
 NOT_SCIENCE = frozenset(
-    {"baselines", "logger", "device", "threads", "runs", "data", "task", "score", "clean", "search", "report"}
+    {
+        *("baselines", "logger", "log_every", "device", "threads", "runs", "data"),
+        *("task", "score", "clean", "search", "report", "debug"),
+    }
 )
-"""Keys that change where and how a run is done, what it is compared with or how it is shown, but no result of it."""
+"""Keys that change where and how a run is done, what it is compared with or how it is shown, but no result of it.
+
+Of `debug`, `overfit` changes the results: see `scientific`.
+"""
 
 SHOWN_APART = frozenset({"seed"})
 """Science keys that have their own place in a run's folder name, and so no part in its hash."""
 
-GROUPS = tuple(f.name for f in fields(Config) if f.type == "Any" and f.name != "baselines")
-"""Keys whose node is one object's settings; `baselines` holds several, by name."""
+SEVERAL = ("baselines", "logger")
+"""Keys whose node holds the settings of several objects, by name."""
+
+GROUPS = tuple(f.name for f in fields(Config) if f.type == "Any" and f.name not in SEVERAL)
+"""Keys whose node is one object's settings; that of `representation` is a mapping of parts."""
 
 CLASS_KEYS = {"abnormal_class": "abnormal", "normal_class": "normal"}
 """A protocol's class, and what it is to the protocol."""
@@ -53,11 +62,18 @@ def science(cfg: Mapping[str, Any]) -> dict[str, Any]:
     node = cfg if isinstance(cfg, DictConfig) else OmegaConf.create(dict(cfg))
     plain = OmegaConf.to_container(node, resolve=False)
     assert isinstance(plain, dict)
-    kept = {str(k): v for k, v in plain.items() if str(k) not in NOT_SCIENCE | SHOWN_APART | {"hydra"}}
+    kept = {key: value for key, value in scientific(plain).items() if key not in SHOWN_APART | {"hydra"}}
     if isinstance(parts := kept.get("representation"), dict):
         kept["representation"] = list(parts.items())  # their order is that of the embedding's columns
     kept["protocol"] = {k: v for k, v in kept["protocol"].items() if k not in (*CLASS_KEYS, PSEUDO_KEY)}
     return kept
+
+
+def scientific(config: Mapping[Any, Any]) -> dict[str, Any]:
+    """The keys that determine a run's results; `debug` is one of them where it changes them."""
+    kept = {str(key): value for key, value in config.items() if str(key) not in NOT_SCIENCE}
+    overfit = (config.get("debug") or {}).get("overfit", False)
+    return {**kept, "debug": {"overfit": True}} if overfit else kept
 
 
 def identity_of(cfg: Mapping[str, Any]) -> str:
@@ -109,12 +125,17 @@ def class_folder(protocol: Mapping[str, Any]) -> str:
 
 
 def run_folder(*, _root_: DictConfig) -> str:
-    """A run's folder below `runs`, from its science keys: data set and protocol / detector and hash / seed / class."""
+    """A run's folder below `runs`, from its science keys: data set and protocol / detector and hash / seed / class.
+
+    Runs of an option of `debug` have folders of their own, debug / option, where no other run meets them.
+    """
     if _root_.task != "run":
         return "."
     choices = _root_.hydra.runtime.choices
     detector = "_".join([choices.detector] + [choices.ablation] * (choices.ablation != "none"))
+    debug = choices.get("debug")
     parts = [
+        *(["debug", debug] if debug else []),
         f"{choices.dataset}_{choices.protocol}",
         f"{detector}-{identity_of(_root_)}",
         f"seed_{_root_.seed}",

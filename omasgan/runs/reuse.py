@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omasgan.configuration.identity import NOT_SCIENCE, canonical
+from omasgan.configuration.identity import canonical, scientific
 from omasgan.files import make_folder, write_bytes
 from omasgan.runs import folder as runs
 
@@ -102,7 +102,7 @@ def copy_tasks(source: Reusable, folder: Path) -> None:
 
 def training(config: Mapping[str, Any]) -> dict[str, str]:
     """What determines each stage and all stages before it, as a text that can be compared."""
-    kept = copy.deepcopy({key: value for key, value in config.items() if key not in NOT_SCIENCE})
+    kept = copy.deepcopy(scientific(config))
     detector = kept.get("detector") or {}
     # A detector holds the groups that it is built from, and they may have been set there.
     places = [place for place in (kept, detector, detector.get("detector")) if isinstance(place, dict)]
