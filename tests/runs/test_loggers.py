@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("no_pictures")
 
 TINY = (
     *("experiment=pixels", "dataset=digits", "budget=smoke", "architecture.width=8", "protocol.abnormal_class=0"),
-    *("floors=none", "device=cpu", "precision=float32", "log_every=1"),
+    *("baselines=none", "device=cpu", "precision=float32", "log_every=1"),
 )
 
 
