@@ -44,8 +44,8 @@ def cfg(composed):
         "log_every=1",
         "debug.profile=true",
         "debug.anomaly=true",
-        "floors=none",
-        "floors.pca.variance=0.5",
+        "baselines=none",
+        "baselines.pca.variance=0.5",
         "score.run=elsewhere",
     ],
 )

@@ -152,7 +152,7 @@ def test_debug_step_runs_anew_each_time_in_a_folder_of_its_own(debugged, tmp_pat
     assert not (folder / "left").exists()
     assert recorded(folder) == {stage: [1] for stage in STAGES}
 
-    with pytest.raises(UserError, match="no run lies in"):
+    with pytest.raises(UserError, match="there is no run in"):
         folders.find([tmp_path / "runs"])
     assert folders.find([tmp_path / "runs" / "debug"]) == [folder]
 
