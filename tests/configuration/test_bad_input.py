@@ -96,7 +96,7 @@ def runs(tmp_path):
         (["seed=one"], ["seed is 'one'", "a whole number is expected"]),
         (["seed=null"], ["seed is None", "a whole number is expected"]),
         (["threads=1.5"], ["threads is 1.5", "a whole number or null is expected"]),
-        (["score.run=[1]"], [r"score.run is \[1\]", "a word or null is expected"]),
+        (["score.run=[1]"], [r"score.run is \[1\]", "text or null is expected"]),
         (["boundary.mu=-1"], ["boundary.mu is -1", "at least 0"]),
         (["inference.delta=1.5"], ["inference.delta is 1.5", "at least 0 and at most 1"]),
         (["inference.mixing_min=0.5", "inference.mixing_max=0.2"], ["mixing_min is 0.5", "mixing_max 0.2", "smaller"]),
@@ -109,8 +109,8 @@ def runs(tmp_path):
         (["boundary.mu=${nowhere}"], ["boundary.mu", "'nowhere'"]),
         (["runs=${nowhere}"], ["'nowhere' not found"]),
         (["boundary.mu=1,2"], ["boundary.mu=1,2", "add -m"]),
-        (["boundary.mu=[1"], [r"'boundary.mu=\[1' is no override", "key=value"]),
-        (["a b"], ["'a b' is no override", "key=value"]),
+        (["boundary.mu=[1"], [r"'boundary.mu=\[1' is not a valid override", "key=value"]),
+        (["a b"], ["'a b' is not a valid override", "key=value"]),
         (["dataset=null"], ["group=option"]),
         (["optimisation=[3]"], ["group=option"]),
         (["dataset=image_folder"], [r"dataset.root is not set: give it as dataset.root=\.\.\."]),
@@ -280,7 +280,7 @@ def test_a_full_disk_that_stops_the_log(command, runs):
 def test_a_file_in_place_of_the_folder(command, tmp_path, below):
     (tmp_path / "file").write_text("mine")
     for key in ("runs", "hydra.run.dir"):
-        check_line(command(*TOY, f"{key}={tmp_path}/file{below}"), f"{tmp_path}/file", "choose another place")
+        check_line(command(*TOY, f"{key}={tmp_path}/file{below}"), f"{tmp_path}/file", "choose another path")
     assert (tmp_path / "file").read_text() == "mine"
 
 
