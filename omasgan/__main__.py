@@ -1,4 +1,4 @@
-"""The command `omasgan`: composes a configuration, does what it says, and reports errors in one line."""
+"""The command `omasgan`: composes a configuration, carries out its task, and reports errors in one line."""
 
 from __future__ import annotations
 
@@ -32,7 +32,25 @@ log = logging.getLogger("omasgan")
 
 
 def job(cfg: DictConfig) -> float | None:
-    """One Hydra job. An error that the user can mend ends a single run here; a sweep goes on with its other jobs."""
+    """Carry out one job of Hydra.
+
+    Parameters
+    ----------
+    cfg
+        The composed configuration.
+
+    Returns
+    -------
+    float or None
+        The objective of a search: the mean AUROC of `task=run` where there is one.
+
+    Raises
+    ------
+    SystemExit
+        Outside a sweep, for an error that the user can correct; it is printed in one line.
+    Exception
+        In a sweep, every error, after it has been written to the job's folder; the other jobs of the sweep still run.
+    """
     hydra_config = HydraConfig.get()
     choices = option_names(hydra_config.runtime.choices)
     folder = Path(hydra_config.runtime.output_dir)
@@ -50,25 +68,35 @@ def job(cfg: DictConfig) -> float | None:
 
 
 def do(cfg: DictConfig, choices: dict[str, str], folder: Path) -> float | None:
-    """Do the configuration's task."""
+    """Carry out the task of a configuration; see `job` and `commands.Command`."""
     check_keys(cfg)
     if cfg.task == "run":
-        (folder / runs.FAILED).unlink(missing_ok=True)  # of the last attempt, by a sweep
+        (folder / runs.FAILED).unlink(missing_ok=True)  # of an earlier attempt by a sweep
     command: Command = pkgutil.resolve_name(
         COMMANDS[cfg.task]
-    )  # only what the task needs: torch takes seconds to import
+    )  # imports only the modules of this task, because torch takes seconds to import
     return command(cfg, choices, folder)
 
 
 def note_failure(cfg: DictConfig, folder: Path, error: Exception) -> None:
-    """Leave a sweep's job its traceback, in its own log and in failed.json, and say on the terminal that it failed."""
+    """Log that a job of a sweep failed, and write its traceback to run.log and failed.json in the job's folder.
+
+    Parameters
+    ----------
+    cfg
+        The composed configuration.
+    folder
+        The job's folder.
+    error
+        Why the job failed. A `HeldError` is only logged, because another process is running the job.
+    """
     if isinstance(error, HeldError):
         log.warning("not run: %s", explain(error))
         return
     log.error("failed: %s", explain(error) or type(error).__name__)
     if cfg.task == "run":
         text = "".join(traceback.format_exception(error))
-        with suppress(OSError, UserError):  # a full disk is what it may have failed of
+        with suppress(OSError, UserError):  # a full disk may be the reason why the job failed
             with (folder / "run.log").open("a", encoding="utf-8") as file:
                 file.write(text)
             if not (folder / runs.FAILED).exists():
@@ -76,17 +104,17 @@ def note_failure(cfg: DictConfig, folder: Path, error: Exception) -> None:
 
 
 def traceback_wanted() -> bool:
-    """Whether the user asked for tracebacks, in Hydra's own way."""
+    """Whether the user asked for tracebacks, by setting HYDRA_FULL_ERROR=1 (see `main`)."""
     return os.environ.get("OMASGAN_TRACEBACK") == "1"
 
 
 def asks_for_help(arguments: Sequence[str]) -> bool:
-    """Whether a command line asks for help: by `--help` or `-h`, or by saying nothing (or no more than `-m`)."""
+    """Whether a command line asks for help: with `--help` or `-h`, or because it is empty but for `-m`."""
     return bool({"--help", "-h"} & set(arguments)) or set(arguments) <= {"-m", "--multirun"}
 
 
 def _show_help() -> None:
-    from omasgan.commands import help  # with rich, which no other command needs
+    from omasgan.commands import help  # imported here because it imports rich, which no other command needs
 
     try:
         help.show(sys.argv[1:])
@@ -95,8 +123,14 @@ def _show_help() -> None:
 
 
 def main() -> None:
-    """Run the command line; exits with 1 after an error that was explained in one line."""
-    # `omasgan seed=1 -m boundary.mu=0,1`: Hydra's parser takes overrides in one stretch only.
+    """Run the command line.
+
+    Raises
+    ------
+    SystemExit
+        With exit code 1, after an error that the user can correct was printed in one line.
+    """
+    # Hydra's parser accepts overrides in one piece only, which `omasgan seed=1 -m boundary.mu=0,1` does not have.
     sys.argv[1:] = sorted(sys.argv[1:], key=lambda argument: argument not in ("-m", "--multirun"))
     if "--version" in sys.argv[1:]:
         print(f"omasgan {__version__}")
@@ -106,14 +140,14 @@ def main() -> None:
         return
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
         os.environ["OMASGAN_TRACEBACK"] = "1"
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors, so that they can be explained
-    logging.raiseExceptions = False  # or else a full disk, which also stops run.log, prints a traceback for every line
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise its errors, so that they can be explained
+    logging.raiseExceptions = False  # otherwise a full disk, which also stops run.log, prints a traceback for each line
     register()
     run = hydra.main(version_base="1.3", config_path=str(FOLDER), config_name="config")(job)
     try:
         run()
     except KeyboardInterrupt:
-        sys.exit("omasgan: interrupted; the same command goes on from the last checkpoint")
+        sys.exit("omasgan: interrupted; the same command continues from the last checkpoint")
     except Exception as error:
         if traceback_wanted() or not is_users(error):
             raise
@@ -121,6 +155,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    from omasgan.__main__ import main  # by its own name, under which a launcher's processes find `job`
+    from omasgan.__main__ import main  # under its full name, by which a launcher's processes find `job`
 
     main()

@@ -17,22 +17,48 @@ from omasgan.text import did_you_mean
 
 
 def check_keys(cfg: DictConfig) -> None:
-    """Raise UserError for a key or a task that does not exist; all that a task without data or networks needs.
+    """Check that the top-level keys and the task exist; tasks without data or networks need no other check.
 
-    `+typo=1` passes Hydra's own check, so the top level is held against the schema again.
+    Hydra accepts `+typo=1`, so the keys of the top level are compared with the schema again.
+
+    Parameters
+    ----------
+    cfg
+        The composed configuration; nothing in it is resolved.
+
+    Raises
+    ------
+    UserError
+        Where a key or the task does not exist.
     """
     allowed = [f.name for f in fields(Config)]
     for key in map(str, cfg):
         if key not in allowed:
-            raise UserError(f"there is no setting '{key}'{did_you_mean(key, allowed)}: choose {', '.join(allowed)}")
+            raise UserError(
+                f"there is no setting '{key}'{did_you_mean(key, allowed)}: choose one of {', '.join(allowed)}"
+            )
     check_value("task", cfg.task, Task)
 
 
 def check(cfg: DictConfig, groups: Collection[str] = (*GROUPS, *SEVERAL)) -> dict[str, Any]:
-    """The configuration as plain containers, resolved, once every key, type and range is right.
+    """Check every key, type and range of a configuration, and resolve it.
 
-    Raises UserError naming the key, what it is and what it may be. groups: those whose nodes are checked, which imports
-    what they are built from.
+    Parameters
+    ----------
+    cfg
+        The composed configuration.
+    groups
+        The groups whose nodes are checked. To check a node, the module of its `_target_` is imported.
+
+    Returns
+    -------
+    dict of str to Any
+        The configuration in plain containers, without the settings of parts of the representation that are not chosen.
+
+    Raises
+    ------
+    UserError
+        Where a key, a type or a value is wrong; the message names the key, its value and the allowed values.
     """
     check_keys(cfg)
     plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
@@ -41,7 +67,7 @@ def check(cfg: DictConfig, groups: Collection[str] = (*GROUPS, *SEVERAL)) -> dic
     _leave_out_unchosen_parts(config)
     if isinstance(abnormal := config["abnormal_dataset"], str):
         raise UserError(f"abnormal_dataset is '{abnormal}': choose a data set as dataset@abnormal_dataset={abnormal}")
-    # These two last: they hold other groups by reference, and a fault is named where the user sets it.
+    # These two come last, because they refer to other groups: an error there is reported under the key that was set.
     for key in sorted((*GROUPS, *SEVERAL), key=("representation", "detector").__contains__):
         if key in groups and (key != "abnormal_dataset" or config[key] is not None):
             check_nodes(key, config[key])
@@ -55,13 +81,11 @@ def check(cfg: DictConfig, groups: Collection[str] = (*GROUPS, *SEVERAL)) -> dic
 
 
 PARTS = frozenset(path.stem for path in (FOLDER / "representation").glob("*.yaml"))
+"""Names of the parts that a representation can have."""
 
 
 def _leave_out_unchosen_parts(node: dict[str, Any]) -> None:
-    """Remove the settings of a part of the representation that is not chosen.
-
-    An experiment may tune a part; where another representation is chosen, its settings alone are left.
-    """
+    """Remove the settings that an experiment gives to a part of the representation that is not chosen."""
     for key, child in node.items():
         if isinstance(child, dict):
             if key == "representation":

@@ -1,4 +1,4 @@
-"""RotationPrediction what Hydra, OmegaConf and the operating system raise into one line that a user can act on."""
+"""Explains errors of Hydra, OmegaConf and the operating system in one line that a user can act on."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from omasgan.text import did_you_mean
 
 
 def is_users(error: BaseException) -> bool:
-    """Whether the error is the user's to mend; any other is a fault of this program, which needs its traceback."""
+    """Whether the user can correct the error. Any other error is a bug of the program, and needs its traceback."""
     if isinstance(error, InstantiationException):  # a constructor raised it, and Hydra wrapped it
         return error.__cause__ is not None and is_users(error.__cause__)
     named = isinstance(error, UserError | HydraException | OmegaConfBaseException | OSError | MemoryError)
@@ -36,17 +36,24 @@ def is_users(error: BaseException) -> bool:
 
 
 OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory", re.IGNORECASE)
-"""What PyTorch says on a GPU and on a CPU."""
+"""Matches PyTorch's messages on a GPU and on a CPU."""
 
 
 def _refused_by_hydra(error: BaseException) -> bool:
-    """Whether Hydra itself raised one of Python's own errors, as it does for `dataset=null` and `dataset=[3]`."""
+    """Whether Hydra raised one of Python's built-in exceptions, as it does for `dataset=null` and `dataset=[3]`."""
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     return str(frame.f_globals.get("__name__")).startswith(("hydra.", "omegaconf.", "yaml."))
 
 
 def explain(error: BaseException) -> str:
-    """The error in one line: what was given, what is allowed, how to mend it."""
+    """Explain an error in one line: what was given, what is allowed and how to correct it.
+
+    Parameters
+    ----------
+    error
+        An error for which `is_users` is true, with its chain of causes. An old name on the command line is explained
+        first, because it causes errors that do not mention it.
+    """
     return " ".join(_explain(error).split())
 
 
@@ -55,19 +62,19 @@ def _explain(error: BaseException) -> str:
         return renamed
     for cause in _causes(error):
         match cause:
-            case UserError():  # Hydra wraps what it hears from a constructor or a resolver
+            case UserError():  # inside an error of Hydra where a constructor or a resolver raised it
                 return str(cause)
             case OverrideParseException():
                 return (
-                    f"'{cause.override}' is no override: write key=value, group=option or +key=value, "
-                    "and a value of more than letters, digits, / and . as key='\"value\"'"
+                    f"'{cause.override}' is not a valid override: write key=value, group=option or +key=value, "
+                    "and key='\"value\"' where the value has other characters than letters, digits, / and ."
                 )
             case MissingConfigException(missing_cfg_file=str(name)):
                 return _missing_option(name, cause.options or [])
             case MissingMandatoryValue(full_key=str(key)):
                 return f"{key} is not set: give it as {key}=..."
             case OSError():
-                return f"{cause.filename or 'the file system'}: {cause.strerror or cause}; choose another place"
+                return f"{cause.filename or 'the file system'}: {cause.strerror or cause}; choose another path"
             case ConfigKeyError(full_key=str(key)) | ConfigAttributeError(full_key=str(key)):
                 return _missing_key(key)
             case ValidationError(full_key=str(key)):
@@ -84,13 +91,13 @@ MEANINGS = {
     r"Missing mandatory value: (\S+)": r"\1 is not set: give it as \1=...",
     r"Could not delete from config. '(.*)'": r"there is no setting '\1' to delete: leave out ~\1",
     r"In '(\S+)': \w+ raised while composing config:\n(.*)": r"\1.yaml: \2",
-    r'in "(.*)", line (\d+), column': r"\1 is no YAML: look at line \2",
-    r"Ambiguous value for argument '(.*)'": r"\1 gives several values: add -m to run one after the other",
-    r"Multiple values for (\S+)\.": r"\1 is chosen twice: choose it by \1=... without a +",
-    r"Config group override must be|is not iterable": "a group is given no option's name: write group=option",
+    r'in "(.*)", line (\d+), column': r"\1 is not valid YAML: correct line \2",
+    r"Ambiguous value for argument '(.*)'": r"\1 gives several values: add -m to run a job for each",
+    r"Multiple values for (\S+)\.": r"\1 is chosen twice: choose it with \1=... without a +",
+    r"Config group override must be|is not iterable": "the value of a group is not an option: write group=option",
     OUT_OF_MEMORY.pattern: "out of memory: make budget.batch, boundary.N, boundary.Q or architecture.width smaller",
 }
-"""What others say, and what a user can do about it."""
+"""For messages of Hydra, OmegaConf, YAML and PyTorch, as regular expressions: the explanation for the user."""
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -107,7 +114,7 @@ def _expected(key: str) -> str:
 
 
 EXTRAS = {"hydra/launcher/submitit_slurm": "slurm", "hydra/launcher/ray": "ray"}
-"""What our configuration of a launcher is built on, and the extra that installs it."""
+"""The options of Hydra's plugins that our launchers build on, and the optional dependency that installs each plugin."""
 
 
 def _missing_option(name: str, options: Sequence[str]) -> str:
@@ -127,14 +134,14 @@ def _missing_key(key: str) -> str:
     parent, _, name = key.rpartition(".")
     beside = [other for other in known if other.rpartition(".")[0] == parent]
     elsewhere = [other for other in known if other.rpartition(".")[2] == name]
-    elsewhere.sort(key=lambda other: other.count("."))  # the detector repeats other groups, further down
+    elsewhere.sort(key=lambda other: other.count("."))  # the detector holds other groups at a greater depth
     hint = f" (did you mean '{elsewhere[0]}'?)" if elsewhere else did_you_mean(key, beside)
     settings = ", ".join(other.rpartition(".")[2] for other in beside)
     return f"there is no setting '{key}'{hint}: {parent or 'the top level'} has {settings or 'no setting'}"
 
 
 def _chosen_options() -> DictConfig:
-    """The configuration of the groups' options that the command line chooses, without its other settings."""
+    """The configuration with the options that the command line chooses, without its other settings."""
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(FOLDER), version_base="1.3"):
         groups = GlobalHydra.instance().config_loader().list_groups("")

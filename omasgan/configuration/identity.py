@@ -1,4 +1,4 @@
-"""A run's identity: which settings determine its results, and the names that follow from them."""
+"""A run's identity: the settings that determine its results, and the names of folders and sweeps made from them."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ NOT_SCIENCE = frozenset(
         *("task", "score", "clean", "search", "report", "debug"),
     }
 )
-"""Keys that change where and how a run is done, what it is compared with or how it is shown, but no result of it.
+"""Keys that do not change a run's results, only where it is computed, what it is compared with and how it is shown.
 
 Of `debug`, `overfit` changes the results: see `scientific`.
 """
 
 SHOWN_APART = frozenset({"seed"})
-"""Science keys that have their own place in a run's folder name, and so no part in its hash."""
+"""Keys that change the results but have a level of their own in a run's path, so they are not part of its hash."""
 
 SEVERAL = ("baselines", "logger")
 """Keys whose node holds the settings of several objects, by name."""
@@ -36,28 +36,37 @@ GROUPS = tuple(f.name for f in fields(Config) if f.type == "Any" and f.name not 
 """Keys whose node is one object's settings; that of `representation` is a mapping of parts."""
 
 CLASS_KEYS = {"abnormal_class": "abnormal", "normal_class": "normal"}
-"""A protocol's class, and what it is to the protocol."""
+"""The settings of a protocol that name its class, and the role of that class."""
 
 PSEUDO_KEY = "pseudo_class"
-"""A protocol's second class, which stands in for the anomalies; null where the protocol knows it by itself."""
+"""The setting that names the class which a protocol uses in place of the anomalies; null for the protocol's default."""
 
 PSEUDO = "-pseudo-"
-"""Between a class and the one that stands in for the anomalies, in a run's class."""
+"""Stands between the two classes in the name of a run's class, as in '3-pseudo-8'."""
 
 
 def is_pseudo(protocol: str) -> bool:
-    """Whether a protocol, by its option's name, is there to choose settings by: its test holds no reported class."""
+    """Whether this option of `protocol` is for choosing settings: its test never contains the reported class."""
     return protocol.startswith("pseudo")
 
 
 NAME_LENGTH = 60
-"""Characters of a class's name in a run's folder name, at most."""
+"""Largest number of characters of a class's name in a folder's name."""
 
 
 def science(cfg: Mapping[str, Any]) -> dict[str, Any]:
-    """What determines a run's results, apart from its seed and its class.
+    """The settings that determine a run's results, apart from its seed and its class.
 
-    Interpolations stay as they are written, so that a data folder elsewhere does not make another experiment.
+    Parameters
+    ----------
+    cfg
+        The composed configuration. Its interpolations are not resolved, so that two runs with their data in different
+        folders have the same settings.
+
+    Returns
+    -------
+    dict of str to Any
+        The settings in plain containers. The parts of the representation are a list, because their order matters.
     """
     node = cfg if isinstance(cfg, DictConfig) else OmegaConf.create(dict(cfg))
     plain = OmegaConf.to_container(node, resolve=False)
@@ -77,17 +86,17 @@ def scientific(config: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def identity_of(cfg: Mapping[str, Any]) -> str:
-    """Eight hexadecimal digits that are equal for equal science keys; 1 and 1.0 are equal."""
+    """The hash of the settings of `science`, eight hexadecimal digits; 1 and 1.0 give the same one."""
     return digest(science(cfg))
 
 
 def digest(settings: object) -> str:
-    """Eight hexadecimal digits that are equal for equal settings."""
+    """The hash of settings, eight hexadecimal digits; 1 and 1.0 give the same one."""
     return _digest(canonical(settings), 8)
 
 
 def canonical(settings: object) -> str:
-    """A text that is equal for equal settings; 1 and 1.0 are equal."""
+    """Settings as JSON text that does not depend on the order of keys; 1 and 1.0 give the same text."""
     return json.dumps(json.loads(json.dumps(settings), parse_int=float), sort_keys=True)
 
 
@@ -96,7 +105,7 @@ def _digest(text: str, digits: int) -> str:
 
 
 def option_names(choices: Mapping[str, Any]) -> dict[str, str]:
-    """The chosen option of each group as a word; of several, joined by '+'."""
+    """The chosen option of each group as one word; several options are joined by '+', as in 'visual_words+pca'."""
     return {
         str(group): str(chosen) if isinstance(chosen, str | None) else "+".join(chosen)
         for group, chosen in choices.items()
@@ -104,9 +113,18 @@ def option_names(choices: Mapping[str, Any]) -> dict[str, str]:
 
 
 def class_of(protocol: Mapping[str, Any]) -> tuple[str, str]:
-    """('abnormal', '3') or ('normal', 'cat'); two empty words where the protocol has no class, or stands for all.
+    """The class of a run and its role.
 
-    With a pseudo-anomaly named, ('abnormal', '3-pseudo-8').
+    Parameters
+    ----------
+    protocol
+        The protocol's settings.
+
+    Returns
+    -------
+    tuple of str
+        The role and the class: ('abnormal', '3'), ('normal', 'cat'), or with a named pseudo-anomaly
+        ('abnormal', '3-pseudo-8'). Two empty strings where the protocol has no class or runs over all of them.
     """
     pseudo = protocol.get(PSEUDO_KEY)
     for key, role in CLASS_KEYS.items():
@@ -116,18 +134,30 @@ def class_of(protocol: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def class_folder(protocol: Mapping[str, Any]) -> str:
-    """'abnormal_3' or 'normal_cat', in plain characters; another name for every class, and empty for none."""
+    """The name of a class's folder, such as 'abnormal_3' or 'normal_cat'.
+
+    Parameters
+    ----------
+    protocol
+        The protocol's settings.
+
+    Returns
+    -------
+    str
+        A name of letters, digits and '._-' that differs for every class; empty where `class_of` is.
+    """
     role, name = class_of(protocol)
     plain = re.sub(r"[^A-Za-z0-9.-]+", "_", name)[:NAME_LENGTH]
     if plain != name:
-        plain = f"{plain}-{_digest(name, 6)}"  # or else 'a b' would share its folder with 'a_b'
+        plain = f"{plain}-{_digest(name, 6)}"  # otherwise 'a b' and 'a_b' would share a folder
     return f"{role}_{plain}" if role else ""
 
 
 def run_folder(*, _root_: DictConfig) -> str:
-    """A run's folder below `runs`, from its science keys: data set and protocol / detector and hash / seed / class.
+    """The path of a run below the folder `runs`: data set and protocol / detector and hash / seed / class.
 
-    Runs of an option of `debug` have folders of their own, debug / option, where no other run meets them.
+    Runs with an option of `debug` lie below debug / option, apart from all others. Hydra resolves `${run_folder:}` with
+    this function and supplies the root of the configuration.
     """
     if _root_.task != "run":
         return "."
@@ -144,7 +174,7 @@ def run_folder(*, _root_: DictConfig) -> str:
     return str(Path(*[part for part in parts if part]))
 
 
-# At import, and not in `register`: a launcher's process imports this to find its run's folder, and registers nothing.
+# At import and not in `register`, because a launcher's processes import this module but do not call `register`.
 OmegaConf.register_new_resolver("expanduser", os.path.expanduser, replace=True)
 
 OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
@@ -152,23 +182,35 @@ OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
 OmegaConf.register_new_resolver("sweeps_folder", lambda: str(SWEEPS), replace=True)
 
 WEIGHTS = {"mu": ("boundary", "mu"), "nu": ("boundary", "nu"), "beta": ("retraining", "beta")}
-"""The paper's three weights, which are swept more than anything else."""
+"""The paper's three weights, which sweeps change most often, and where the configuration holds them."""
 
 
 def weights_of(config: Mapping[str, Any]) -> list[str]:
-    """'mu=0.2' and so on, of a detector that has them: tags that W&B filters a sweep by."""
+    """The weights mu, nu and beta of a run's detector as tags for W&B, such as 'mu=0.2'; empty where it has none."""
     detector = config["detector"].get("detector", config["detector"])
     return [f"{name}={detector[group][key]:g}" for name, (group, key) in WEIGHTS.items() if group in detector]
 
 
 SWEEP_NAME = 110
-"""Characters of a sweep's name, at most: W&B takes 128."""
+"""Largest number of characters of a sweep's name; W&B accepts 128."""
 
 
 def sweep_name(overrides: Sequence[str], choices: Mapping[str, str]) -> str:
-    """What a sweep is called: its data, protocol and what its command line sets, whatever to; each class is part of it.
+    """The name of a sweep: its data set, its protocol and the keys that its command line sets.
 
-    Values are left out, so that a sweep that is issued again, or made wider, keeps its name.
+    The name holds no values, so a sweep keeps its name when it is started again or extended to more values.
+
+    Parameters
+    ----------
+    overrides
+        The overrides of the command line, such as 'boundary.mu=0.1'.
+    choices
+        The chosen option of each group.
+
+    Returns
+    -------
+    str
+        At most `SWEEP_NAME` characters; a longer name is cut and ends with its hash.
     """
     keys = [override.lstrip("+~").partition("=")[0] for override in overrides]
     left_out = NOT_SCIENCE | {"dataset", "protocol"}

@@ -1,7 +1,7 @@
-"""The names that earlier versions used, in one place; all of it goes in the next major version.
+"""The names that earlier versions used; this module is removed in the next major version.
 
-They serve two ends: an old name on the command line is answered by the new one, and a run folder that an earlier
-version wrote is read as if it had been written today.
+An old name on the command line is answered with the new one, and the folders of runs that an earlier version wrote are
+read with the new names.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ KEYS = {
     "representation.whitening": "representation.pca.whitening",
     "representation.principal.components": "representation.pca.components",
 }
-"""Settings."""
+"""Settings: the new key by the old one."""
 
 VALUES = {
     ("inference.j_features", "distances"): "neighbours",
@@ -39,7 +39,7 @@ VALUES = {
     ("boundary.critic", "halo"): "noise_contrastive",
     ("boundary.unit", "spacing"): "quantile",
 }
-"""Values of a setting."""
+"""Values of settings: the new value by the key, old or new, and the old value."""
 
 OPTIONS = {
     "representation=joint": "representation=[contrastive,autoencoder]",
@@ -62,7 +62,7 @@ OPTIONS = {
     "sweep=choices": "sweep=delta_density",
     "sweep=reach": "sweep=mixing_range",
 }
-"""Options of a group, as they are given on the command line."""
+"""Options of groups as they are written on the command line: the new text by the old one."""
 
 MODULES: dict[str, str | dict[str, str]] = {
     "omasgan.settings": {
@@ -81,26 +81,37 @@ MODULES: dict[str, str | dict[str, str]] = {
     "omasgan.representations.patches": {"Patches": "omasgan.representations.visual_words.VisualWords"},
     "omasgan.representations.turns": {"Turns": "omasgan.representations.rotation_prediction.RotationPrediction"},
 }
-"""Where a `_target_` has moved: a module, or its classes one by one."""
+"""Where the targets of an old module are now: in one new module, or for each class its new module or full name."""
 
 JOINED = "omasgan.representations.joint."
-"""The module of the representations that joined others, each a class of its own."""
+"""The start of the old targets that joined several representations, each in a class of its own."""
 
 PARTS = {"patches": "visual_words", "principal": "pca", "turns": "rotation_prediction"}
-"""Parts of a representation."""
+"""Parts of a representation: the new name by the old one."""
 
 PART_SETTINGS = {"turns": "rotation_weight", "side": "patch_size", "parts": "regions"}
-"""Settings of a part of a representation."""
+"""Settings of a part of a representation: the new name by the old one."""
 
 TERMS = {"doubt": "auxiliary", "nearest_codes": "nearest_embedding"}
-"""Terms of a score."""
+"""Terms of a score: the new name by the old one."""
 
 STATE = {"sight": "neighbour_features", "spacings": "density_scales", "teller": "rotation_classifier", **PARTS, **TERMS}
-"""Keys of a saved detector."""
+"""Keys in the state of a saved detector: the new key by the old one."""
 
 
 def advice(arguments: Sequence[str]) -> str | None:
-    """One line that names what is said today for the first old name among command-line arguments; None without one."""
+    """Give the new name for the first old name on a command line.
+
+    Parameters
+    ----------
+    arguments
+        The overrides of the command line.
+
+    Returns
+    -------
+    str or None
+        A line such as 'floors is now baselines'; None where no old name is among the arguments.
+    """
     for argument in arguments:
         override = argument.lstrip("+~")
         key, _, value = override.partition("=")
@@ -114,7 +125,7 @@ def advice(arguments: Sequence[str]) -> str | None:
 
 
 def renamed_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A run's resolved configuration in today's names; one that has them already is returned as it is."""
+    """The resolved configuration of a run with the new names; one that has no old name is returned unchanged."""
     keys = {old.partition(".")[2] or old: new.rpartition(".")[2] for old, new in KEYS.items() if old.count(".") < 2}
     values = {(KEYS.get(key, key).rpartition(".")[2], value): new for (key, value), new in VALUES.items()}
 
@@ -135,11 +146,11 @@ def renamed_config(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 GROUPS = ("", "inference", "boundary")
-"""Nodes whose keys are renamed by `KEYS`: the top level, and the settings of the method wherever they are repeated."""
+"""Nodes whose keys `KEYS` renames: the top level, and these groups wherever the configuration holds them."""
 
 
 def _parts(node: Mapping[str, Any], rename: Any) -> dict[str, Any]:
-    """A representation as its parts by name."""
+    """The parts of a representation by their new names."""
     target = str(node.get("_target_", ""))
     if not target:
         return {name: rename(part, name) for name, part in node.items()}
@@ -165,7 +176,7 @@ def _target(path: str) -> str:
 
 
 def renamed_choices(choices: Mapping[str, str]) -> dict[str, str]:
-    """The chosen option of each group, in today's names; groups and options that are gone keep theirs."""
+    """The chosen option of each group with the new names; groups and options without a successor keep their names."""
     named = {KEYS.get(group, group): str(option) for group, option in choices.items()}
     for group, option in named.items():
         now = OPTIONS.get(f"{group}={option}", "")
@@ -175,19 +186,19 @@ def renamed_choices(choices: Mapping[str, str]) -> dict[str, str]:
 
 
 def renamed_terms(terms: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by the term of a score, in today's names."""
+    """A mapping by the terms of a score, with the new names of the terms."""
     return {TERMS.get(name, name): value for name, value in terms.items()}
 
 
 def renamed_state(state: Mapping[str, Any], parts: Collection[str] = ()) -> dict[str, Any]:
-    """The state of a saved detector in today's names, at any depth.
+    """The state of a saved detector with the new names, at any depth.
 
     Parameters
     ----------
     state
         The detector's `state_dict`.
     parts
-        The names of its representation's parts. The only part of a representation was saved without its name.
+        The names of its representation's parts. Where there is only one, earlier versions saved it without its name.
     """
     named: dict[str, Any] = {}
     for key, value in state.items():

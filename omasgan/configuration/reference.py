@@ -1,7 +1,7 @@
 """What can be configured: the settings of a `_target_`, and the options of every configuration group.
 
-The command's help and the documentation site both read it, so a name, a range or a meaning is written once: in the
-signature and the docstring of what a `_target_` names, and in the files of `conf`.
+The command's help and the documentation site are made from it. Names, types, ranges and defaults come from signatures,
+meanings from docstrings, and options from the files of `conf`.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ from omasgan.configuration.schema import FOLDER, SWEEPS
 from omasgan.configuration.validation import expected, parameters, range_text
 
 HYDRAS = ("hydra/launcher", "hydra/sweeper")
-"""Groups of Hydra itself that a user chooses from."""
+"""Hydra's own groups that have options in `conf`."""
 
 DOCUMENTED = ("Parameters", "Other Parameters", "Attributes")
-"""Sections of a NumPy docstring that say what a setting means."""
+"""Sections of a NumPy docstring that describe settings."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting of a `_target_`, in words.
+    """One setting of a `_target_`, described in words.
 
-    Attributes
+    Parameters
     ----------
     name
         The key in the configuration.
     type
-        What a value is, such as 'a number or null'.
+        The type of a value, such as 'a number or null'.
     range
-        What a value may be, such as 'above 0' or 'one of raw, sqrt_k'; empty where every value of the type will do.
+        The allowed values, such as 'above 0' or 'one of raw, sqrt_k'; empty where every value of the type is allowed.
     default
-        The signature's default as YAML; empty where a value must be given.
+        The default of the signature as YAML; empty where a value must be given.
     meaning
-        The docstring's description, paragraphs apart by an empty line; empty where there is none.
+        The description in the docstring, with an empty line between paragraphs; empty where there is none.
     """
 
     name: str
@@ -55,22 +55,23 @@ class Setting:
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a group: a file.
+    """One option of a group, which is a YAML file.
 
-    Attributes
+    Parameters
     ----------
     name
-        What follows the = in group=option.
+        The name after the = in group=option.
     file
-        Where it is written.
+        The YAML file.
     summary
-        The comment at the file's head; empty where there is none.
+        The comment at the start of the file; empty where there is none.
     package
-        Where in the configuration the file's content goes: 'boundary', or '_global_' for one that changes other groups.
+        The key of the configuration that the content belongs to, such as 'boundary'; '_global_' for an option that
+        changes other groups.
     settings
-        Its content, with that of the options of its own group that it builds on; `_target_` among it.
+        The content, with `_target_`, merged over the options of its own group that it builds on.
     parts
-        Options of other groups that it holds: the place in its settings to 'group=option'.
+        The options of other groups that it holds: for each key in `settings`, 'group=option'.
     """
 
     name: str
@@ -82,7 +83,7 @@ class Option:
 
     @property
     def target(self) -> str | None:
-        """The full name of what the option builds; None where it builds nothing."""
+        """The full name of the class or function that the option builds; None where it builds nothing."""
         return self.settings.get("_target_")
 
 
@@ -90,12 +91,12 @@ class Option:
 class Group:
     """A configuration group.
 
-    Attributes
+    Parameters
     ----------
     name
-        What stands before the = in group=option.
+        The name before the = in group=option.
     options
-        Sorted by name.
+        The options, sorted by name.
     """
 
     name: str
@@ -108,12 +109,13 @@ def describe(target: Callable[..., object]) -> list[Setting]:
     Parameters
     ----------
     target
-        What a `_target_` names. What it lets its base classes document is found there.
+        The class or function that a `_target_` names. Parameters that a class does not document itself are looked up
+        in its base classes.
 
     Returns
     -------
     list of Setting
-        Those that a configuration sets: without what the program supplies.
+        The settings, without the parameters that the program supplies (`validation.INJECTED`).
     """
     known: dict[str, str] = {}
     for owner in reversed(inspect.getmro(target) if inspect.isclass(target) else (target,)):
@@ -125,7 +127,7 @@ def describe(target: Callable[..., object]) -> list[Setting]:
 
 
 def first_line(target: object) -> str:
-    """Give what a docstring says first: its text up to the first empty line; empty without a docstring."""
+    """The first paragraph of a docstring in one line; empty without a docstring."""
     return " ".join((inspect.getdoc(target) or "").partition("\n\n")[0].split())
 
 
@@ -135,12 +137,13 @@ def meanings(docstring: str) -> dict[str, str]:
     Parameters
     ----------
     docstring
-        With or without the indentation that it has in the source.
+        The docstring, with or without its indentation in the source.
 
     Returns
     -------
-    dict
-        Name to description. 'mu, nu : float' gives both the same one. A paragraph is one line.
+    dict of str to str
+        The description of each name, a paragraph in one line. Names that share an entry ('mu, nu') share its
+        description.
     """
     found: dict[str, str] = {}
     for title, lines in _sections(inspect.cleandoc(docstring).splitlines()):
@@ -156,14 +159,14 @@ def meanings(docstring: str) -> dict[str, str]:
 
 
 def _sections(lines: list[str]) -> Iterator[tuple[str, list[str]]]:
-    """The sections of a NumPy docstring: a title, and the lines below its rule."""
+    """The sections of a NumPy docstring: the title and the lines of each."""
     rules = [i for i, line in enumerate(lines) if i and re.fullmatch(r"-{3,}\s*", line) and lines[i - 1].strip()]
     for rule, following in zip(rules, [*rules[1:], len(lines) + 1], strict=False):
         yield lines[rule - 1].strip(), lines[rule + 1 : following - 1]
 
 
 def type_text(hint: Any) -> str:
-    """Say what a value of an annotated type is: 'a number', 'a word or null'."""
+    """An annotated type in words, such as 'a number' or 'text or null'."""
     origin = get_origin(hint)
     if origin in (Union, types.UnionType):
         return " or ".join(dict.fromkeys(map(type_text, get_args(hint))))
@@ -174,12 +177,12 @@ def type_text(hint: Any) -> str:
     if origin is list:
         return "a list"
     if origin is Callable:
-        return type_text(get_args(hint)[-1])  # a constructor is described by what it builds
+        return type_text(get_args(hint)[-1])  # a constructor is described by the type that it builds
     return "any value" if hint is Any else expected(hint)
 
 
 def allowed_text(hint: Any) -> str:
-    """Say which values of an annotated type are allowed: 'above 0', 'one of a, b'; empty for all."""
+    """The allowed values of an annotated type in words, such as 'above 0' or 'one of a, b'; empty where all are."""
     choices = [str(choice) for choice in _choices(hint)]
     return f"one of {', '.join(choices)}" if choices else range_text(hint)
 
@@ -197,7 +200,7 @@ def _default(parameter: inspect.Parameter) -> str:
 
 
 def yaml_text(value: object) -> str:
-    """Write a value as one would on the command line: null, true, 0.1, [1, 2]."""
+    """A value as it is written on the command line: null, true, 0.1, [1, 2]."""
     plain = list(value) if isinstance(value, tuple) else value
     if isinstance(plain, dict | list | str | int | float | bool | None):
         return yaml.safe_dump(plain, default_flow_style=True, width=10**6).removesuffix("\n...\n").strip()
@@ -205,9 +208,9 @@ def yaml_text(value: object) -> str:
 
 
 def files() -> dict[str, list[Path]]:
-    """The files of every configuration group, by the group's name: the folders of `conf`, the sweeps, and Hydra's own.
+    """The files of every configuration group by the group's name, with the sweeps and Hydra's own groups.
 
-    Options that are registered in code alone (the launchers 'basic' and 'ray') are not among them.
+    Options that are registered in code only (the launchers 'basic' and 'ray') have no file.
     """
     names = [path.name for path in FOLDER.iterdir() if path.is_dir() and path.name != "hydra"]
     folders = {name: FOLDER / name for name in (*names, *HYDRAS)} | {"sweep": SWEEPS / "sweep"}
@@ -215,12 +218,18 @@ def files() -> dict[str, list[Path]]:
 
 
 def group(name: str) -> Group:
-    """Read one configuration group; nothing is composed or imported. KeyError where there is none of that name."""
+    """Read one configuration group, without composing or importing anything.
+
+    Raises
+    ------
+    KeyError
+        Where there is no group of that name.
+    """
     return Group(name, tuple(_option(name, file) for file in files()[name]))
 
 
 def groups() -> list[Group]:
-    """Read every configuration group, sorted by name."""
+    """Read all configuration groups, sorted by name."""
     return [group(name) for name in files()]
 
 
@@ -237,7 +246,7 @@ def _option(group: str, file: Path) -> Option:
             path, _, place = str(entry).partition("@")
             name, _, choice = path.strip("/").rpartition("/")
             parts[place.removeprefix("_global_.") or name] = f"{name}={choice}"
-        elif (base := file.with_name(f"{entry}.yaml")).exists():  # or else '_self_', or one that Hydra's plugins have
+        elif (base := file.with_name(f"{entry}.yaml")).exists():  # not '_self_', and not an option of a Hydra plugin
             inherited = _option(group, base)
             settings, parts = _merged(settings, inherited.settings), {**parts, **inherited.parts}
     summary, package = _head(file)
@@ -245,7 +254,7 @@ def _option(group: str, file: Path) -> Option:
 
 
 def _head(file: Path) -> tuple[str, str | None]:
-    """The comment at a file's head in one line, and the package that it names, if any."""
+    """The comment at the start of a file in one line, and the package that it names, if any."""
     lines = itertools.takewhile(lambda line: line.startswith("#"), file.read_text(encoding="utf-8").splitlines())
     comment, package = [], None
     for line in (line.removeprefix("#").strip() for line in lines):
@@ -257,7 +266,7 @@ def _head(file: Path) -> tuple[str, str | None]:
 
 
 def _merged(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
-    """Two nodes as Hydra merges them: what is in the second wins, all the way down."""
+    """Merge two nodes as Hydra does: values of `high` replace those of `low` at every depth."""
     merged = dict(low)
     for key, value in high.items():
         both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)

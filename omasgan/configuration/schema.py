@@ -1,4 +1,4 @@
-"""The configuration's top level, and what Hydra is told of this program."""
+"""The top level of the configuration, and what this program registers with Hydra."""
 
 from __future__ import annotations
 
@@ -16,22 +16,34 @@ from omasgan.training.settings import Debug
 PACKAGE = Path(__file__).parents[1]
 
 FOLDER = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if (folder / "config.yaml").is_file())
-"""The configuration groups: inside the package where it was installed from a wheel, beside it in a checkout."""
+"""The folder of the configuration groups: inside the installed package, or beside the package in a checkout."""
 
 SWEEPS = FOLDER.parent / "multirun_sweeps"
-"""The sweep definitions, a group of their own: beside `conf` in either place."""
+"""The folder of the sweep definitions, which are the group `sweep`; beside `conf` in both cases."""
 
 PLUGINS = PACKAGE / "plugins"
-"""The launcher and the sweepers as Hydra plugins; absent from a wheel, which installs them where Hydra looks."""
+"""The launcher and the sweepers as Hydra plugins; this folder exists in a checkout only (see pyproject.toml)."""
 
 Task = Literal["run", "score", "list", "clean", "report", "dashboard"]
+"""Values of `task`."""
 
 Precision = Literal["auto", "float32", "bfloat16"]
+"""Values of `precision`."""
 
 
 @dataclass
 class Score:
-    """What task=score needs: a finished run's folder, what to score, and where the scores go (CSV)."""
+    """What `task=score` scores, and with which run.
+
+    Parameters
+    ----------
+    run
+        The folder of a finished run.
+    input
+        The new samples: an image, a folder of images, or an .npy or .csv file of samples.
+    output
+        The CSV file that the scores are written to; null for scores.csv in the current folder.
+    """
 
     run: str | None = None
     input: str | None = None
@@ -40,7 +52,15 @@ class Score:
 
 @dataclass
 class Clean:
-    """What task=clean removes beside interrupted runs, and whether it does so without asking."""
+    """What `task=clean` removes in addition to interrupted runs, and whether it asks first.
+
+    Parameters
+    ----------
+    failed
+        Whether failed runs are removed, too.
+    yes
+        Whether runs are removed without asking.
+    """
 
     failed: bool = False
     yes: bool = False
@@ -48,7 +68,17 @@ class Clean:
 
 @dataclass
 class Search:
-    """Which trial of a Bayesian search a job is; the sweeper sets it. journal: the study's file."""
+    """Which trial of a Bayesian search a job is; the sweeper sets this.
+
+    Parameters
+    ----------
+    journal
+        The file in which Optuna stores the study.
+    study
+        The name of the study.
+    trial
+        The number of the trial in the study; null for a job outside a search.
+    """
 
     journal: str | None = None
     study: str | None = None
@@ -57,10 +87,18 @@ class Search:
 
 @dataclass
 class Report:
-    """What task=report and task=dashboard need: the folders of runs (null: `runs`), and where the report goes.
+    """What `task=report` and `task=dashboard` read, and where the report is written.
 
-    folders: one, or a list; runs are found at any depth. title: the page's. pictures: of so many runs at most the
-    sample grids and boundary pictures are embedded.
+    Parameters
+    ----------
+    folders
+        A folder of runs, or a list of them; runs are found at any depth. Null stands for the folder `runs`.
+    output
+        The folder of the report.
+    title
+        The title of the page.
+    pictures
+        Largest number of runs whose sample grids and boundary plots are embedded in the page.
     """
 
     folders: Any = None
@@ -71,7 +109,31 @@ class Report:
 
 @dataclass
 class Config:
-    """The configuration: a node for every group, checked against its `_target_`, and the keys of the program itself."""
+    """The top level of the configuration: a node for every group, and the settings that belong to no group.
+
+    A group's node is checked against the signature of its `_target_` (see `checks.check`).
+
+    Parameters
+    ----------
+    abnormal_dataset
+        A second data set, whose test samples are the anomalies of `protocol=cross_dataset`; null for none.
+    seed
+        The seed of all random numbers, at least 0.
+    precision
+        The type that networks (by autocast) and the search for nearest neighbours compute in; auto takes bfloat16
+        where the device has instructions for it, else float32.
+    device
+        The device that trains and scores: auto (a GPU where there is one), cpu or cuda:N.
+    threads
+        The number of CPU threads of this process; null for all cores.
+    runs
+        The folder that runs are stored in.
+    data
+        The folder that data sets are downloaded to and read from.
+    task
+        What the command does: train and evaluate a run, score new samples, list runs, remove unfinished runs, write
+        a report, or save a W&B dashboard.
+    """
 
     dataset: Any = MISSING
     protocol: Any = MISSING
@@ -104,25 +166,25 @@ class Config:
 
 
 GRID: dict[str, Any] = {"_target_": "hydra_plugins.omasgan.Grid", "max_batch_size": None, "params": {}}
-"""The sweeper that a sweep has where its definition chooses no other."""
+"""The settings of the sweeper `basic`, which is used where a sweep chooses no other."""
 
 RAY: dict[str, Any] = {
     "_target_": "hydra_plugins.hydra_ray_launcher.ray_launcher.RayLauncher",
     "ray": {
         "init": {"address": None, "include_dashboard": False, "object_store_memory": None},
-        "remote": {"num_cpus": 1, "max_calls": 1},  # a process a job, as torch frees nothing of the last one
+        "remote": {"num_cpus": 1, "max_calls": 1},  # a process for each job, because torch keeps its memory
     },
 }
-"""hydra/launcher=ray: a cluster on this machine, or the one at hydra.launcher.ray.init.address."""
+"""The settings of the launcher `ray`: a cluster on this machine, or the one at hydra.launcher.ray.init.address."""
 
 
 def register() -> None:
-    """Make the top level and our plugins known to Hydra, before it starts; may be called again."""
+    """Register the top level and the plugins with Hydra. Call it before Hydra starts; a second call does no harm."""
     ConfigStore.instance().store(name="schema", node=Config)
     if PLUGINS.is_dir() and str(PLUGINS) not in sys.path:
         sys.path.append(str(PLUGINS))
-    # These two replace what plugins stored under their names when they were found: Hydra's sweeper, so that a
-    # definition can choose another (it could not, had config.yaml overridden the default), and ray's settings.
+    # These two replace what Hydra's plugins stored under the same names. The sweeper is replaced here and not by
+    # config.yaml, because a sweep's definition could then not choose another one.
     known = Plugins.instance().class_name_to_class
     ConfigStore.instance().store(group="hydra/sweeper", name="basic", node=GRID, provider="omasgan")
     if RAY["_target_"] in known:

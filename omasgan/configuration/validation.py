@@ -1,6 +1,6 @@
 """Checks a value against a type annotation, and a configuration node against the signature of its `_target_`.
 
-pydantic decides; this module says its verdict in one line that names the key.
+pydantic checks the values; this module turns its errors into one line that names the key.
 """
 
 from __future__ import annotations
@@ -17,17 +17,32 @@ from omasgan.errors import UserError
 from omasgan.text import did_you_mean
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter  # imported where it is used: `omasgan --help` and task=list need none of it
+    from pydantic import TypeAdapter  # imported where it is used, because `omasgan --help` and task=list do not need it
 
 INJECTED = frozenset({"spec", "workspace"})
-"""Parameters that the program supplies: never in a configuration."""
+"""Parameters that the program supplies; they are never in a configuration."""
 
 BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
-"""Bounds by their names in annotated-types, in the order in which they are said."""
+"""The words for each kind of bound in annotated-types, in the order in which they are printed."""
 
 
 def check_value(key: str, value: object, hint: Any) -> None:
-    """Raise UserError unless `value` is of the annotated type and in its range; the message names the key."""
+    """Check that a value is of an annotated type and in its range.
+
+    Parameters
+    ----------
+    key
+        The value's full key in the configuration, for the message.
+    value
+        The value in plain containers.
+    hint
+        The annotation, such as `Annotated[float, Ge(0)] | None`. Types are strict: 1 is not a bool, '1' not a number.
+
+    Raises
+    ------
+    UserError
+        Where it is not.
+    """
     from pydantic import ValidationError
 
     try:
@@ -44,14 +59,14 @@ def _adapter(hint: Any) -> TypeAdapter[Any]:
 
 
 def _checkable(hint: Any) -> Any:
-    """The annotation, with every class that a configuration cannot give as a plain value replaced by a check of it."""
+    """The annotation, with each class that is no plain type replaced by a check that the value is an instance of it."""
     origin = get_origin(hint)
     if origin in (Union, types.UnionType):
         return Union[tuple(map(_checkable, get_args(hint)))]  # noqa: UP007
     if origin in (Annotated, Literal, list) or hint in (None, Any, *NAMES):
         return hint
     if not isinstance(hint, type):
-        return Any  # a callable: what a node builds
+        return Any  # a callable, which a node builds
     from pydantic import PlainValidator
 
     def is_instance(value: object) -> object:
@@ -63,8 +78,8 @@ def _checkable(hint: Any) -> Any:
 
 
 def _refusal(key: str, value: object, hint: Any, errors: list[Any]) -> str:
-    """What is wrong with a value, in one line."""
-    # Where one alternative of a union fits the type, its complaint (the range) is the one that helps.
+    """The message for a wrong value."""
+    # Where the value has the type of one alternative of a union, only the error about its range helps the user.
     out_of_range = [error for error in errors if BOUNDS.keys() & error.get("ctx", {})]
     error = (out_of_range or errors)[0]
     place, hint = _place(key, error["loc"], hint)
@@ -80,7 +95,7 @@ def _refusal(key: str, value: object, hint: Any, errors: list[Any]) -> str:
 
 
 def _place(key: str, location: tuple[Any, ...], hint: Any) -> tuple[str, Any]:
-    """The key of a wrong item, 'key[1]', and its annotation."""
+    """The key of a wrong item of a list, such as 'key[1]', and its annotation."""
     for part in location:
         if isinstance(part, int):
             key, hint = f"{key}[{part}]", get_args(hint)[0]
@@ -88,7 +103,18 @@ def _place(key: str, location: tuple[Any, ...], hint: Any) -> tuple[str, Any]:
 
 
 def bounds(hint: Any) -> Iterator[tuple[str, float]]:
-    """The bounds of an annotated number, by their names in annotated-types."""
+    """The bounds of an annotated number.
+
+    Parameters
+    ----------
+    hint
+        The annotation, which may be a union.
+
+    Yields
+    ------
+    tuple of str and float
+        The kind of a bound, a key of `BOUNDS`, and its value.
+    """
     if get_origin(hint) in (Union, types.UnionType):
         for alternative in get_args(hint):
             yield from bounds(alternative)
@@ -99,7 +125,7 @@ def bounds(hint: Any) -> Iterator[tuple[str, float]]:
 
 
 def range_text(hint: Any) -> str:
-    """What an annotated number must be, as 'at least 0 and below 1'; empty without bounds."""
+    """The range of an annotated number in words, such as 'at least 0 and below 1'; empty without bounds."""
     found = dict(bounds(hint))
     return " and ".join(f"{word} {found[name]:g}" for name, word in BOUNDS.items() if name in found)
 
@@ -108,13 +134,14 @@ NAMES = {
     int: "a whole number",
     float: "a number",
     bool: "true or false",
-    str: "a word",
+    str: "text",
     types.NoneType: "null",
 }
+"""The words for each plain type."""
 
 
 def expected(hint: Any) -> str:
-    """What a person calls the values of an annotated type."""
+    """An annotated type in words, such as 'a number or null'."""
     if get_origin(hint) is Annotated:
         return expected(get_args(hint)[0])
     if get_origin(hint) in (Union, types.UnionType):
@@ -123,20 +150,27 @@ def expected(hint: Any) -> str:
 
 
 def parameters(target: Callable[..., object]) -> dict[str, inspect.Parameter]:
-    """The parameters of a `_target_` that a configuration sets, with their annotations as types."""
+    """The parameters of a `_target_` that a configuration sets, by name, with their annotations as types."""
     signature = inspect.signature(target, eval_str=True)
     return {name: parameter for name, parameter in signature.parameters.items() if name not in INJECTED}
 
 
 def check_node(key: str, node: Any) -> None:
-    """Raise UserError unless the node has a `_target_` and fits that one's signature, all the way down.
+    """Check that a node has a `_target_` and fits its signature, and so do the nodes inside it.
+
+    The constructor of a dataclass is called as well, because it checks conditions on several settings.
 
     Parameters
     ----------
     key
-        The node's place in the configuration, for the message.
+        The node's full key in the configuration, for the message.
     node
-        Resolved, in plain containers.
+        The node, resolved, in plain containers.
+
+    Raises
+    ------
+    UserError
+        Where a setting is unknown, missing or wrong.
     """
     target = _target(key, node)
     injected = INJECTED & inspect.signature(target).parameters.keys()
@@ -144,7 +178,7 @@ def check_node(key: str, node: Any) -> None:
     plain = {}
     for name, value in node.items():
         if name == "_target_" or (name == "_partial_" and injected):
-            continue  # a constructor that the program completes
+            continue  # a partial, which the program calls with the injected parameters
         if name not in allowed:
             options = f"it takes {', '.join(allowed)}" if allowed else "it takes no setting"
             raise UserError(f"there is no setting '{key}.{name}'{did_you_mean(name, allowed)}: {options}")
@@ -158,11 +192,11 @@ def check_node(key: str, node: Any) -> None:
         if parameter.default is inspect.Parameter.empty and name not in node:
             raise UserError(f"{key}.{name} is not set: give it as {key}.{name}=...")
     if dataclasses.is_dataclass(target) and len(plain) == len(node) - 1:
-        target(**plain)  # which checks what no single setting says
+        target(**plain)
 
 
 def check_nodes(key: str, node: Any) -> None:
-    """As `check_node`, of one node, or of a mapping of names to nodes."""
+    """Check one node, or each node of a mapping by name; see `check_node`."""
     if isinstance(node, Mapping) and "_target_" not in node and node:
         for name, child in node.items():
             check_node(f"{key}.{name}", child)
@@ -172,7 +206,7 @@ def check_nodes(key: str, node: Any) -> None:
 
 def _target(key: str, node: Any) -> Callable[..., object]:
     if not isinstance(node, Mapping) or "_target_" not in node:
-        raise UserError(f"{key} is {node!r}: settings with a _target_ are expected, as the options of its group hold")
+        raise UserError(f"{key} is {node!r}: settings with a _target_ are expected, like those of its group's options")
     try:
         target = pkgutil.resolve_name(str(node["_target_"]))
     except (ImportError, ValueError, AttributeError):

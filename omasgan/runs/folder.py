@@ -1,4 +1,4 @@
-"""Run folders: the names of a run's files, and the state that follows from which of them are there."""
+"""Run folders: the names of a run's files, and the state of a run, which follows from the files that exist."""
 
 from __future__ import annotations
 
@@ -17,21 +17,26 @@ import yaml
 from omasgan.runs.lock import LOCK, OWNER, held
 
 METRICS = "metrics.json"
+"""The metrics of a run; it is written last, so a run that has it is finished."""
 
 FAILED = "failed.json"
+"""The error and the traceback of a run that failed."""
 
 RECORD = "run.json"
+"""Provenance of a run: versions, commit, command, data; it is written before the first step."""
 
 SUMMARY = "summary.json"
+"""The results of a job over several classes, in the folder that holds the folders of their runs."""
 
 CONFIG = "config.yaml"
+"""The resolved configuration of a run."""
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's loader where PyYAML has it: ten times as fast, and a sweep reads a thousand configurations."""
+"""libyaml's loader where PyYAML has it: it is ten times as fast, and a report reads a thousand configurations."""
 
 
 class State(StrEnum):
-    """The state of a run."""
+    """The state of a run or a job: finished, running in some process, failed, interrupted, or not begun."""
 
     DONE = "done"
     RUNNING = "running"
@@ -41,7 +46,7 @@ class State(StrEnum):
 
 
 def state(folder: Path) -> State:
-    """The state of one run."""
+    """The state of the run in a folder."""
     if (folder / METRICS).exists():
         return State.DONE
     if held(folder):
@@ -52,7 +57,7 @@ def state(folder: Path) -> State:
 
 
 def job_state(folder: Path) -> State:
-    """The state of a job: of one run, or of a run for each class in folders of their own."""
+    """The state of the job in a folder: of one run, or of several runs (one for each class) in folders inside it."""
     if (folder / RECORD).exists():
         return state(folder)
     parts = [state(part) for part in find(folder) if part != folder]
@@ -67,23 +72,34 @@ def job_state(folder: Path) -> State:
 
 
 def find(top: Path) -> Iterator[Path]:
-    """The folders of all runs below a folder, in order of their names; also of jobs that failed before they ran."""
+    """Find the runs below a folder.
+
+    Parameters
+    ----------
+    top
+        The folder; it need not exist.
+
+    Yields
+    ------
+    Path
+        The folder of each run, sorted by name; also of each job that failed before its first run.
+    """
     try:
         entries = sorted(os.scandir(top), key=lambda entry: entry.name)
-    except OSError:  # it is not there, or was removed meanwhile
+    except OSError:  # it does not exist, or was removed in the meantime
         return
     names = {entry.name for entry in entries}
     if names & {RECORD, FAILED}:
         yield top
     if RECORD in names:
-        return  # the folders inside are the run's own
+        return  # the folders inside belong to this run
     for entry in entries:
         if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
             yield from find(Path(entry.path))
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A run's JSON file; empty where it is missing or damaged, which a list of runs can show and survive."""
+    """The content of a run's JSON file; empty where it is missing or damaged, so that other runs can still be read."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -92,7 +108,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def config_of(folder: Path) -> dict[str, Any]:
-    """The configuration of a run; empty where its file is missing or damaged."""
+    """The resolved configuration of a run; empty where its file is missing or damaged."""
     try:
         content = yaml.load((folder / CONFIG).read_text(encoding="utf-8"), Loader=LOADER)
     except Exception:  # a damaged file may raise anything
@@ -101,23 +117,47 @@ def config_of(folder: Path) -> dict[str, Any]:
 
 
 def baselines_of(folder: Path) -> dict[str, Any]:
-    """The baselines that a run was compared to, with their settings."""
+    """The settings of the baselines of a run, by name."""
     return config_of(folder).get("baselines") or {}
 
 
 def lacking_baselines(folder: Path, wanted: Mapping[str, Any]) -> list[str]:
-    """The baselines, of those wanted, that a run was not compared to, or to one of other settings."""
+    """The baselines that a run does not have with the wanted settings.
+
+    Parameters
+    ----------
+    folder
+        The run's folder.
+    wanted
+        The settings of the baselines by name.
+
+    Returns
+    -------
+    list of str
+        Names of baselines that the run does not have, or has with other settings.
+    """
     there = baselines_of(folder)
     return [name for name, node in wanted.items() if there.get(name) != node]
 
 
 def main_term(terms: dict[str, Any]) -> str | None:
-    """The term that is the detector's score: `full` of OMASGAN, the first of any other."""
+    """The term that is the detector's score: `full` where there is one, else the first; None without terms."""
     return "full" if "full" in terms else next(iter(terms), None)
 
 
 def main_auroc(folder: Path) -> float | None:
-    """AUROC of the detector's score: of the run, or the mean of a job's runs; None where there is none."""
+    """The AUROC of the detector's score, 0..1.
+
+    Parameters
+    ----------
+    folder
+        The folder of a run or of a job over several classes.
+
+    Returns
+    -------
+    float or None
+        The AUROC of the run, or the mean over the job's runs; None where there are no metrics.
+    """
     run, job = read(folder / METRICS), read(folder / SUMMARY)
     metrics = run.get("metrics") or job.get("mean") or {}
     term = main_term(metrics)
@@ -127,7 +167,7 @@ def main_auroc(folder: Path) -> float | None:
 
 
 def age(folder: Path) -> float:
-    """Seconds since the run last wrote one of its files."""
+    """The time in seconds since the run last wrote one of its files."""
     times = [0.0]
     for name in (METRICS, FAILED, "metrics.jsonl", RECORD):
         with suppress(OSError):
@@ -143,11 +183,11 @@ def clear(folder: Path) -> None:
 
 
 def remove_empty(folder: Path, top: Path) -> None:
-    """Remove a folder, and its parents below `top`, while they are empty."""
+    """Remove an empty folder, and each of its parents below `top` that is then empty."""
     for place in (folder.absolute(), *folder.absolute().parents):
         if top.absolute() not in place.parents:
             return
         try:
             place.rmdir()
-        except OSError:  # something is in it
+        except OSError:  # it is not empty
             return

@@ -1,7 +1,7 @@
-"""A run's lock: one process at a time owns a run's folder.
+"""The lock of a run's folder, which one process at a time can hold.
 
-The lock is the operating system's: it is freed when its holder dies however it dies, so a run that was killed can be
-resumed. The file `owner` names the holder while it lives.
+It is a lock of the operating system, which releases it when the process ends in any way, so a killed run can be
+resumed. The file `owner` names the process that holds it.
 """
 
 from __future__ import annotations
@@ -21,16 +21,24 @@ LOCK = "lock"
 OWNER = "owner"
 
 PATIENCE = 1.0
-"""Seconds that a claim waits: whoever looks at a run's state holds its lock for less than a millisecond."""
+"""Seconds to wait for the lock, because `held` holds it for less than a millisecond."""
 
 
 class HeldError(UserError):
-    """The run is another living process's."""
+    """A run is held by another process that is still alive."""
 
 
 @contextmanager
 def claimed(folder: Path) -> Iterator[None]:
-    """Hold the run's folder. Raises HeldError, naming the holder, where another process has it."""
+    """Hold the lock of a run's folder inside a `with` block; the folder is created where it does not exist.
+
+    Raises
+    ------
+    HeldError
+        Where another process holds the lock; the message names that process.
+    UserError
+        Where the folder or the lock cannot be written.
+    """
     make_folder(folder)
     lock = FileLock(folder / LOCK)
     try:
@@ -40,7 +48,7 @@ def claimed(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise UserError(f"cannot lock {folder / LOCK}: {error.strerror or error}; choose another folder") from error
     try:
-        with suppress(UserError):  # it is a courtesy: a full disk is told of by what needs it
+        with suppress(UserError):  # only a message needs this file; a full disk is reported by other writes
             write_text(folder / OWNER, f"{os.getpid()}@{socket.gethostname()}\n")
         yield
     finally:
@@ -50,15 +58,15 @@ def claimed(folder: Path) -> Iterator[None]:
 
 
 def owner(folder: Path) -> str:
-    """Who holds the run, as process@host."""
+    """The process that holds the run, as 'process@host'; 'unknown' where it cannot be read."""
     try:
         return (folder / OWNER).read_text(encoding="utf-8").strip()
-    except OSError:  # it has just begun, or just ended
+    except OSError:  # the process has only just begun, or has just ended
         return "unknown"
 
 
 def held(folder: Path) -> bool:
-    """Whether a living process holds the run."""
+    """Whether a process that is still alive holds the run."""
     path = folder / LOCK
     if not path.exists():
         return False

@@ -1,4 +1,4 @@
-"""What a run was made with: versions, commit, code, machine, command."""
+"""The provenance of a run: versions, commit, code, machine and command."""
 
 from __future__ import annotations
 
@@ -15,8 +15,15 @@ from omasgan import __version__
 
 
 def provenance() -> dict[str, Any]:
-    """Versions, commit and dirty flag (null outside a checkout), code, machine and command, as plain types."""
-    import torch  # reading a record needs none of it
+    """Collect the provenance of a run that starts now.
+
+    Returns
+    -------
+    dict of str to Any
+        Plain types by name: versions, commit and whether tracked files differ from it (both None outside a checkout),
+        the hash of the package's code, machine, threads and command.
+    """
+    import torch  # imported here because reading a record does not need it
 
     commit = _git("rev-parse", "HEAD")
     changes = _git("status", "--porcelain", "--untracked-files=no")
@@ -35,7 +42,7 @@ def provenance() -> dict[str, Any]:
 
 
 def _code() -> str:
-    """Sixteen hexadecimal digits, others where any of the package's modules is another, committed or not."""
+    """The hash of the package's modules as they are on disk, sixteen hexadecimal digits."""
     digest = hashlib.sha256()
     package = Path(__file__).parents[1]
     for path in sorted(package.rglob("*.py")):

@@ -1,8 +1,8 @@
 """A run reuses the stages that a finished run has trained with the same settings.
 
-A sweep over lambda trains once, a sweep over mu learns its representation and Task 1 once. A run copies the checkpoints
-and continues from them like an interrupted one, with nothing left to train in these stages. Its scores are bit for bit
-those of its own training, because the same code trained on the same data.
+A sweep over lambda trains once, and a sweep over mu trains its representation and Task 1 once. A run copies the
+checkpoints of these stages and continues from them. Its scores are bit-identical to those of training by itself,
+because the reused stages were trained by the same code on the same data.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from omasgan.files import make_folder, write_bytes
 from omasgan.runs import folder as runs
 
 FIRST = "representation"
-"""The stage that is determined by all settings which no later stage names."""
+"""The first stage. It depends on all settings that do not appear in `STAGES`."""
 
 STAGES = {
     "task1": (("divergence", "architecture", "augmentation", "optimisation"), ("task1", "batch"), ("task1",)),
@@ -27,24 +27,35 @@ STAGES = {
     "task3": (("retraining",), ("task3",), ("task3",)),
     "j": (("inference",), ("j",), ("j",)),
 }
-"""For each stage: the groups and the keys of `budget` that determine it beside all before it, and its checkpoints."""
+"""For each later stage, what it depends on in addition to the stages before it, and the names of its checkpoints.
+
+The three entries are groups of the configuration, keys of `budget`, and checkpoints.
+"""
 
 ALIKE = ("data", "code", "torch", "device", "arithmetic")
-"""Entries of the records that must be equal as well, for one run to reuse a stage of another."""
+"""Entries of the two runs' records that must also be equal for one run to reuse a stage of another."""
 
 SCORING = ("lambda_", "auxiliary_weight", "divergence_term", "j_scale", "neighbours", "density_exponent")
-"""Settings of `inference` that are used after the last step of training only."""
+"""Settings of `inference` that are only used after training."""
 
 
 @dataclass(frozen=True)
 class Reusable:
-    """A finished run, and which of its stages, from the first on, were trained as they would be in the new run."""
+    """A finished run and those of its stages that a new run can reuse.
+
+    Parameters
+    ----------
+    folder
+        The folder of the finished run.
+    stages
+        The stages, from the first one on, that were trained with the settings of the new run.
+    """
 
     folder: Path
     stages: tuple[str, ...]
 
     def checkpoints(self) -> list[Path]:
-        """The checkpoints of these stages, in the order of training, and those of the baselines."""
+        """The checkpoint files of these stages in the order of training, with those of the baselines."""
         if not self.stages:
             return []
         order = {name: place for place, stage in enumerate(STAGES, 1) for name in STAGES[stage][2]}
@@ -54,18 +65,20 @@ class Reusable:
 
 
 def find(folder: Path, identity: str, config: Mapping[str, Any], record: Mapping[str, Any]) -> Reusable | None:
-    """Find the finished run that has the most stages to reuse, among those beside a new run.
+    """Find the finished run from which a new run can reuse the most stages.
+
+    The search covers the runs of the same data set, protocol, seed and class whose other settings may differ.
 
     Parameters
     ----------
     folder
         The new run's folder.
     identity
-        The new run's identity, which its folder's name ends with.
+        The new run's identity, with which the name of a folder in this path ends.
     config
-        Its configuration.
+        The new run's resolved configuration.
     record
-        What its record will say of its data, code and arithmetic.
+        The entries `ALIKE` of the new run's record.
 
     Returns
     -------
@@ -73,7 +86,7 @@ def find(folder: Path, identity: str, config: Mapping[str, Any], record: Mapping
         None where no run has a stage to reuse.
     """
     top = next((parent for parent in folder.parents if parent.name.endswith(f"-{identity}")), None)
-    if top is None:  # the user chose a folder
+    if top is None:  # the user chose the folder
         return None
     wanted, found = training(config), []
     for other in sorted(top.parent.glob("*-????????")):
@@ -89,7 +102,17 @@ def find(folder: Path, identity: str, config: Mapping[str, Any], record: Mapping
 
 
 def copy_tasks(source: Reusable, folder: Path) -> None:
-    """Copy the record and the checkpoints of these stages. If it is stopped halfway, the missing stages are trained."""
+    """Copy the recorded losses and the checkpoints of the stages to reuse into a new run's folder.
+
+    If the copying is interrupted, the run trains the stages whose checkpoints are missing.
+
+    Parameters
+    ----------
+    source
+        The run to copy from.
+    folder
+        The new run's folder.
+    """
     taken = source.checkpoints()
     names = {path.stem for path in taken}
     lines = (source.folder / "metrics.jsonl").read_bytes().splitlines(keepends=True)
@@ -101,10 +124,22 @@ def copy_tasks(source: Reusable, folder: Path) -> None:
 
 
 def training(config: Mapping[str, Any]) -> dict[str, str]:
-    """What determines each stage and all stages before it, as a text that can be compared."""
+    """The settings on which each stage depends.
+
+    Parameters
+    ----------
+    config
+        The resolved configuration of a run.
+
+    Returns
+    -------
+    dict of str to str
+        For each stage in the order of training, a text that is equal for two runs where this stage and all stages
+        before it have the same settings.
+    """
     kept = copy.deepcopy(scientific(config))
     detector = kept.get("detector") or {}
-    # A detector holds the groups that it is built from, and they may have been set there.
+    # A detector holds copies of the groups that it is built from, which the user may have changed there.
     places = [place for place in (kept, detector, detector.get("detector")) if isinstance(place, dict)]
     budgets = list(_budgets(kept))
     parts: dict[str, Any] = {}
@@ -124,7 +159,7 @@ def training(config: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _budgets(node: object) -> Iterator[dict[str, Any]]:
-    """Every budget in a configuration: each part that is trained holds one."""
+    """Every budget in a configuration, because each part that is trained holds one."""
     for key, child in node.items() if isinstance(node, dict) else ():
         if key == "budget" and isinstance(child, dict):
             yield child

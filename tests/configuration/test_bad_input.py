@@ -96,7 +96,7 @@ def runs(tmp_path):
         (["seed=one"], ["seed is 'one'", "a whole number is expected"]),
         (["seed=null"], ["seed is None", "a whole number is expected"]),
         (["threads=1.5"], ["threads is 1.5", "a whole number or null is expected"]),
-        (["score.run=[1]"], [r"score.run is \[1\]", "a word or null is expected"]),
+        (["score.run=[1]"], [r"score.run is \[1\]", "text or null is expected"]),
         (["boundary.mu=-1"], ["boundary.mu is -1", "at least 0"]),
         (["inference.delta=1.5"], ["inference.delta is 1.5", "at least 0 and at most 1"]),
         (["inference.mixing_min=0.5", "inference.mixing_max=0.2"], ["mixing_min is 0.5", "mixing_max 0.2", "smaller"]),
@@ -116,8 +116,8 @@ def runs(tmp_path):
         (["boundary.mu=${nowhere}"], ["boundary.mu", "'nowhere'"]),
         (["runs=${nowhere}"], ["'nowhere' not found"]),
         (["boundary.mu=1,2"], ["boundary.mu=1,2", "add -m"]),
-        (["boundary.mu=[1"], [r"'boundary.mu=\[1' is no override", "key=value"]),
-        (["a b"], ["'a b' is no override", "key=value"]),
+        (["boundary.mu=[1"], [r"'boundary.mu=\[1' is not a valid override", "key=value"]),
+        (["a b"], ["'a b' is not a valid override", "key=value"]),
         (["dataset=null"], ["group=option"]),
         (["optimisation=[3]"], ["group=option"]),
         (["dataset=image_folder"], [r"dataset.root is not set: give it as dataset.root=\.\.\."]),
@@ -287,7 +287,7 @@ def test_a_full_disk_that_stops_the_log(command, runs):
 def test_a_file_in_place_of_the_folder(command, tmp_path, below):
     (tmp_path / "file").write_text("mine")
     for key in ("runs", "hydra.run.dir"):
-        check_line(command(*TOY, f"{key}={tmp_path}/file{below}"), f"{tmp_path}/file", "choose another place")
+        check_line(command(*TOY, f"{key}={tmp_path}/file{below}"), f"{tmp_path}/file", "choose another path")
     assert (tmp_path / "file").read_text() == "mine"
 
 
@@ -408,7 +408,7 @@ DAMAGES = {
     "cut at the end": (cut(0.999), "cannot be read"),
     "a text": (lambda path: path.write_text("hello"), "cannot be read"),
     "another program's": (lambda path: torch.save({"weights": torch.ones(3)}, path), "is not a checkpoint of omasgan"),
-    "another format": (changed(lambda content: content.update(format=0)), "has format 0, this omasgan reads"),
+    "another format": (changed(lambda content: content.update(format=0)), "has format 0, this version"),
     "another stage": (changed(lambda content: content.update(kind="j")), "holds 'j', not 'task1'"),
     "another architecture": (
         changed(lambda content: content["state"]["D"].update({"0.1.weight": torch.ones(5, 2)})),
@@ -504,7 +504,7 @@ def test_ctrl_c_and_on(process, command, runs, without_progress):
     same = (*TOY, f"runs={runs}", "budget.task1=1200")
     code, output, errors = process(*same, watch=interrupt)
     assert (code, output) == (1, "")
-    assert without_progress(errors) == ["omasgan: interrupted; the same command goes on from the last checkpoint"]
+    assert without_progress(errors) == ["omasgan: interrupted; the same command continues from the last checkpoint"]
     check_whole(runs)
 
     (log,) = runs.rglob("run.log")

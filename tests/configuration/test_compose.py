@@ -134,7 +134,7 @@ def test_a_delta_that_is_no_yaml_is_refused(composed, tmp_path):
     with pytest.raises(Exception, match="mapping") as caught:
         composed("experiment=wrong", folder=folder)
     assert is_users(caught.value)
-    assert re.search(r"experiment/wrong.yaml is no YAML: look at line 3", explain(caught.value))
+    assert re.search(r"experiment/wrong.yaml is not valid YAML: correct line 3", explain(caught.value))
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ class Derived(Base):
 def test_a_setting_is_described_from_signature_and_docstring():
     assert describe(Derived) == [
         Setting("detector", "Base", "", "", "Builds one.\n\nIn a second paragraph."),
-        Setting("unit", "a word or a whole number", "one of raw, 3", "raw", "In derived."),
+        Setting("unit", "text or a whole number", "one of raw, 3", "raw", "In derived."),
         Setting("share", "a number", "above 0 and at most 1", "0.001", ""),
         Setting("names", "a list or null", "", "null", ""),
         Setting("mu", "a number", "above 0", "1.0", "Weights of the distance and of the dispersion."),

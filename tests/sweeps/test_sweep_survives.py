@@ -117,7 +117,7 @@ def test_the_jobs_end_with_the_sweep_however_it_ends(tmp_path, how):
     states = [runs.state(folder) for folder in runs.find(tmp_path)]
     assert states == [State.INTERRUPTED] * 2, "and free for the next"
     if how == "Ctrl-C":
-        assert "omasgan: interrupted; the same command goes on from the last checkpoint" in output
+        assert "omasgan: interrupted; the same command continues from the last checkpoint" in output
         assert "Traceback" not in output
 
 
