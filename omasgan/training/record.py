@@ -1,4 +1,4 @@
-"""What a training loop tells of itself, and the record that keeps nothing."""
+"""The record that a training loop writes to, and one that keeps nothing."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Protocol
 
 
 class Record(Protocol):
-    """What a stage tells of itself."""
+    """Receives the scalars, tables and pictures of a run."""
 
     def scalars(self, stage: str, step: int, values: Mapping[str, float]) -> None:
         """Record values after `step` steps of a stage."""
 
     def rewind(self, stage: str, step: int) -> None:
-        """Forget what a stage recorded after `step`: it resumes from there."""
+        """Remove what a stage recorded after `step`, from which it resumes."""
 
     def picture(self, name: str, path: Path) -> None:
         """Show a picture that lies in the run's folder."""
@@ -23,7 +23,7 @@ class Record(Protocol):
         """Show a table that lies in the run's folder."""
 
     def bars(self, name: str, label: str, value: str, values: Mapping[str, float]) -> None:
-        """Show values by name as bars; label and value are what the two axes are called."""
+        """Show values by name as bars; `label` and `value` are the titles of the two axes."""
 
     def summary(self, values: Mapping[str, float | str]) -> None:
         """Show results of the whole run."""

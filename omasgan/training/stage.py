@@ -25,11 +25,26 @@ from omasgan.training.settings import Optimisation
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where and how a detector trains: device, seed, folder for checkpoints, record, arithmetic.
+    """Where and how a detector trains.
 
-    dtype: what convolutions (autocast), and the search in a bank, compute in; None: float32 throughout. record_every:
-    steps between two records. checkpoint_every: steps between two checkpoints; a stage's end is always one. debug: what
-    watches the stages; by default it does nothing.
+    Parameters
+    ----------
+    device
+        The device of networks and data.
+    seed
+        The run's seed, from which every random stream is derived.
+    folder
+        Holds the checkpoints; None writes none.
+    record
+        Receives the scalars of training.
+    dtype
+        The type in which convolutions (autocast) and the search in a memory bank compute; None is float32 throughout.
+    record_every
+        Steps between two records.
+    checkpoint_every
+        Steps between two checkpoints; the end of a stage always has one.
+    debug
+        Watches the stages; by default it does nothing.
     """
 
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
@@ -42,7 +57,7 @@ class Workspace:
     debug: Debugger = field(default_factory=Debugger)
 
     def beside(self, name: str) -> Workspace:
-        """For another detector of the run, whose stages would meet checkpoints of the same names, learned otherwise."""
+        """A workspace for another detector of the run, whose checkpoints have the same names but other content."""
         folder = None if self.folder is None else self.folder / "checkpoints" / name
         if folder is not None:
             make_folder(folder / "checkpoints")
@@ -50,16 +65,16 @@ class Workspace:
 
     @contextmanager
     def autocast(self) -> Iterator[None]:
-        """The arithmetic of one forward pass and its loss; a spectral norm is computed once for all samples in it.
+        """A context for one forward pass and its loss: autocast, and each spectral norm computed once.
 
-        Opened anew every step on purpose: weights that were cast or normalised are kept as long as it stays open, so a
-        context held across an optimiser's step would train stale copies.
+        It must be opened anew in every step: it caches weights that were cast or normalised, so a context that stayed
+        open across an optimiser's step would train stale copies.
         """
         with parametrize.cached(), torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None):
             yield
 
     def network(self, name: str, build: Callable[[], nn.Module]) -> nn.Module:
-        """A fresh network on the device, its weights drawn from a stream of its own."""
+        """A new network on the device; its weights come from the random stream 'weights of <name>'."""
         with seeded(self.seed, f"weights of {name}"):
             network = build()
         # Convolutions run fastest on images whose channels lie next to each other; other layers do not care.
@@ -67,16 +82,33 @@ class Workspace:
 
 
 REMEDY = "lower optimisation.lr_generator and optimisation.lr_discriminator, another divergence, or optimisation.r1=1"
-"""What a stage that diverges advises, where it has no remedy of its own."""
+"""What the error of a stage that diverged advises, where the stage has no remedy of its own."""
 
 
 class Stage:
-    """One stage's steps: iterate over it, and it resumes, records, checkpoints and finishes by itself.
+    """The steps of one stage of training: a loop over it resumes from, and writes, checkpoints.
 
-    networks: every network that the stage changes, by name, with running averages; optimisers likewise. decay: the
-    share of the steps, at the end, over which the step sizes fall to zero. remedy: what to try where it diverges.
-    `random` is the stage's own stream, part of its checkpoint. After the loop the networks hold the trained (or
-    restored) weights.
+    After the loop the networks hold the trained, or the restored, weights.
+
+    Parameters
+    ----------
+    name
+        Name of the stage, of its checkpoint and of its random stream.
+    steps
+        Number of steps.
+    workspace
+        Where and how it trains.
+    networks, optimisers
+        All that the stage changes, by name, running averages among them.
+    decay
+        Fraction of the steps, at the end, over which the step sizes fall linearly to zero.
+    remedy
+        What the error advises where the stage diverges.
+
+    Attributes
+    ----------
+    random
+        The stage's random stream; it is part of the checkpoint.
     """
 
     def __init__(
@@ -101,9 +133,12 @@ class Stage:
         self._step = 0
 
     def __iter__(self) -> Iterator[int]:
-        """Yield 0 .. steps - 1, from the last checkpoint on.
+        """Yield the steps up to `steps` - 1, from the last checkpoint on.
 
-        Raises UserError where a recorded value is not finite, and where a checkpoint does not fit.
+        Raises
+        ------
+        UserError
+            Where a recorded value is not finite, or the checkpoint does not fit the networks.
         """
         # Dropout draws from the device's global generator, so that is a stream of the stage's too.
         device = self.workspace.device
@@ -128,7 +163,7 @@ class Stage:
 
     @torch.no_grad()
     def sample(self, generator: nn.Module, n: int, latent: int) -> Tensor:
-        """N samples, (n, *shape), of a generator that is not trained in this pass."""
+        """Samples (n, *shape) of a generator, without gradients."""
         samples: Tensor = generator(self.latents(n, latent))
         return samples
 
@@ -137,7 +172,7 @@ class Stage:
         return self._step % self.workspace.record_every == 0 or self._step == self.steps - 1
 
     def record(self, values: Mapping[str, Tensor | float]) -> None:
-        """Record the scalars of this step, named 'panel/curve'; the only place where a step waits for the device."""
+        """Record the scalars of this step, named 'panel/curve'. Only here does a step wait for the device."""
         self._latest = {name: float(torch.as_tensor(value).detach()) for name, value in values.items()}
         self.workspace.record.scalars(self.name, self._step + 1, self._latest)
         for name, value in self._latest.items():
