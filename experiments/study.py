@@ -2,7 +2,7 @@
 
 python experiments/study.py runs/mnist_loo experiments/mnist_loo
 python experiments/study.py runs/mnist_loo/omasgan-1a2b3c4d experiments/ablation    # where there are runs of several
-python experiments/study.py runs/mnist_loo experiments/mnist_loo --keep-baselines      # of runs without the slow baselines
+python experiments/study.py runs/mnist_loo experiments/mnist_loo --keep-baselines   # of runs without the slow ones
 python experiments/study.py runs/mnist_loo experiments/mnist_loo --keep-seeds       # of one more seed
 
 scores.npz holds, as `class|seed|term`, the rank of every test sample's score, and as `class|seed|label` which samples
@@ -74,7 +74,7 @@ def collect(study: Path) -> tuple[Results, dict[str, NDArray[np.generic]]]:
 
 
 def keep(results: Results, ranks: dict[str, NDArray[np.generic]], target: Path, baselines: bool, seeds: bool) -> None:
-    """Add what the runs lack from the record in `target`: baselines that depend on none of the settings, whole seeds."""
+    """Add what the runs lack from the record in `target`: baselines that depend on no setting, whole seeds."""
     made = {seed for _, seed, _ in results}
     labels = {name.split("|")[0]: value for name, value in ranks.items() if name.endswith("|label")}
 

@@ -33,7 +33,7 @@ log = logging.getLogger("omasgan")
 def job(cfg: DictConfig) -> float | None:
     """One Hydra job. An error that the user can mend ends a single run here; a sweep goes on with its other jobs."""
     hydra_config = HydraConfig.get()
-    choices = option_names(hydra_config.runtime.choices)
+    choices = option_names(cfg, hydra_config.runtime.choices)
     folder = Path(hydra_config.runtime.output_dir)
     try:
         return do(cfg, choices, folder)

@@ -16,7 +16,7 @@ from hypothesis import settings
 from omasgan import __main__ as program
 from omasgan.configuration.schema import FOLDER, register
 from omasgan.files import make_folder
-from omasgan.pipeline import run as pipeline
+from omasgan.pipeline import outputs
 
 settings.register_profile("omasgan", deadline=None, max_examples=50, derandomize=True)
 settings.load_profile("omasgan")
@@ -81,7 +81,7 @@ def without_progress():
 @pytest.fixture
 def no_pictures(monkeypatch):
     """They take ten times as long as the run that they show."""
-    monkeypatch.setattr(pipeline, "_draw", lambda job, *_: make_folder(job.folder / "plots"))
+    monkeypatch.setattr(outputs, "draw", lambda job, *_: make_folder(job.folder / "plots"))
 
 
 @pytest.fixture

@@ -260,7 +260,7 @@ def trained(*overrides: str, n: int = 54_000) -> Detector:
 
 
 def scoring(repeats: int) -> list[list[object]]:
-    """Images a second of all terms: in embeddings and in pixels with a bank of 54,000; in the paper's reading without."""
+    """Images a second of all terms: in embeddings and in pixels with a memory bank of 54,000; as the paper without."""
     x = images(SHAPE)
     rows: list[list[object]] = []
     settings = {

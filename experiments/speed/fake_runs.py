@@ -71,7 +71,7 @@ def config(mu: float = 0.02, nu: float = 0.1, beta: float = 0.7) -> dict[str, An
 
 
 def scores(cls: int, samples: int, seed: int, lift: float = 0.0, classes: int = 10) -> ScoreTable:
-    """A test split's scores; those of a baseline depend on the class alone, as they do where training changes nothing."""
+    """A test split's scores; those of a baseline depend on the class alone, as no training changes them."""
     label_source = np.random.default_rng(99)
     class_index = label_source.permutation(np.arange(samples) % classes)
     label = class_index == cls

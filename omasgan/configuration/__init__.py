@@ -1,4 +1,4 @@
 """The schema of the configuration, its checks, the identity of a run, and errors explained in one line.
 
-May import: method. Loads no torch by itself: `check` imports what a `_target_` names.
+May import: no other package. Loads no torch by itself: `check` imports what a `_target_` names.
 """

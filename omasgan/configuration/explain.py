@@ -1,4 +1,4 @@
-"""RotationPrediction what Hydra, OmegaConf and the operating system raise into one line that a user can act on."""
+"""Turns what Hydra, OmegaConf and the operating system raise into one line that a user can act on."""
 
 from __future__ import annotations
 
@@ -115,13 +115,15 @@ def _missing_option(name: str, options: Sequence[str]) -> str:
         extra = EXTRAS[name]
         return f"hydra/launcher={extra} needs a plugin that is not installed: pip install 'omasgan[{extra}]'"
     group, _, option = name.rpartition("/")
+    # Hydra does not say the options where one of a list does not exist.
+    options = options or sorted(path.stem for path in (FOLDER / group).glob("*.yaml"))
     choices = f": choose one of {', '.join(options)}" if options else ""
     return f"there is no {group or 'configuration'} '{option}'{did_you_mean(option, options)}{choices}"
 
 
 def _missing_key(key: str) -> str:
-    if key in old_names.KEYS:
-        return f"{key} is now {old_names.KEYS[key]}"
+    if (renamed := old_names.renamed_key(key)) != key:
+        return f"{key} is now {renamed}"
     known = list(_keys(_chosen_options()))
     parent, _, name = key.rpartition(".")
     beside = [other for other in known if other.rpartition(".")[0] == parent]
@@ -132,17 +134,21 @@ def _missing_key(key: str) -> str:
     return f"there is no setting '{key}'{hint}: {parent or 'the top level'} has {settings or 'no setting'}"
 
 
+OPTION = re.compile(r"(\w+)(@[\w.]+)?=(\w+|\[[\w, ]+\])")
+"""A group's option on the command line, or a list of them."""
+
+
 def _chosen_options() -> DictConfig:
     """The configuration of the groups' options that the command line chooses, without its other settings."""
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(FOLDER), version_base="1.3"):
         groups = GlobalHydra.instance().config_loader().list_groups("")
-        options = [found for found in map(re.compile(r"(\w+)(@[\w.]+)?=\w+").match, sys.argv[1:]) if found]
+        options = [found for found in map(OPTION.match, sys.argv[1:]) if found]
         return compose("config", [found[0] for found in options if found[1] in groups])
 
 
 def _keys(node: Any, prefix: str = "") -> Iterator[str]:
-    for key in sorted(set(node) - {"_target_"}):
+    for key in sorted(set(node) - {"_target_", "_partial_"}):
         yield f"{prefix}{key}"
         is_value = OmegaConf.is_missing(node, key) or OmegaConf.is_interpolation(node, key)
         if not is_value and isinstance(node[key], DictConfig):

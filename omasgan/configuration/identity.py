@@ -13,7 +13,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from omasgan.configuration.schema import SWEEPS, Config
+from omasgan.configuration.schema import FOLDER, SWEEPS, Config
 
 NOT_SCIENCE = frozenset(
     {"baselines", "logger", "device", "threads", "runs", "data", "task", "score", "clean", "search", "report"}
@@ -24,7 +24,10 @@ SHOWN_APART = frozenset({"seed"})
 """Science keys that have their own place in a run's folder name, and so no part in its hash."""
 
 GROUPS = tuple(f.name for f in fields(Config) if f.type == "Any" and f.name != "baselines")
-"""Keys whose node is one object's settings; `baselines` holds several, by name."""
+"""Keys of all groups that a run is built from, without what it is only compared to."""
+
+SEVERAL = ("representation", "baselines")
+"""Keys whose node holds the settings of several objects, by name."""
 
 CLASS_KEYS = {"abnormal_class": "abnormal", "normal_class": "normal"}
 """A protocol's class, and what it is to the protocol."""
@@ -55,9 +58,28 @@ def science(cfg: Mapping[str, Any]) -> dict[str, Any]:
     assert isinstance(plain, dict)
     kept = {str(k): v for k, v in plain.items() if str(k) not in NOT_SCIENCE | SHOWN_APART | {"hydra"}}
     if isinstance(parts := kept.get("representation"), dict):
-        kept["representation"] = list(parts.items())  # their order is that of the embedding's columns
+        kept["representation"] = in_order(parts)
     kept["protocol"] = {k: v for k, v in kept["protocol"].items() if k not in (*CLASS_KEYS, PSEUDO_KEY)}
     return kept
+
+
+def chosen_parts(representation: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts of a representation that are chosen.
+
+    An experiment may have settings for a part of its own representation, in whose place another one is chosen.
+    """
+    options = {path.stem for path in (FOLDER / "representation").glob("*.yaml")}
+    left_over = [
+        name
+        for name, part in representation.items()
+        if name in options and isinstance(part, Mapping) and "_target_" not in part
+    ]
+    return {name: part for name, part in representation.items() if name not in left_over}
+
+
+def in_order(representation: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The chosen parts of a representation as a list, because their order is that of the embedding's columns."""
+    return list(chosen_parts(representation).items())
 
 
 def identity_of(cfg: Mapping[str, Any]) -> str:
@@ -79,12 +101,15 @@ def _digest(text: str, digits: int) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:digits]
 
 
-def option_names(choices: Mapping[str, Any]) -> dict[str, str]:
-    """The chosen option of each group as a word; of several, joined by '+'."""
-    return {
-        str(group): str(chosen) if isinstance(chosen, str | None) else "+".join(chosen)
-        for group, chosen in choices.items()
-    }
+def option_names(cfg: DictConfig, choices: Mapping[str, Any]) -> dict[str, str]:
+    """The chosen option of each group as a word; the parts of the representation joined by '+'.
+
+    choices: Hydra's, which hold no group of which a list was chosen.
+    """
+    parts = OmegaConf.to_container(cfg.representation, resolve=False)
+    assert isinstance(parts, dict)
+    chosen = "+".join(chosen_parts({str(name): part for name, part in parts.items()}))
+    return {**{str(group): str(option) for group, option in choices.items()}, "representation": chosen}
 
 
 def class_of(protocol: Mapping[str, Any]) -> tuple[str, str]:

@@ -90,8 +90,8 @@ class OMASGAN(FGAN):
             )
         if inference.auxiliary_weight > 0 and not spec.auxiliary:
             raise UserError(
-                f"inference.auxiliary_weight is {inference.auxiliary_weight:g}, but no part of the representation gives "
-                "auxiliary scores: add rotation_prediction to `representation`, or set the weight to 0"
+                f"inference.auxiliary_weight is {inference.auxiliary_weight:g}, but no part of the representation "
+                "gives auxiliary scores: add rotation_prediction to `representation`, or set the weight to 0"
             )
         given = (spec.shape[0] + len(RANKS),) if self.uses_neighbours else spec.shape
         self.J = workspace.network("J", lambda: architecture.discriminator(given))

@@ -9,6 +9,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Adam
 
 from omasgan.method.losses import (
     EPSILON,
@@ -57,11 +58,7 @@ def train(
         for _ in range(optimisation.critic_steps):
             g = reference.renew(N, stage)
             if boundary.critic == "cotrained":
-                with workspace.autocast():
-                    b = stage.sample(B, N, recipe.latent)
-                    v_g, v_b = C(g), C(b)
-                loss_C = critic_loss(divergence, v_g, v_b)
-                descend(loss_C + gradient_penalty(C, (g, b), optimisation.r1), adam_C)
+                cotrain(C, adam_C, B, g, stage, recipe, workspace)
 
         C.requires_grad_(False)
         z = stage.latents(N, recipe.latent)
@@ -88,6 +85,17 @@ def train(
                 }
             )
             stage.check_collapse(b)
+
+
+def cotrain(
+    C: nn.Module, adam_C: Adam, B: nn.Module, g: Tensor, stage: Stage, recipe: Recipe, workspace: Workspace
+) -> None:
+    """One step of C between reference samples g (P), (n, ...), and as many samples of B (Q)."""
+    with workspace.autocast():
+        b = stage.sample(B, len(g), recipe.latent)
+        v_g, v_b = C(g), C(b)
+    loss_C = critic_loss(recipe.divergence, v_g, v_b)
+    descend(loss_C + gradient_penalty(C, (g, b), recipe.optimisation.r1), adam_C)
 
 
 def train_noise_contrastive_critic(

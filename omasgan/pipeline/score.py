@@ -15,19 +15,21 @@ from omasgan.pipeline.job import Job, Metrics
 from omasgan.training.stage import Workspace
 
 
-def score(job: Job, dataset: Dataset, split: IndexSplit, detector: Detector) -> dict[str, Tensor]:
+def score(job: Job, dataset: Dataset, split: IndexSplit, detector: Detector, tested: Tensor) -> dict[str, Tensor]:
     """The detector's terms of the test samples, float64 (n,) each; the detector is saved with those of the normals."""
-    own = detector.terms(split.tested(dataset).x[split.test])
+    own = detector.terms(tested)
     fit.save(job.folder, detector, dataset.spec, own[detector.main_term][~split.abnormal])
     # A detector of one term is called by its own name, as the baselines are.
     return {job.choices["detector"] if name == "score" else name: term for name, term in own.items()}
 
 
 def score_baselines(
-    job: Job, dataset: Dataset, split: IndexSplit, detector: Detector, workspace: Workspace
+    job: Job, dataset: Dataset, detector: Detector, normals: Tensor, tested: Tensor, workspace: Workspace
 ) -> dict[str, Tensor]:
-    """Each baseline's score of the test samples, float64 (n,), once it has learned from the same normal samples."""
-    normals, tested = dataset.train.x[split.train], split.tested(dataset).x[split.test]
+    """Each baseline's score of the test samples, float64 (n,), once it has learned from the same normal samples.
+
+    normals, tested: the very tensors that the detector was given, whose embeddings it keeps for the baselines.
+    """
     scores = {}
     for name, baseline in fit.baselines(job, dataset, detector, workspace):
         baseline.fit(normals)

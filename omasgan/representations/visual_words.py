@@ -26,7 +26,7 @@ IMAGES = 10_000
 """Training images, at most, two views of each of which the discriminants are learned from."""
 
 DRAWN = 60_000
-"""VisualWords that the dictionary is learned from."""
+"""Patches that the dictionary is learned from."""
 
 CONTRAST = 0.01
 """Added to the variance of a patch, so that the noise of a plain one is not taken for a pattern."""
@@ -130,7 +130,7 @@ class VisualWords(Representation):
             checkpoint.save(path, "visual_words", self.state_dict())
 
     def learn_words(self, train: Tensor) -> None:
-        """The filters (words + k, C, side, side), k = C * side * side: what patches share with words, and their pixels.
+        """The filters (words + k, C, side, side), k = C * side^2: what patches share with words, and their pixels.
 
         Both are of whitened patches; the pixels' length turns the first into cosines.
         """
@@ -183,7 +183,7 @@ class VisualWords(Representation):
         self.discriminants.fit(first, second)
 
     def counts(self, x: Tensor) -> Tensor:
-        """How much of every word is in every part of images (n, C, H, W), as square roots; (n, words * parts^2)."""
+        """How much of every word is in every region of images (n, C, H, W), as square roots; (n, words * regions^2)."""
         parts = torch.split(x, CHUNK)
         return torch.cat([self._counts(self.scaling(part.to(self.workspace.device))) for part in parts])
 

@@ -1,6 +1,6 @@
-"""A run takes over the stages that a finished one has trained alike.
+"""A run reuses the stages that a finished one has trained alike.
 
-A sweep over lambda trains once, one over mu learns its representation and Task 1 once. The run takes the checkpoints
+A sweep over lambda trains once, one over mu learns its representation and Task 1 once. The run copies the checkpoints
 and goes on from them as an interrupted one does, which finds nothing left to train there: its scores are those that its
 own training would have led to, bit for bit, as the same code made them of the same data.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from omasgan.runs import folder as runs
-from omasgan.configuration.identity import NOT_SCIENCE, canonical
+from omasgan.configuration.identity import NOT_SCIENCE, canonical, in_order
 from omasgan.files import make_folder, write_bytes
 
 FIRST = "representation"
@@ -30,9 +30,9 @@ STAGES = {
 """What determines a stage beside what determines those before it: groups and keys of `budget`; and its checkpoints."""
 
 ALIKE = ("data", "code", "torch", "device", "arithmetic")
-"""What the records of two runs must agree on besides, for one to take over a stage of the other."""
+"""What the records of two runs must agree on besides, for one to reuse a stage of the other."""
 
-SCORING = ("lambda_", "auxiliary", "divergence_term", "j_scale", "neighbours", "density_exponent")
+SCORING = ("lambda_", "auxiliary_weight", "divergence_term", "j_scale", "neighbours", "density_exponent")
 """Settings of `inference` that enter after the last step of training."""
 
 
@@ -93,6 +93,9 @@ def training(config: Mapping[str, Any]) -> dict[str, str]:
     # A detector holds the groups that it is built from, and they may have been set there.
     places = [place for place in (kept, detector, detector.get("detector")) if isinstance(place, dict)]
     budgets = list(_budgets(kept))
+    for place in places:
+        if isinstance(representation := place.get("representation"), dict):
+            place["representation"] = in_order(representation)
     parts: dict[str, Any] = {}
     for stage, (groups, keys, _) in STAGES.items():
         nodes = [place.pop(group) for place in places for group in groups if group in place]
