@@ -52,7 +52,7 @@ def job(cfg: DictConfig) -> float | None:
         In a sweep, every error, after it has been written to the job's folder; the other jobs of the sweep still run.
     """
     hydra_config = HydraConfig.get()
-    choices = option_names(hydra_config.runtime.choices)
+    choices = option_names(cfg, hydra_config.runtime.choices)
     folder = Path(hydra_config.runtime.output_dir)
     try:
         return do(cfg, choices, folder)

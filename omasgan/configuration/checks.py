@@ -9,9 +9,9 @@ from typing import Annotated, Any
 from annotated_types import Ge
 from omegaconf import DictConfig, OmegaConf
 
-from omasgan.configuration.identity import GROUPS, SEVERAL
-from omasgan.configuration.schema import FOLDER, Config, Precision, Task
-from omasgan.configuration.validation import check_nodes, check_value
+from omasgan.configuration.identity import GROUPS, SEVERAL, chosen_parts
+from omasgan.configuration.schema import Config, Precision, Task
+from omasgan.configuration.validation import check_node, check_nodes, check_value
 from omasgan.errors import UserError
 from omasgan.text import did_you_mean
 
@@ -40,7 +40,7 @@ def check_keys(cfg: DictConfig) -> None:
     check_value("task", cfg.task, Task)
 
 
-def check(cfg: DictConfig, groups: Collection[str] = (*GROUPS, *SEVERAL)) -> dict[str, Any]:
+def check(cfg: DictConfig, groups: Collection[str] = (*GROUPS, "baselines", "logger")) -> dict[str, Any]:
     """Check every key, type and range of a configuration, and resolve it.
 
     Parameters
@@ -63,14 +63,16 @@ def check(cfg: DictConfig, groups: Collection[str] = (*GROUPS, *SEVERAL)) -> dic
     check_keys(cfg)
     plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     assert isinstance(plain, dict)
-    config = {str(key): value for key, value in plain.items()}
-    _leave_out_unchosen_parts(config)
+    config: dict[str, Any] = _chosen({str(key): value for key, value in plain.items()})
     if isinstance(abnormal := config["abnormal_dataset"], str):
         raise UserError(f"abnormal_dataset is '{abnormal}': choose a data set as dataset@abnormal_dataset={abnormal}")
-    # These two come last, because they refer to other groups: an error there is reported under the key that was set.
-    for key in sorted((*GROUPS, *SEVERAL), key=("representation", "detector").__contains__):
+    if "representation" in groups and config["representation"] == {}:
+        raise UserError("representation has no part: choose one or several, as representation=[visual_words,pca]")
+    # These three come last, because they refer to other groups: an error there is reported under the key that was set.
+    last = ("representation", "detector", "baselines")
+    for key in (*(key for key in (*GROUPS, "logger") if key not in last), *last):
         if key in groups and (key != "abnormal_dataset" or config[key] is not None):
-            check_nodes(key, config[key])
+            (check_nodes if key in SEVERAL else check_node)(key, config[key])
     if "logger" in groups:
         check_value("log_every", config["log_every"], Annotated[int, Ge(1)])
     check_value("precision", config["precision"], Precision)
@@ -80,15 +82,11 @@ def check(cfg: DictConfig, groups: Collection[str] = (*GROUPS, *SEVERAL)) -> dic
     return config
 
 
-PARTS = frozenset(path.stem for path in (FOLDER / "representation").glob("*.yaml"))
-"""Names of the parts that a representation can have."""
-
-
-def _leave_out_unchosen_parts(node: dict[str, Any]) -> None:
-    """Remove the settings that an experiment gives to a part of the representation that is not chosen."""
-    for key, child in node.items():
-        if isinstance(child, dict):
-            if key == "representation":
-                for name in [name for name, part in child.items() if name in PARTS and "_target_" not in part]:
-                    del child[name]
-            _leave_out_unchosen_parts(child)
+def _chosen(node: Any) -> Any:
+    """The configuration without the settings of parts that are not chosen, in every copy of the representation."""
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: chosen_parts(child) if key == "representation" and isinstance(child, dict) else _chosen(child)
+        for key, child in node.items()
+    }

@@ -128,8 +128,8 @@ def _missing_option(name: str, options: Sequence[str]) -> str:
 
 
 def _missing_key(key: str) -> str:
-    if key in old_names.KEYS:
-        return f"{key} is now {old_names.KEYS[key]}"
+    if (renamed := old_names.renamed_key(key)) != key:
+        return f"{key} is now {renamed}"
     known = list(_keys(_chosen_options()))
     parent, _, name = key.rpartition(".")
     beside = [other for other in known if other.rpartition(".")[0] == parent]
@@ -140,17 +140,21 @@ def _missing_key(key: str) -> str:
     return f"there is no setting '{key}'{hint}: {parent or 'the top level'} has {settings or 'no setting'}"
 
 
+OPTION = re.compile(r"(\w+)(@[\w.]+)?=(\w+|\[[\w, ]+\])")
+"""A group's option on the command line, or a list of them."""
+
+
 def _chosen_options() -> DictConfig:
     """The configuration with the options that the command line chooses, without its other settings."""
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(FOLDER), version_base="1.3"):
         groups = GlobalHydra.instance().config_loader().list_groups("")
-        options = [found for found in map(re.compile(r"(\w+)(@[\w.]+)?=(\w+|\[[\w,]+\])").match, sys.argv[1:]) if found]
+        options = [found for found in map(OPTION.match, sys.argv[1:]) if found]
         return compose("config", [found[0] for found in options if found[1] in groups])
 
 
 def _keys(node: Any, prefix: str = "") -> Iterator[str]:
-    for key in sorted(set(node) - {"_target_"}):
+    for key in sorted(set(node) - {"_target_", "_partial_"}):
         yield f"{prefix}{key}"
         is_value = OmegaConf.is_missing(node, key) or OmegaConf.is_interpolation(node, key)
         if not is_value and isinstance(node[key], DictConfig):

@@ -13,7 +13,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from omasgan.configuration.schema import SWEEPS, Config
+from omasgan.configuration.schema import FOLDER, SWEEPS, Config
 
 NOT_SCIENCE = frozenset(
     {
@@ -29,11 +29,11 @@ Of `debug`, `overfit` changes the results: see `scientific`.
 SHOWN_APART = frozenset({"seed"})
 """Keys that change the results but have a level of their own in a run's path, so they are not part of its hash."""
 
-SEVERAL = ("baselines", "logger")
-"""Keys whose node holds the settings of several objects, by name."""
+GROUPS = tuple(f.name for f in fields(Config) if f.type == "Any" and f.name not in ("baselines", "logger"))
+"""Keys of all groups that a run is built from."""
 
-GROUPS = tuple(f.name for f in fields(Config) if f.type == "Any" and f.name not in SEVERAL)
-"""Keys whose node is one object's settings; that of `representation` is a mapping of parts."""
+SEVERAL = ("representation", "baselines", "logger")
+"""Keys whose node holds the settings of several objects, by name."""
 
 CLASS_KEYS = {"abnormal_class": "abnormal", "normal_class": "normal"}
 """The settings of a protocol that name its class, and the role of that class."""
@@ -73,7 +73,7 @@ def science(cfg: Mapping[str, Any]) -> dict[str, Any]:
     assert isinstance(plain, dict)
     kept = {key: value for key, value in scientific(plain).items() if key not in SHOWN_APART | {"hydra"}}
     if isinstance(parts := kept.get("representation"), dict):
-        kept["representation"] = list(parts.items())  # their order is that of the embedding's columns
+        kept["representation"] = in_order(parts)
     kept["protocol"] = {k: v for k, v in kept["protocol"].items() if k not in (*CLASS_KEYS, PSEUDO_KEY)}
     return kept
 
@@ -83,6 +83,25 @@ def scientific(config: Mapping[Any, Any]) -> dict[str, Any]:
     kept = {str(key): value for key, value in config.items() if str(key) not in NOT_SCIENCE}
     overfit = (config.get("debug") or {}).get("overfit", False)
     return {**kept, "debug": {"overfit": True}} if overfit else kept
+
+
+def chosen_parts(representation: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts of a representation that are chosen.
+
+    An experiment may have settings for a part of its own representation although another representation is chosen.
+    """
+    options = {path.stem for path in (FOLDER / "representation").glob("*.yaml")}
+    left_over = [
+        name
+        for name, part in representation.items()
+        if name in options and isinstance(part, Mapping) and "_target_" not in part
+    ]
+    return {name: part for name, part in representation.items() if name not in left_over}
+
+
+def in_order(representation: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The chosen parts of a representation as a list, because their order is that of the embedding's columns."""
+    return list(chosen_parts(representation).items())
 
 
 def identity_of(cfg: Mapping[str, Any]) -> str:
@@ -104,12 +123,20 @@ def _digest(text: str, digits: int) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:digits]
 
 
-def option_names(choices: Mapping[str, Any]) -> dict[str, str]:
-    """The chosen option of each group as one word; several options are joined by '+', as in 'visual_words+pca'."""
-    return {
-        str(group): str(chosen) if isinstance(chosen, str | None) else "+".join(chosen)
-        for group, chosen in choices.items()
-    }
+def option_names(cfg: DictConfig, choices: Mapping[str, Any]) -> dict[str, str]:
+    """The chosen option of each group as one word; the parts of the representation are joined by '+'.
+
+    Parameters
+    ----------
+    cfg
+        The composed configuration.
+    choices
+        Hydra's choices, which do not hold a group of which a list was chosen.
+    """
+    parts = OmegaConf.to_container(cfg.representation, resolve=False)
+    assert isinstance(parts, dict)
+    chosen = "+".join(chosen_parts({str(name): part for name, part in parts.items()}))
+    return {**{str(group): str(option) for group, option in choices.items()}, "representation": chosen}
 
 
 def class_of(protocol: Mapping[str, Any]) -> tuple[str, str]:

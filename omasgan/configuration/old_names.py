@@ -29,7 +29,6 @@ KEYS = {
     "representation.parts": "representation.visual_words.regions",
     "representation.components": "representation.pca.components",
     "representation.whitening": "representation.pca.whitening",
-    "representation.principal.components": "representation.pca.components",
 }
 """Settings: the new key by the old one."""
 
@@ -113,15 +112,28 @@ def advice(arguments: Sequence[str]) -> str | None:
         A line such as 'floors is now baselines'; None where no old name is among the arguments.
     """
     for argument in arguments:
-        override = argument.lstrip("+~")
-        key, _, value = override.partition("=")
-        if override in OPTIONS:
-            return f"{override} is now {OPTIONS[override]}"
-        if key in KEYS:
-            return f"{key} is now {KEYS[key]}"
-        if (key, value) in VALUES:
-            return f"{key}={value} is now {KEYS.get(key, key)}={VALUES[key, value]}"
+        key, _, values = argument.lstrip("+~").partition("=")
+        for value in values.strip("[]").split(","):  # a list of parts, or the values of a sweep
+            if (option := f"{key}={value}") in OPTIONS:
+                return f"{option} is now {OPTIONS[option]}"
+            if (key, value) in VALUES:
+                return f"{option} is now {renamed_key(key)}={VALUES[key, value]}"
+        if renamed_key(key) != key:
+            return f"{key} is now {renamed_key(key)}"
     return None
+
+
+def renamed_key(key: str) -> str:
+    """The place of a setting in today's names; one that has them already is returned as it is."""
+    if key in KEYS:
+        return KEYS[key]
+    first, *rest = key.split(".")
+    if first == "floors":
+        return ".".join(["baselines", *(TERMS.get(name, name) for name in rest)])
+    if first == "representation" and rest:
+        part, *settings = rest
+        return ".".join([first, PARTS.get(part, part), *(PART_SETTINGS.get(name, name) for name in settings)])
+    return key
 
 
 def renamed_config(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -200,9 +212,11 @@ def renamed_state(state: Mapping[str, Any], parts: Collection[str] = ()) -> dict
     parts
         The names of its representation's parts. Where there is only one, earlier versions saved it without its name.
     """
-    named: dict[str, Any] = {}
-    for key, value in state.items():
-        named[STATE.get(key, key)] = renamed_state(value) if isinstance(value, dict) else value
-    if len(parts) == 1 and "representation" in named and named["representation"].keys() != set(parts):
-        named["representation"] = dict.fromkeys(parts, named["representation"])
-    return named
+    representation = state.get("representation")
+    if len(parts) == 1 and isinstance(representation, dict) and representation.keys() != set(parts):
+        state = {**state, "representation": dict.fromkeys(parts, representation)}
+
+    def rename(node: Mapping[str, Any]) -> dict[str, Any]:
+        return {STATE.get(key, key): rename(child) if isinstance(child, dict) else child for key, child in node.items()}
+
+    return rename(state)

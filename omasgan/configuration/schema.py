@@ -137,7 +137,7 @@ class Config:
 
     dataset: Any = MISSING
     protocol: Any = MISSING
-    representation: Any = MISSING
+    representation: Any = field(default_factory=dict)  # its parts by name
     detector: Any = MISSING
     baselines: Any = MISSING
     divergence: Any = MISSING

@@ -137,7 +137,7 @@ def halvings(architecture: str, shape: tuple[int, ...]) -> int:
         raise UserError(
             f"architecture={architecture} cannot make images of {shape[1]} x {shape[2]} pixels: their sides must halve "
             "down to 7 or less, as 8, 16, 28, 32, 48 and 64 do; resize them (of a folder: dataset.size), use "
-            "architecture=mlp, or where a representation learns by it, representation=photographs"
+            "architecture=mlp, or where a representation learns by it, representation=[visual_words,pca]"
         )
     return level
 

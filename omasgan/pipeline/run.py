@@ -77,12 +77,14 @@ def _claimed_run(job: Job, dataset: Dataset, split: IndexSplit) -> Metrics:
 def _steps(job: Job, dataset: Dataset, split: IndexSplit, workspace: Workspace) -> Metrics:
     """Steps 3 to 6."""
     seconds: dict[str, float] = {}
+    normals = dataset.train.x[split.train]
     with _timed(seconds, "fit"):
-        detector = fit(job, dataset, dataset.train.x[split.train], workspace)
+        detector = fit(job, dataset, normals, workspace)
     with _timed(seconds, "score"):
-        terms = score(job, dataset, split, detector)
+        tested = split.tested(dataset).x[split.test]
+        terms = score(job, dataset, split, detector, tested)
     with _timed(seconds, "baselines"):
-        terms |= score_baselines(job, dataset, split, detector, workspace)
+        terms |= score_baselines(job, dataset, detector, normals, tested, workspace)
     table = score_table(dataset, split, terms)
     table.save(job.folder / "scores.npz")
     metrics = evaluate(table, split, job.config["seed"])

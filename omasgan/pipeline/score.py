@@ -15,22 +15,24 @@ from omasgan.pipeline.job import Job, Metrics
 from omasgan.training.stage import Workspace
 
 
-def score(job: Job, dataset: Dataset, split: IndexSplit, detector: Detector) -> dict[str, Tensor]:
+def score(job: Job, dataset: Dataset, split: IndexSplit, detector: Detector, tested: Tensor) -> dict[str, Tensor]:
     """The detector's terms of the test samples by name, float64 (n,) each.
 
     Also saves the detector, with its scores of the normal test samples.
     """
-    own = detector.terms(split.tested(dataset).x[split.test])
+    own = detector.terms(tested)
     fit.save(job.folder, detector, dataset.spec, own[detector.main_term][~split.abnormal])
     # The only term of a detector is called by the detector's name, as the baselines' terms are.
     return {job.choices["detector"] if name == "score" else name: term for name, term in own.items()}
 
 
 def score_baselines(
-    job: Job, dataset: Dataset, split: IndexSplit, detector: Detector, workspace: Workspace
+    job: Job, dataset: Dataset, detector: Detector, normals: Tensor, tested: Tensor, workspace: Workspace
 ) -> dict[str, Tensor]:
-    """Train each baseline on the normal samples; its scores of the test samples by name, float64 (n,) each."""
-    normals, tested = dataset.train.x[split.train], split.tested(dataset).x[split.test]
+    """Train each baseline on the normal samples; its scores of the test samples by name, float64 (n,) each.
+
+    Pass the tensors `normals` and `tested` that the detector was given, so that its embeddings of them are used again.
+    """
     scores = {}
     for name, baseline in fit.baselines(job, dataset, detector, workspace):
         baseline.fit(normals)

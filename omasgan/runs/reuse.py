@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omasgan.configuration.identity import canonical, scientific
+from omasgan.configuration.identity import canonical, in_order, scientific
 from omasgan.files import make_folder, write_bytes
 from omasgan.runs import folder as runs
 
@@ -142,6 +142,9 @@ def training(config: Mapping[str, Any]) -> dict[str, str]:
     # A detector holds copies of the groups that it is built from, which the user may have changed there.
     places = [place for place in (kept, detector, detector.get("detector")) if isinstance(place, dict)]
     budgets = list(_budgets(kept))
+    for place in places:
+        if isinstance(representation := place.get("representation"), dict):
+            place["representation"] = in_order(representation)
     parts: dict[str, Any] = {}
     for stage, (groups, keys, _) in STAGES.items():
         nodes = [place.pop(group) for place in places for group in groups if group in place]

@@ -17,7 +17,7 @@ from omasgan.commands.run import run
 from omasgan.configuration import identity
 from omasgan.configuration.checks import check
 from omasgan.configuration.explain import explain, is_users
-from omasgan.configuration.identity import identity_of
+from omasgan.configuration.identity import SEVERAL, identity_of, option_names
 from omasgan.configuration.schema import FOLDER
 from omasgan.configuration.validation import parameters
 from omasgan.data import benchmarks
@@ -42,7 +42,7 @@ def filled(cfg):
     return cfg
 
 
-def photographs(folder):
+def photos(folder):
     """A folder with a few images."""
     folder.mkdir()
     for number in range(60):
@@ -59,10 +59,12 @@ def nodes(node, key=""):
             yield from nodes(child, f"{key}.{name}".strip("."))
 
 
-@pytest.mark.parametrize("turn", range(max(map(len, GROUPS.values()))))
-def test_every_option_composes_fits_its_target_and_spells_out_all_its_settings(composed, turn):
+@pytest.mark.parametrize("number", range(max(map(len, GROUPS.values()))))
+def test_every_option_composes_fits_its_target_and_spells_out_all_its_settings(composed, number):
     # One option of every group at a time, for composing takes long. An experiment would choose others.
-    choices = [f"{group}={options[turn % len(options)]}" for group, options in GROUPS.items() if group != "experiment"]
+    choices = [
+        f"{group}={options[number % len(options)]}" for group, options in GROUPS.items() if group != "experiment"
+    ]
     config = check(filled(composed(*choices)))
     for key, node in nodes(config):
         allowed = parameters(pkgutil.resolve_name(node["_target_"]))
@@ -115,7 +117,9 @@ def test_an_experiment_gets_what_it_asks_for(composed, name):
     own = [entry for entry in content.get("defaults", []) if isinstance(entry, dict)]  # else another experiment's name
     for override in own:
         ((group, option),) = override.items()
-        assert cfg.hydra.runtime.choices[group.removeprefix("override /")] == option
+        group = group.removeprefix("override /")
+        chosen = option_names(cfg, cfg.hydra.runtime.choices)[group]
+        assert chosen == ("+".join(option) if isinstance(option, list) else option)
 
 
 @pytest.mark.parametrize("group", ["ablation", "experiment"])
@@ -169,10 +173,13 @@ def test_an_experiment_wins_over_all_but_the_command_line(composed, layered):
     assert composed("experiment=layers", "dataset=digits", folder=layered).boundary.mu != 11
 
 
+@pytest.mark.parametrize("parts", ["pca", "[contrastive,autoencoder]"])
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_another_representation_can_be_chosen_with_every_experiment(composed, name):
+def test_another_representation_can_be_chosen_with_every_experiment(composed, name, parts):
     """Nothing of the experiment's own representation is left, which the other would not know."""
-    check(filled(composed(f"experiment={name}", "representation=principal")))
+    config = check(filled(composed(f"experiment={name}", f"representation={parts}")))
+    for node in (config, config["detector"]):
+        assert ",".join(node["representation"]) == parts.strip("[]")
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -207,8 +214,8 @@ def test_every_experiment_runs(composed, monkeypatch, tmp_path, name):
     assert cfg.budget == composed("budget=smoke").budget, "it must choose a budget, or none can be chosen in its place"
     cfg.architecture.width, cfg.boundary.N, cfg.boundary.Q = 8, 32, 64
     if name == "image_folder":
-        cfg.dataset.root = str(photographs(tmp_path / "photographs"))
-        cfg.representation.patches.words = 50
+        cfg.dataset.root = str(photos(tmp_path / "photos"))
+        cfg.representation.visual_words.words = 50
     if name == "rows":
         cfg.dataset.path = cfg.dataset.test_path = str(tmp_path / "rows.npy")
         np.save(cfg.dataset.path, np.random.default_rng(0).normal(size=(200, 5)))
@@ -220,10 +227,11 @@ def test_every_experiment_runs(composed, monkeypatch, tmp_path, name):
 
 def test_cfg_job_shows_every_setting(command):
     shown = yaml.safe_load(command("--cfg", "job", "--resolve").output)
-    for group in set(shown) & set(identity.GROUPS) - {"abnormal_dataset"}:
-        allowed = parameters(pkgutil.resolve_name(shown[group]["_target_"]))
-        assert shown[group].keys() - {"_partial_"} == {"_target_", *allowed}, group
-    assert set(identity.GROUPS) <= set(shown)
+    assert {*identity.GROUPS, "baselines"} <= set(shown)
+    for group in {*identity.GROUPS, "baselines"} - {"abnormal_dataset"}:
+        for node in shown[group].values() if group in SEVERAL else [shown[group]]:
+            allowed = parameters(pkgutil.resolve_name(node["_target_"]))
+            assert node.keys() - {"_partial_"} == {"_target_", *allowed}, group
 
 
 def test_help_names_every_group_and_option(command):

@@ -27,11 +27,13 @@ def detector():
 
 
 @pytest.mark.parametrize(("neighbours", "density_exponent"), [(1, 0.0), (3, 0.5), (10, 1.0)])
-def test_the_distance_is_that_of_its_neighbours_over_the_spacing(detector, neighbours, density_exponent, monkeypatch):
+def test_the_distance_is_the_mean_to_the_neighbours_over_the_density_scale(
+    detector, neighbours, density_exponent, monkeypatch
+):
     x = torch.randn(30, 5, generator=torch.Generator().manual_seed(1))
     settings = replace(detector.inference, neighbours=neighbours, density_exponent=density_exponent)
     monkeypatch.setattr(detector, "inference", settings)
-    there = detector.neighbour_features.around(detector.scaling(x))
+    there = detector.neighbour_features.neighbours(detector.scaling(x))
     expected = there.distances[:, :neighbours].mean(dim=1) / there.density_scale**density_exponent
     torch.testing.assert_close(detector.terms(x)["divergence"], expected.double())
 
@@ -43,14 +45,14 @@ def test_the_critics_readings_are_its_own(detector, monkeypatch):
     torch.testing.assert_close(terms["divergence"], terms["task3"])
 
 
-@pytest.mark.parametrize(("reading", "looks"), [("variational", 1), ("conjugate", 2), ("distance", 1)])
-def test_the_critic_looks_once_at_a_sample_for_each_thing_that_it_says(detector, reading, looks, monkeypatch):
-    seen = []
+@pytest.mark.parametrize(("reading", "passes"), [("variational", 1), ("conjugate", 2), ("distance", 1)])
+def test_the_critic_is_run_once_for_each_term_that_it_gives(detector, reading, passes, monkeypatch):
+    run = []
     monkeypatch.setattr(detector, "inference", replace(detector.inference, divergence_term=reading))
-    hook = detector.C.register_forward_hook(lambda *_: seen.append(1))
+    hook = detector.C.register_forward_hook(lambda *_: run.append(1))
     detector.terms(torch.randn(30, 5, generator=torch.Generator().manual_seed(1)))
     hook.remove()
-    assert len(seen) == looks
+    assert len(run) == passes
 
 
 def test_scores_are_computed_in_the_arithmetic_of_the_workspace(detector, monkeypatch):
@@ -64,22 +66,22 @@ def test_scores_are_computed_in_the_arithmetic_of_the_workspace(detector, monkey
         assert len(term.unique()) > 295, "rounded, samples would share scores"
 
 
-def test_doubts_are_a_term_and_count_in_full_as_they_are_weighed(detector, monkeypatch):
+def test_the_auxiliary_score_is_a_term_and_enters_full_by_its_weight(detector, monkeypatch):
     x = torch.randn(30, 5, generator=torch.Generator().manual_seed(1))
     plain = detector.terms(x)
     assert "auxiliary" not in plain
     monkeypatch.setattr(detector, "spec", Spec((5,), auxiliary=(1, 4)))
     monkeypatch.setitem(detector.scales, "auxiliary", (0.5, 2.0))
-    monkeypatch.setattr(detector, "inference", replace(detector.inference, doubt=3.0))
+    monkeypatch.setattr(detector, "inference", replace(detector.inference, auxiliary_weight=3.0))
     terms = detector.terms(x)
     expected = x[:, 1].double() + x[:, 4].double()
     torch.testing.assert_close(terms["auxiliary"], expected)
     torch.testing.assert_close(terms["full"], plain["full"] + 3 * (expected - 0.5) / 2)
 
 
-def test_doubts_that_nobody_has_cannot_be_weighed(detector):
-    inference = replace(detector.inference, doubt=3.0)
-    with pytest.raises(UserError, match=r"doubt is 3, .* hold no doubts: use representation=turned_photographs"):
+def test_an_auxiliary_score_that_no_part_gives_cannot_be_weighed(detector):
+    inference = replace(detector.inference, auxiliary_weight=3.0)
+    with pytest.raises(UserError, match=r"auxiliary_weight is 3, .* gives auxiliary scores: add rotation_prediction"):
         OMASGAN(
             Spec((5,)),
             Workspace(),

@@ -39,29 +39,33 @@ def test_images_are_rows_to_a_bank_and_the_nearest_are_found_one_by_one_too():
 def test_a_sample_of_the_bank_is_not_its_own_neighbour():
     bank = draws(50, 0)
     neighbour_features = NeighbourFeatures(bank, real=True)
-    assert neighbour_features.around(bank).distances[:, 0].max() < 1e-2
+    assert neighbour_features.neighbours(bank).distances[:, 0].max() < 1e-2
     without_itself = [
         nearest_by_definition(bank[i : i + 1], torch.cat([bank[:i], bank[i + 1 :]]), 4) for i in range(50)
     ]
     torch.testing.assert_close(
-        neighbour_features.around(bank, of_bank=True).distances[:, :4], torch.cat(without_itself)
+        neighbour_features.neighbours(bank, in_bank=True).distances[:, :4], torch.cat(without_itself)
     )
 
 
 def test_a_training_sample_is_no_part_of_a_generated_bank():
     neighbour_features, x = NeighbourFeatures(draws(50, 0), real=False), draws(20, 1)
-    assert torch.equal(neighbour_features.around(x, of_bank=True).distances, neighbour_features.around(x).distances)
+    assert torch.equal(
+        neighbour_features.neighbours(x, in_bank=True).distances, neighbour_features.neighbours(x).distances
+    )
 
 
-def test_j_sees_the_sample_and_its_distances_in_units_of_the_normals_own():
+def test_the_features_are_the_sample_and_its_standardised_log_distances():
     bank = draws(60, 0)
     neighbour_features = NeighbourFeatures(bank, real=True)
     neighbour_features.fit(bank)
-    seen = neighbour_features(bank, of_bank=True)
-    assert torch.equal(seen[:, :3], bank)
-    torch.testing.assert_close(seen[:, 3:].mean(dim=0), torch.zeros(len(RANKS)), atol=1e-4, rtol=0)
-    torch.testing.assert_close(seen[:, 3:].std(dim=0), torch.ones(len(RANKS)), atol=1e-4, rtol=0)
-    assert (neighbour_features(bank + 10)[:, 3:] > seen[:, 3:].max(dim=0).values).all(), "what is far looks far"
+    features = neighbour_features(bank, in_bank=True)
+    assert torch.equal(features[:, :3], bank)
+    torch.testing.assert_close(features[:, 3:].mean(dim=0), torch.zeros(len(RANKS)), atol=1e-4, rtol=0)
+    torch.testing.assert_close(features[:, 3:].std(dim=0), torch.ones(len(RANKS)), atol=1e-4, rtol=0)
+    assert (neighbour_features(bank + 10)[:, 3:] > features[:, 3:].max(dim=0).values).all(), (
+        "features of a far sample are large"
+    )
     torch.testing.assert_close(
         torch.cat([neighbour_features(one) for one in (bank + 1).split(1)]),
         neighbour_features(bank + 1),
@@ -79,7 +83,7 @@ def test_copies_among_the_training_samples_do_not_set_the_scale():
     assert copied.scale[0] < 2 * plain.scale[0]
 
 
-def test_a_sight_is_saved_with_its_bank():
+def test_neighbour_features_are_saved_with_their_bank():
     neighbour_features = NeighbourFeatures(draws(60, 0), real=True)
     neighbour_features.fit(draws(60, 0))
     other = NeighbourFeatures.from_state_dict(neighbour_features.state_dict(), real=True)
@@ -92,16 +96,18 @@ def test_the_places_are_those_of_the_distances():
     torch.testing.assert_close(torch.linalg.vector_norm(x[:, None] - bank[places], dim=2), distances)
 
 
-def test_where_the_bank_is_sparse_a_distance_counts_less():
+def test_a_distance_counts_less_where_the_bank_is_sparse():
     dense, sparse = 0.1 * draws(300, 0), 2 * draws(300, 1) + 50
     neighbour_features = NeighbourFeatures(torch.cat([dense, sparse]), real=True)
     neighbour_features.fit(dense)
-    there = neighbour_features.around(torch.cat([dense.mean(dim=0, keepdim=True), sparse.mean(dim=0, keepdim=True)]))
+    there = neighbour_features.neighbours(
+        torch.cat([dense.mean(dim=0, keepdim=True), sparse.mean(dim=0, keepdim=True)])
+    )
     assert there.density_scale[1] > 10 * there.density_scale[0]
-    torch.testing.assert_close(there.term(3, 0), there.distances[:, :3].mean(dim=1))
-    torch.testing.assert_close(there.term(3, 1) * there.density_scale, there.term(3, 0))
-    # One cluster is the other, twenty times as large: in units of their density scales, their distances are the same.
-    own = neighbour_features.around(torch.cat([dense, sparse]), of_bank=True).term(10, 1)
+    torch.testing.assert_close(there.distance_term(3, 0), there.distances[:, :3].mean(dim=1))
+    torch.testing.assert_close(there.distance_term(3, 1) * there.density_scale, there.distance_term(3, 0))
+    # One cluster is twenty times as large as the other: over their density scales, their distances are alike.
+    own = neighbour_features.neighbours(torch.cat([dense, sparse]), in_bank=True).distance_term(10, 1)
     torch.testing.assert_close(own[:300].mean(), own[300:].mean(), rtol=0.1, atol=0)
 
 
@@ -111,8 +117,8 @@ def test_a_bank_half_of_copies_does_not_blow_up_what_lies_near_them():
     neighbour_features = NeighbourFeatures(bank, real=True)
     neighbour_features.fit(bank)
     near_a_copy, outlier = torch.full((1, 8), 0.02), torch.full((1, 8), 4.0)
-    there = neighbour_features.around(torch.cat([near_a_copy, outlier]))
-    assert there.term(3, 0.5)[0] < there.term(3, 0.5)[1]
+    there = neighbour_features.neighbours(torch.cat([near_a_copy, outlier]))
+    assert there.distance_term(3, 0.5)[0] < there.distance_term(3, 0.5)[1]
 
 
 def test_samples_that_do_not_find_themselves_end_the_short_type():
@@ -123,7 +129,7 @@ def test_samples_that_do_not_find_themselves_end_the_short_type():
     neighbour_features.bank._prepare(torch.bfloat16)  # as if no probe had hit the crowd
     assert neighbour_features.bank.nearest(crowd, 1)[0].any()
     neighbour_features.fit(bank)
-    assert not neighbour_features.around(crowd).distances[:, 0].any()
+    assert not neighbour_features.neighbours(crowd).distances[:, 0].any()
     again = NeighbourFeatures.from_state_dict(neighbour_features.state_dict(), real=True, dtype=torch.bfloat16)
     assert not again.bank.is_short
 
@@ -131,6 +137,6 @@ def test_samples_that_do_not_find_themselves_end_the_short_type():
 def test_nothing_and_what_is_not_finite_can_be_looked_up():
     neighbour_features = NeighbourFeatures(draws(11, 0), real=False)
     neighbour_features.fit(draws(11, 0))
-    assert neighbour_features.around(draws(0, 1)).density_scale.shape == (0,)
+    assert neighbour_features.neighbours(draws(0, 1)).density_scale.shape == (0,)
     for value in (torch.nan, torch.inf, 1e20):
-        neighbour_features.around(torch.full((1, 3), value))
+        neighbour_features.neighbours(torch.full((1, 3), value))

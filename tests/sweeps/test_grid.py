@@ -2,8 +2,6 @@
 
 import json
 import re
-import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,18 +12,16 @@ from omasgan.configuration.checks import check
 from omasgan.configuration.schema import SWEEPS
 from omasgan.evaluation.scores import ScoreTable
 from omasgan.runs import folder as runs
-from omasgan.runs import reuse
 from omasgan.runs.lock import claimed
 from omasgan.sweeps import jobs as books
+from tests.sweeps.tiny import TINY, TOY
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 
 DEFINITIONS = sorted(path.stem for path in SWEEPS.glob("sweep/*.yaml"))
 README = (SWEEPS / "README.md").read_text()
-TINY = ("experiment=pixels", "budget=smoke", "baselines=none", "logger=none", "architecture=mlp", "device=cpu")
-TOY = (*TINY, "dataset=toy_blobs", "protocol=novelty", "dataset.train_size=200", "dataset.test_size=100")
 NAMED = ["mu_nu_beta", "divergences", "ablation_per_task", "loo_all_classes", "occ_all_classes", "seeds"]
-NAMED += ["architectures", "lambda", "choices", "reach", "search"]
+NAMED += ["architectures", "lambda", "delta_density", "mixing_range", "search"]
 
 
 @pytest.fixture
@@ -79,6 +75,21 @@ def test_a_sweep_can_be_widened_and_crossed_on_the_command_line(command, jobs):
 def test_what_is_given_twice_is_run_once(command, jobs):
     command("-m", "seed=0,1,1,0", "threads=1,2")
     assert len(jobs["jobs"]) == 2
+
+
+def test_a_sweep_over_lists_of_parts_has_a_job_for_each_list(command, composed, jobs):
+    command("-m", "representation=[visual_words,pca],[contrastive,autoencoder]")
+    assert [job.label for job in jobs["jobs"]] == [
+        "representation=[visual_words,pca]",
+        "representation=[contrastive,autoencoder]",
+    ]
+    assert len({job.folder for job in jobs["jobs"]}) == 2
+    parts = [list(composed(*job.overrides).representation) for job in jobs["jobs"]]
+    assert parts == [["visual_words", "pca"], ["contrastive", "autoencoder"]]
+    command("-m", "representation=pca,[pca],[visual_words,pca],[pca,visual_words]")
+    assert len(jobs["jobs"]) == 3, "a list of one part is that part, and the order of parts counts"
+    command("sweep=seeds", "seed=0,1", "representation=[visual_words,pca],pixels", "inference.j_features=sample")
+    assert len(jobs["jobs"]) == 4
 
 
 def test_a_definition_that_does_not_exist(command):
@@ -224,14 +235,14 @@ def test_the_classes_that_nobody_has_are_run(command, tmp_path):
 def test_a_fault_of_one_job_is_in_its_own_log_and_stops_no_other(command, tmp_path, monkeypatch):
     from omasgan.pipeline import run as pipeline
 
-    plain = pipeline._run
+    plain = pipeline._steps
 
     def broken(job, *rest):
         if job.config["seed"] == 0:
             raise AttributeError("a fault")
         return plain(job, *rest)
 
-    monkeypatch.setattr(pipeline, "_run", broken)
+    monkeypatch.setattr(pipeline, "_steps", broken)
     outcome = command(f"runs={tmp_path}", *TOY, "-m", "seed=0,1")
     assert outcome.code == 1
     assert {label: state for label, (state, _) in rows(outcome).items()} == {"seed=0": "failed", "seed=1": "done"}
@@ -252,100 +263,3 @@ def test_a_finished_job_that_lacks_a_baseline_is_not_skipped(command, tmp_path):
     for path in tmp_path.rglob("metrics.json"):
         assert "pca" in json.loads(path.read_text())["metrics"]
     assert "2 jobs: 0 done, 2 skipped" in command(*sweep).output
-
-
-# A run that shares stages with a finished one
-
-
-def stages_taken(folder):
-    return json.loads((folder / "run.json").read_text()).get("stages_taken", [])
-
-
-CHANGES = {
-    "seed=1": [],
-    "precision=float32": [],
-    "architecture.depth=2": [],
-    "boundary.mu=0.3": ["task1"],
-    "ablation=no_retraining": ["task1", "task2"],
-    "inference.delta=0.4": ["task1", "task2", "task3"],
-    "inference.j_scale=probability": ["task1", "task2", "task3", "j"],
-}
-
-
-def test_stages_are_taken_over_as_far_as_they_are_alike(command, tmp_path):
-    assert command(*TOY, f"runs={tmp_path}").code == 0
-    for change, stages in CHANGES.items():
-        before = set(tmp_path.rglob("metrics.json"))
-        assert command(*TOY, f"runs={tmp_path}", change).code == 0
-        (new,) = set(tmp_path.rglob("metrics.json")) - before
-        assert [stage for stage in stages_taken(new.parent) if stage != "representation"] == stages, change
-
-
-@pytest.mark.parametrize("change", ["boundary.mu=0.3", "inference.delta=0.4", "inference.lambda_=3.5"])
-def test_a_run_that_took_over_stages_scores_as_one_that_trained_all(command, tmp_path, change):
-    def run(top, *arguments):
-        assert command(*TOY, f"runs={tmp_path / top}", *arguments).code == 0
-        return {path.parent.parent.name: path.parent for path in (tmp_path / top).rglob("metrics.json")}
-
-    ((name, alone),) = run("alone", change).items()
-    (source,) = run("both").values()
-    both = run("both", change)
-    assert len(both) == 2
-    taken = both[name]
-    assert json.loads((taken / "run.json").read_text())["trained_in"] == str(source)
-    assert stages_taken(taken)
-    assert not stages_taken(alone)
-    one, other = (ScoreTable.load(folder / "scores.npz") for folder in (alone, taken))
-    assert one.terms.keys() == other.terms.keys()
-    assert all(np.array_equal(one.terms[name], other.terms[name]) for name in one.terms)
-    lines = [[json.loads(line) for line in (f / "metrics.jsonl").read_text().splitlines()] for f in (alone, taken)]
-    assert [(row["stage"], row["step"]) for row in lines[0]] == [(row["stage"], row["step"]) for row in lines[1]]
-
-
-def test_a_run_on_other_data_takes_nothing_over(command, tmp_path):
-    data = {"x_train": np.arange(80.0).reshape(40, 2) % 7, "x_test": np.arange(20.0).reshape(10, 2) % 7}
-    arrays = (*TINY, "dataset=arrays", f"dataset.path={tmp_path}/data.npz", "protocol=novelty")
-    np.savez(tmp_path / "data.npz", **data)
-    assert command(*arrays, f"runs={tmp_path}/runs").code == 0
-    for number, stages in ((2, ["representation", "task1", "task2", "task3", "j"]), (3, [])):
-        if not stages:
-            np.savez(tmp_path / "data.npz", **{**data, "x_train": data["x_train"] + 1})
-        assert command(*arrays, f"runs={tmp_path}/runs", f"inference.lambda_={number}").code == 0
-        (new,) = (p.parent for p in tmp_path.rglob("run.json") if number == read_config(p)["inference"]["lambda_"])
-        assert stages_taken(new) == stages
-
-
-def read_config(record):
-    return yaml.safe_load((record.parent / "config.yaml").read_text())
-
-
-def test_a_damaged_run_is_no_donor(tmp_path):
-    place = tmp_path / "set" / "omasgan-00000000" / "seed_0"
-    other = tmp_path / "set" / "omasgan-11111111" / "seed_0"
-    for folder in (place, other):
-        folder.mkdir(parents=True)
-    (other / "metrics.json").write_text("{}")
-    (other / "checkpoints").mkdir()
-    (other / "checkpoints" / "task1.pt").write_bytes(b"")
-    config = {"boundary": {"mu": 1}, "inference": {"lambda_": 1.0, "delta": 0.5}}
-    (other / "config.yaml").write_text(yaml.safe_dump(config))
-    record = dict.fromkeys(reuse.ALIKE, "as here")
-    (other / "run.json").write_text(json.dumps(record))
-
-    def find(place=place, config=config):
-        return reuse.find(place, "00000000", config, record)
-
-    assert find().folder == other
-    for key in reuse.ALIKE:
-        (other / "run.json").write_text(json.dumps({**record, key: "another"}))
-        assert find() is None, key
-    (other / "run.json").write_text("{")
-    assert find() is None
-    (other / "run.json").write_text(json.dumps(record))
-    (other / "checkpoints" / "contrastive.pt").write_bytes(b"")
-    assert find(config={**config, "representation": {"features": 3}}) is None, "nothing is alike"
-    (other / "config.yaml").write_text("boundary: [")
-    assert find() is None
-    shutil.rmtree(other)
-    assert find() is None
-    assert find(Path("/elsewhere")) is None

@@ -138,7 +138,7 @@ def test_two_searches_at_once_are_refused(start, seen, tmp_path):
 
 
 def test_what_can_be_searched(start, seen, tmp_path):
-    space = ["boundary.mu=tag(log,interval(0.01,0.1))", "boundary.critic=halo,cotrained"]
+    space = ["boundary.mu=tag(log,interval(0.01,0.1))", "boundary.critic=noise_contrastive,cotrained"]
     start(*space, "architecture.depth=range(1,4)", "budget.batch=int(interval(16,32))", trials=6)
     for trial in study(tmp_path).trials:
         assert 0.01 <= trial.params["boundary.mu"] <= 0.1

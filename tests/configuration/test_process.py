@@ -1,0 +1,47 @@
+"""The command in a process of its own."""
+
+import json
+import re
+import signal
+
+import pytest
+
+from tests.configuration.mistakes import TOY, check_whole
+
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
+
+def test_a_run_prints_its_table_and_nothing_else(finished, without_progress):
+    folder, (code, output, errors) = finished
+    assert (code, without_progress(errors)) == (0, [])
+    assert "full" in output.splitlines()[0]
+    assert str(folder) in output.splitlines()[-1]
+    assert (folder / "metrics.json").is_file()
+
+
+def test_a_wrong_key_in_a_process_of_its_own(process, runs):
+    code, output, errors = process("boundary.muu=1", f"runs={runs}")
+    assert (code, output) == (1, "")
+    assert re.fullmatch(r"omasgan: there is no setting 'boundary.muu'[^\n]*\n", errors)
+
+
+def test_ctrl_c_and_on(process, command, runs, without_progress):
+    def interrupt(child, line):
+        if line.startswith("task1 6"):
+            child.send_signal(signal.SIGINT)
+
+    same = (*TOY, f"runs={runs}", "budget.task1=1200")
+    code, output, errors = process(*same, watch=interrupt)
+    assert (code, output) == (1, "")
+    assert without_progress(errors) == ["omasgan: interrupted; the same command goes on from the last checkpoint"]
+    check_whole(runs)
+
+    (log,) = runs.rglob("run.log")
+    told = len(log.read_text())
+    assert command(*same).code == 0
+    first = re.search(r"task1 (\d+)/1200", log.read_text()[told:])
+    assert 500 < int(first[1]) < 1200, "from the checkpoint at step 500"
+    (record,) = runs.rglob("metrics.jsonl")
+    steps = [row["step"] for row in map(json.loads, record.read_text().splitlines()) if row["stage"] == "task1"]
+    assert steps == sorted(set(steps)), "no step is recorded twice"
+    assert steps[-1] == 1200
