@@ -1,8 +1,4 @@
-"""Random changes of a training batch that leave a normal image normal.
-
-Every augmentation is called with images (n, C, H, W) in [-1, 1] and a generator, draws for each image by
-itself, and returns images in [-1, 1]. One with `images_only` set has no meaning for rows of numbers.
-"""
+"""Augmentations: random changes of a training batch after which a normal image is still normal."""
 
 from __future__ import annotations
 
@@ -20,29 +16,55 @@ from omasgan.training.settings import Fraction, NonNegative, Share
 
 
 class Augmentation(Protocol):
-    """What the module's docstring says."""
+    """The interface of augmentations: a function that changes each image of a batch at random.
+
+    Attributes
+    ----------
+    images_only
+        Whether the augmentation is defined for images only, not for rows of numbers.
+
+    Examples
+    --------
+    >>> images = torch.zeros(4, 1, 8, 8)
+    >>> augmentation = Affine(rotation=0.1)
+    >>> augmentation(images, torch.Generator().manual_seed(0)).shape
+    torch.Size([4, 1, 8, 8])
+    """
 
     images_only: ClassVar[bool]
 
     def __call__(self, x: Tensor, generator: Generator) -> Tensor:
-        """The changed batch, of the shape and type of x."""
+        """Change each image of a batch independently of the others.
+
+        Parameters
+        ----------
+        x
+            Images (n, C, H, W) in [-1, 1].
+        generator
+            The source of all random numbers.
+
+        Returns
+        -------
+        Tensor
+            The changed images in [-1, 1], with the shape of x.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class NoAugmentation:
-    """The batch as it is."""
+    """Returns the batch unchanged."""
 
     images_only: ClassVar[bool] = False
 
     def __call__(self, x: Tensor, generator: Generator) -> Tensor:
-        """See `Augmentation`; any shape."""
+        """See `Augmentation`; x may have any shape."""
         return x
 
 
 @dataclass(frozen=True)
 class Flip:
-    """Every image is mirrored left to right with probability 1/2."""
+    """Mirrors each image left to right with probability 1/2."""
 
     images_only: ClassVar[bool] = True
 
@@ -53,9 +75,16 @@ class Flip:
 
 @dataclass(frozen=True)
 class FlipColour:
-    """A flip, then a change of contrast, brightness and each channel's brightness by up to `strength`, 0..1.
+    """Applies `Flip`, then changes the contrast, the brightness and the brightness of each channel at random.
 
-    x -> mean + (1 + strength a) (x - mean) + strength (b + c): a, b and, for every channel, c in [-1, 1).
+    x -> mean(x) + (1 + strength a) (x - mean(x)) + strength (b + c), clamped to [-1, 1], where a, b and, for each
+    channel, c are uniform in [-1, 1).
+
+    Parameters
+    ----------
+    strength
+        Largest relative change of the contrast, and largest change of the brightness of the image and of each channel,
+        in units of the range [-1, 1]; 0..1.
     """
 
     strength: float = 0.2
@@ -78,10 +107,20 @@ class FlipColour:
 
 @dataclass(frozen=True)
 class Affine:
-    """A turn by up to `rotation` radians, each side stretched by up to a share `scale`, leaning and moved.
+    """Rotates, scales, shears and translates each image by random amounts.
 
-    shear: sideways, in pixels a pixel of height. translation: in halves of the image's side. What comes in from outside
-    repeats the image's edge.
+    Each amount is uniform between minus and plus its setting. Pixels from outside the image repeat its edge.
+
+    Parameters
+    ----------
+    rotation
+        Largest angle in radians.
+    scale
+        Largest relative change of width and of height, which are drawn separately.
+    shear
+        Largest horizontal shear, in pixels per pixel of height.
+    translation
+        Largest horizontal and vertical shift, in halves of the image's side.
     """
 
     rotation: NonNegative = 0.35
@@ -106,10 +145,18 @@ class Affine:
 
 @dataclass(frozen=True)
 class Crop:
-    """A random part of the image at the image's size, then `FlipColour`, and some images lose their colours.
+    """Crops each image at random and resizes the crop to the image's size, applies `FlipColour`, and greys some images.
 
-    smallest: the least share of the image's area that a part has; its sides' ratio lies within 3:4 and 4:3. strength:
-    FlipColour's. grey: the probability that an image loses its colours.
+    The ratio of a crop's sides lies between 3:4 and 4:3.
+
+    Parameters
+    ----------
+    smallest
+        Smallest area of a crop, as a fraction of the image's area.
+    strength
+        Largest changes of contrast and brightness, as for `FlipColour`.
+    grey
+        Probability that an image loses its colours.
     """
 
     smallest: Share = 0.5
@@ -133,11 +180,11 @@ class Crop:
 
 
 CROP = 0.8
-"""Side of a crop of `five_crops`, in sides of the image."""
+"""Side of a crop of `five_crops`, as a fraction of the image's side."""
 
 
 def five_crops(x: Tensor) -> Iterator[Tensor]:
-    """Images (n, C, H, W), then a crop of each of their four corners, resized to the images' size."""
+    """Yield images (n, C, H, W), then the crops of each of their four corners, resized to the same shape."""
     corners = [(right, down) for right in (-1, 1) for down in (-1, 1)]
     maps = x.new_tensor([[[CROP, 0, right * (1 - CROP)], [0, CROP, down * (1 - CROP)]] for right, down in corners])
     yield x
@@ -146,13 +193,13 @@ def five_crops(x: Tensor) -> Iterator[Tensor]:
 
 
 def _moved(x: Tensor, maps: Tensor) -> Tensor:
-    """Images (n, C, H, W), each seen through its map (n, 2, 3) of the square [-1, 1]^2; the edge repeats outside."""
+    """Resample images (n, C, H, W) with affine maps (n, 2, 3) of the square [-1, 1]^2; the edge repeats outside."""
     grid = affine_grid(maps, list(x.shape), align_corners=False)
     moved = grid_sample(x.float(), grid, padding_mode="border", align_corners=False)
     return moved.contiguous(memory_format=torch.channels_last)
 
 
 def _uniform(x: Tensor, channels: int, generator: Generator) -> Tensor:
-    """Draws from [-1, 1), (n, channels, 1, 1), on the device of x."""
+    """Uniform random numbers in [-1, 1), (n, channels, 1, 1), with the device and type of x."""
     draws = torch.rand(len(x), channels, 1, 1, generator=generator, device=generator.device)
     return (2 * draws - 1).to(x)

@@ -1,4 +1,4 @@
-"""Checkpoints: tensors and plain types in one file, written whole or not at all, never unpickled freely."""
+"""Checkpoints: one file of tensors and plain types, written atomically and read without unpickling other objects."""
 
 from __future__ import annotations
 
@@ -12,42 +12,85 @@ from omasgan.errors import UserError
 from omasgan.files import write_atomically
 
 FORMAT = 1
-"""Raised whenever a checkpoint of an earlier omasgan could not be continued."""
+"""The number of the format; it is increased when checkpoints of earlier versions can no longer be continued."""
 
 
 def save(path: Path, kind: str, state: Mapping[str, Any]) -> None:
-    """Write `state` (tensors and plain types) as a checkpoint of that kind ('task1', 'detector', ...).
+    """Write a checkpoint.
 
-    Raises UserError where the folder or the disk does not take it; an earlier checkpoint is then untouched.
+    Parameters
+    ----------
+    path
+        The file. An earlier checkpoint is replaced only after the new one is complete.
+    kind
+        What is saved, such as 'task1' or 'detector'; `load` must be given the same kind.
+    state
+        Tensors and plain types by name, at any depth.
+
+    Raises
+    ------
+    UserError
+        Where the file cannot be written.
     """
     write_atomically(path, lambda file: torch.save({"format": FORMAT, "kind": kind, "state": dict(state)}, file))
 
 
 def load(path: Path, kind: str, device: torch.device) -> dict[str, Any]:
-    """Read back what `save` wrote, with tensors on the device.
+    """Read a checkpoint that `save` wrote.
 
-    Raises UserError for a file that is missing, cut short, of another program, another kind or another format.
+    Parameters
+    ----------
+    path
+        The file.
+    kind
+        The kind that it was saved with.
+    device
+        Where its tensors are put.
+
+    Returns
+    -------
+    dict of str to Any
+        The saved state.
+
+    Raises
+    ------
+    UserError
+        Where the file is missing or damaged, or has another kind or format.
     """
-    mend = f"delete {path} to do this stage again"
+    mend = f"delete {path} to train this stage again"
     try:
         content = torch.load(path, map_location=device, weights_only=True)
     except FileNotFoundError:
         raise UserError(f"there is no checkpoint {path}: run the training first") from None
-    except Exception as error:  # the reader may raise anything on a damaged file
-        raise UserError(f"checkpoint {path} cannot be read (cut short, or not ours): {mend}") from error
+    except Exception as error:  # a damaged file may raise anything
+        raise UserError(f"checkpoint {path} cannot be read (incomplete, or not written by omasgan): {mend}") from error
     if not isinstance(content, dict) or set(content) != {"format", "kind", "state"}:
         raise UserError(f"{path} is not a checkpoint of omasgan: {mend}")
     if content["format"] != FORMAT:
-        raise UserError(f"checkpoint {path} has format {content['format']}, this omasgan reads {FORMAT}: {mend}")
+        raise UserError(
+            f"checkpoint {path} has format {content['format']}, this version of omasgan reads {FORMAT}: {mend}"
+        )
     if content["kind"] != kind:
         raise UserError(f"checkpoint {path} holds '{content['kind']}', not '{kind}': {mend}")
     return cast(dict[str, Any], content["state"])
 
 
 def restore(path: Path, holders: Mapping[str, Any], state: Mapping[str, Any]) -> None:
-    """Load `state[name]` into every `holders[name]` that has a load_state_dict.
+    """Load a state into networks and optimisers.
 
-    Raises UserError where the checkpoint was made by another architecture.
+    Parameters
+    ----------
+    path
+        The file that the state was read from, for the message.
+    holders
+        Objects with a `load_state_dict`, by name.
+    state
+        What `load` returned; it has at least the names of `holders`.
+
+    Raises
+    ------
+    UserError
+        Where the state does not fit, because the checkpoint was made with another configuration.
     """
     for name, holder in holders.items():
         try:
@@ -56,5 +99,5 @@ def restore(path: Path, holders: Mapping[str, Any], state: Mapping[str, Any]) ->
             reason = str(error).split("\n")[-1].strip()
             raise UserError(
                 f"checkpoint {path} does not fit '{name}' of this configuration ({reason}): "
-                f"use the configuration it was made with, or delete it"
+                f"use the configuration that it was made with, or delete the checkpoint"
             ) from error

@@ -1,4 +1,4 @@
-"""How the C library hands freed memory back, which costs a training step on a CPU a tenth of its time."""
+"""Keeps the C library from returning freed memory to the system, which takes a tenth of a training step on a CPU."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 """Parameters of glibc's mallopt(3)."""
 
 LARGEST_MMAP_THRESHOLD = 32 * 1024**2
+"""The largest MMAP_THRESHOLD that glibc accepts, in bytes."""
+
 NEVER_TRIM = 2**31 - 1
+"""A TRIM_THRESHOLD, in bytes, that is never reached."""
 
 
 def keep_freed_memory() -> None:
-    """Keep freed memory for the next tensor; elsewhere than on glibc nothing happens.
+    """Make glibc keep freed memory for the next tensors; with other C libraries, do nothing.
 
-    By default much of a step's memory goes back to the system when it is freed, so that each of its pages faults in
-    anew at the next step.
+    By default glibc returns much of the memory of a training step to the system, and the next step causes a page fault
+    for each of its pages.
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):
         mallopt = ctypes.CDLL(None).mallopt

@@ -1,4 +1,4 @@
-"""What a person sees of a run: a bar on a terminal, plain lines in a file, and the final table."""
+"""The progress of a stage or a sweep: a progress bar on a terminal, log lines elsewhere."""
 
 from __future__ import annotations
 
@@ -14,33 +14,53 @@ from typing import Any, Protocol
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-SHOWN = 4  # values beside a step
+SHOWN = 4
+"""Largest number of values that are shown with the progress."""
 
-SILENCE = 30.0  # seconds without a line, at most
+SILENCE = 30.0
+"""Longest time between two log lines, in seconds."""
 
 log = logging.getLogger(__name__)
 
 
 class Progress(Protocol):
-    """How far a stage is."""
+    """The interface of a progress display."""
 
     def update(self, step: int, values: Mapping[str, float] | None = None) -> None:
-        """Show that `step` steps of the stage are done, with a few values; None leaves the old ones."""
+        """Show that `step` steps are done, with the first `SHOWN` of `values` by name; None keeps the last ones."""
 
 
 @contextmanager
 def progress(
     stage: str, total: int, start: int = 0, enabled: bool | None = None, unit: str = "step"
 ) -> Iterator[Progress]:
-    """The progress of a stage that goes from step `start` to `total`, or of a sweep, whose unit is a job.
+    """Show the progress of a stage or a sweep inside a `with` block.
 
-    Either a bar, with log lines written clear of it, or a log line at every tenth of the stage and after 30
-    seconds without one. enabled: whether it is a bar; None makes it one where standard error is a terminal.
+    It is shown as a progress bar above which log lines are printed, or as a log line after every tenth of the steps
+    and after `SILENCE` seconds without one.
+
+    Parameters
+    ----------
+    stage
+        The name that is shown.
+    total
+        The number of steps of the whole stage.
+    start
+        The number of steps that are done already.
+    enabled
+        Whether to show a bar; None shows one where standard error is a terminal.
+    unit
+        What one step is; 'job' for a sweep.
+
+    Yields
+    ------
+    Progress
+        To be called after each step.
     """
     if enabled is None:
         enabled = sys.stderr.isatty()
     if enabled:
-        width, height = shutil.get_terminal_size()  # tqdm shows nothing where a terminal gives its size as 0
+        width, height = shutil.get_terminal_size()  # tqdm shows nothing where a terminal reports a size of 0
         bar = tqdm(desc=stage, total=total, initial=start, unit=unit, ncols=width, nrows=height)
         with logging_redirect_tqdm(), bar:
             yield _Bar(bar)

@@ -401,7 +401,7 @@ DAMAGES = {
     "cut at the end": (cut(0.999), "cannot be read"),
     "a text": (lambda path: path.write_text("hello"), "cannot be read"),
     "another program's": (lambda path: torch.save({"weights": torch.ones(3)}, path), "is not a checkpoint of omasgan"),
-    "another format": (changed(lambda content: content.update(format=0)), "has format 0, this omasgan reads"),
+    "another format": (changed(lambda content: content.update(format=0)), "has format 0, this version"),
     "another stage": (changed(lambda content: content.update(kind="j")), "holds 'j', not 'task1'"),
     "another architecture": (
         changed(lambda content: content["state"]["D"].update({"0.1.weight": torch.ones(5, 2)})),

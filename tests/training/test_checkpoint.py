@@ -154,7 +154,7 @@ def test_another_kind(path):
 
 def test_another_format(path, monkeypatch):
     monkeypatch.setattr(checkpoint, "FORMAT", checkpoint.FORMAT + 1)
-    assert "has format 1, this omasgan reads 2" in refusal(path)
+    assert "has format 1, this version of omasgan reads 2" in refusal(path)
 
 
 @pytest.mark.parametrize("other", [nn.Linear(4, 2), nn.Linear(3, 2, bias=False), nn.Conv2d(1, 1, 1)], ids=str)
