@@ -210,8 +210,9 @@ def node_settings(option: Option, node: Mapping[str, Any], target: Any, prefix: 
             inside = resolved(value["_target_"])
             yield from entry(setting, prefix, level=3, value=f"{reference(value['_target_'])}, as follows")
             yield from node_settings(option, value, inside, f"{prefix}.{setting.name}")
-        elif setting.name in option.parts:
-            yield from entry(setting, prefix, level=3, value=part_text(option.parts[setting.name], value))
+        elif held := [part for part in option.parts if part.split(".")[0] == setting.name]:
+            texts = [part_text(option.parts[part], value if part == setting.name else None) for part in held]
+            yield from entry(setting, prefix, level=3, value=" and ".join(texts))
         else:
             yield from entry(setting, prefix, level=3, value=value_text(node, setting))
 

@@ -112,7 +112,7 @@ def plain_seconds(stage: str, width: int, batch: int, steps: int) -> float:
 def fast_workspace() -> Workspace:
     """Return the workspace that a run on this machine gets."""
     return build.workspace(
-        {"threads": None, "device": "cpu", "seed": 0, "precision": "auto", "logger": {"log_every": 20}}
+        {"threads": None, "device": "cpu", "seed": 0, "precision": "auto", "log_every": 20, "debug": {}}
     )
 
 

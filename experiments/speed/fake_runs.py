@@ -63,7 +63,7 @@ def config(mu: float = 0.02, nu: float = 0.1, beta: float = 0.7) -> dict[str, An
         "detector": {"_target_": "omasgan.detectors.omasgan.OMASGAN", **groups},
         "baselines": baselines,
         **groups,
-        "logger": {"_target_": "omasgan.runs.logger.LoggerSettings", "mode": "offline"},
+        "logger": {"wandb": {"_target_": "omasgan.runs.wandb.WandbLogger", "mode": "offline"}},
         "abnormal_dataset": None,
         "seed": 0,
         "task": "run",

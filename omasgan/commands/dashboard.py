@@ -14,7 +14,8 @@ from omasgan.commands.report import checked
 from omasgan.errors import UserError
 from omasgan.files import make_folder, write_json
 from omasgan.report.dashboard import report, specification, workspace
-from omasgan.runs.logger import LoggerSettings
+from omasgan.runs.logger import loggers
+from omasgan.runs.wandb import WandbLogger
 
 
 def dashboard(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
@@ -37,7 +38,7 @@ def save(config: Mapping[str, Any]) -> None:
         raise UserError(
             "task=dashboard needs wandb-workspaces, which is not installed: pip install 'omasgan[dashboard]'"
         ) from None
-    logger = LoggerSettings(**{key: value for key, value in config["logger"].items() if key != "_target_"})
+    logger = next((each for each in loggers(config["logger"]) if isinstance(each, WandbLogger)), WandbLogger())
     key = has_key()
     entity = logger.entity or (_default_entity() if key else "entity")
     # A runset with a project makes W&B look it up, which needs a key; without one, the report's project is used.
@@ -79,5 +80,5 @@ def _default_entity() -> str:
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(
-            f"W&B does not say to whom the key belongs ({reason}): give logger.entity=<your user or team>"
+            f"W&B does not say to whom the key belongs ({reason}): give logger.wandb.entity=<your user or team>"
         ) from error

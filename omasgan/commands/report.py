@@ -1,4 +1,4 @@
-"""`task=report`: read run folders, write a page and tables, and export the same results to W&B."""
+"""`task=report`: read run folders, write a page and tables, and hand the same results to the loggers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from omasgan.errors import UserError
 from omasgan.files import make_folder, write_text
 from omasgan.report import page, tables, wandb_export
 from omasgan.report.reading import counts, read
-from omasgan.runs.logger import LoggerSettings
+from omasgan.runs.logger import loggers
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ def write(config: Mapping[str, Any]) -> None:
     started = time.monotonic()
     settings = config["report"]
     output = Path(settings["output"]).expanduser()
+    chosen = loggers(config["logger"])
     reading = read(places(config))
     make_folder(output)
     pictures = page.pictures(reading.study.runs, settings["pictures"])
@@ -52,7 +53,7 @@ def write(config: Mapping[str, Any]) -> None:
         write_text(output / name, text)
     for problem in content["problems"]:
         log.warning("%s", problem)
-    wandb_export.tell(output / "record", reading.study, reading.scores, _logger(config["logger"]))
+    wandb_export.tell(output / "record", reading.study, reading.scores, chosen)
     print(f"{counts(reading.study)}, read in {time.monotonic() - started:.1f} s: {output / 'report.html'}")
 
 
@@ -71,10 +72,6 @@ def places(config: Mapping[str, Any]) -> list[Path]:
     if not isinstance(several, list) or not several or not all(isinstance(place, str) for place in several):
         raise UserError(f"report.folders is {given!r}: give a folder, or several as report.folders=[runs/a,runs/b]")
     return [Path(place).expanduser() for place in several]
-
-
-def _logger(node: Mapping[str, Any]) -> LoggerSettings:
-    return LoggerSettings(**{key: value for key, value in node.items() if key != "_target_"})
 
 
 def checked(cfg: DictConfig) -> dict[str, Any]:

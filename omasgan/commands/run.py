@@ -15,6 +15,7 @@ from omasgan.pipeline import build, classes
 from omasgan.pipeline import run as pipeline
 from omasgan.pipeline.job import Job, Metrics
 from omasgan.runs.lock import HeldError
+from omasgan.runs.logger import loggers
 from omasgan.sweeps import search
 from omasgan.training.progress import log
 
@@ -44,6 +45,7 @@ def run(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> float | No
         Where the configuration or the data are wrong, or training diverges.
     """
     config = check(cfg)
+    loggers(config["logger"])  # one whose package is missing is told of before the data are read
     identity = identity_of(cfg)
     dataset = build.dataset(config)
     whole = build.protocol(config)

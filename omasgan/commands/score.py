@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from omasgan.configuration.checks import check
+from omasgan.configuration.identity import GROUPS
 from omasgan.configuration.old_names import renamed_config
 from omasgan.data import arrays, folders
 from omasgan.data.dataset import Spec
@@ -49,7 +50,7 @@ def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
         raise UserError(f"score.run={run_folder} is not the folder of a finished run: it has no metrics.json")
 
     trained = _trained_config(run_folder / "config.yaml")
-    workspace = build.workspace({**trained, "device": config["device"], "threads": config["threads"]})
+    workspace = build.workspace({**config, **trained, "device": config["device"], "threads": config["threads"]})
     detector, normal_scores = finished_detector(run_folder, trained["detector"], workspace)
 
     names, x = _read(source, detector.spec)
@@ -67,7 +68,8 @@ def _trained_config(path: Path) -> dict[str, Any]:
     """The configuration that a run was trained with; raises UserError where it is damaged or cannot be used."""
     try:
         written = OmegaConf.to_container(OmegaConf.load(path))
-        return check(OmegaConf.create(renamed_config(cast(dict[str, Any], written))))
+        renamed = OmegaConf.create(renamed_config(cast(dict[str, Any], written)))
+        return check(renamed, groups=(*GROUPS, "baselines"))
     except Exception as error:  # a damaged file may raise anything
         reason = str(error).split("\n")[0]
         raise UserError(f"{path} is damaged, or from another version of omasgan ({reason}): train again") from error

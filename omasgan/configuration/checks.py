@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from annotated_types import Ge
 from omegaconf import DictConfig, OmegaConf
 
-from omasgan.configuration.identity import GROUPS
+from omasgan.configuration.identity import GROUPS, SEVERAL
 from omasgan.configuration.schema import FOLDER, Config, Precision, Task
 from omasgan.configuration.validation import check_nodes, check_value
 from omasgan.errors import UserError
@@ -40,7 +40,7 @@ def check_keys(cfg: DictConfig) -> None:
     check_value("task", cfg.task, Task)
 
 
-def check(cfg: DictConfig, groups: Collection[str] = (*GROUPS, "baselines")) -> dict[str, Any]:
+def check(cfg: DictConfig, groups: Collection[str] = (*GROUPS, *SEVERAL)) -> dict[str, Any]:
     """Check every key, type and range of a configuration, and resolve it.
 
     Parameters
@@ -68,9 +68,11 @@ def check(cfg: DictConfig, groups: Collection[str] = (*GROUPS, "baselines")) -> 
     if isinstance(abnormal := config["abnormal_dataset"], str):
         raise UserError(f"abnormal_dataset is '{abnormal}': choose a data set as dataset@abnormal_dataset={abnormal}")
     # These two come last, because they refer to other groups: an error there is reported under the key that was set.
-    for key in sorted((*GROUPS, "baselines"), key=("representation", "detector").__contains__):
+    for key in sorted((*GROUPS, *SEVERAL), key=("representation", "detector").__contains__):
         if key in groups and (key != "abnormal_dataset" or config[key] is not None):
             check_nodes(key, config[key])
+    if "logger" in groups:
+        check_value("log_every", config["log_every"], Annotated[int, Ge(1)])
     check_value("precision", config["precision"], Precision)
     check_value("seed", config["seed"], Annotated[int, Ge(0)])
     if config["threads"] is not None and config["threads"] < 1:

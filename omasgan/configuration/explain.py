@@ -122,6 +122,7 @@ def _missing_option(name: str, options: Sequence[str]) -> str:
         extra = EXTRAS[name]
         return f"hydra/launcher={extra} needs a plugin that is not installed: pip install 'omasgan[{extra}]'"
     group, _, option = name.rpartition("/")
+    options = options or sorted(path.stem for path in (FOLDER / group).glob("*.yaml"))  # Hydra has none for a list
     choices = f": choose one of {', '.join(options)}" if options else ""
     return f"there is no {group or 'configuration'} '{option}'{did_you_mean(option, options)}{choices}"
 
@@ -144,7 +145,7 @@ def _chosen_options() -> DictConfig:
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(FOLDER), version_base="1.3"):
         groups = GlobalHydra.instance().config_loader().list_groups("")
-        options = [found for found in map(re.compile(r"(\w+)(@[\w.]+)?=\w+").match, sys.argv[1:]) if found]
+        options = [found for found in map(re.compile(r"(\w+)(@[\w.]+)?=(\w+|\[[\w,]+\])").match, sys.argv[1:]) if found]
         return compose("config", [found[0] for found in options if found[1] in groups])
 
 

@@ -16,15 +16,24 @@ from omegaconf import DictConfig, OmegaConf
 from omasgan.configuration.schema import SWEEPS, Config
 
 NOT_SCIENCE = frozenset(
-    {"baselines", "logger", "device", "threads", "runs", "data", "task", "score", "clean", "search", "report"}
+    {
+        *("baselines", "logger", "log_every", "device", "threads", "runs", "data"),
+        *("task", "score", "clean", "search", "report", "debug"),
+    }
 )
-"""Keys that do not change a run's results, only where it is computed, what it is compared with and how it is shown."""
+"""Keys that do not change a run's results, only where it is computed, what it is compared with and how it is shown.
+
+Of `debug`, `overfit` changes the results: see `scientific`.
+"""
 
 SHOWN_APART = frozenset({"seed"})
 """Keys that change the results but have a level of their own in a run's path, so they are not part of its hash."""
 
-GROUPS = tuple(f.name for f in fields(Config) if f.type == "Any" and f.name != "baselines")
-"""Keys whose node holds the settings of one object; that of `baselines` holds several objects by name."""
+SEVERAL = ("baselines", "logger")
+"""Keys whose node holds the settings of several objects, by name."""
+
+GROUPS = tuple(f.name for f in fields(Config) if f.type == "Any" and f.name not in SEVERAL)
+"""Keys whose node is one object's settings; that of `representation` is a mapping of parts."""
 
 CLASS_KEYS = {"abnormal_class": "abnormal", "normal_class": "normal"}
 """The settings of a protocol that name its class, and the role of that class."""
@@ -62,11 +71,18 @@ def science(cfg: Mapping[str, Any]) -> dict[str, Any]:
     node = cfg if isinstance(cfg, DictConfig) else OmegaConf.create(dict(cfg))
     plain = OmegaConf.to_container(node, resolve=False)
     assert isinstance(plain, dict)
-    kept = {str(k): v for k, v in plain.items() if str(k) not in NOT_SCIENCE | SHOWN_APART | {"hydra"}}
+    kept = {key: value for key, value in scientific(plain).items() if key not in SHOWN_APART | {"hydra"}}
     if isinstance(parts := kept.get("representation"), dict):
         kept["representation"] = list(parts.items())  # their order is that of the embedding's columns
     kept["protocol"] = {k: v for k, v in kept["protocol"].items() if k not in (*CLASS_KEYS, PSEUDO_KEY)}
     return kept
+
+
+def scientific(config: Mapping[Any, Any]) -> dict[str, Any]:
+    """The keys that determine a run's results; `debug` is one of them where it changes them."""
+    kept = {str(key): value for key, value in config.items() if str(key) not in NOT_SCIENCE}
+    overfit = (config.get("debug") or {}).get("overfit", False)
+    return {**kept, "debug": {"overfit": True}} if overfit else kept
 
 
 def identity_of(cfg: Mapping[str, Any]) -> str:
@@ -140,13 +156,16 @@ def class_folder(protocol: Mapping[str, Any]) -> str:
 def run_folder(*, _root_: DictConfig) -> str:
     """The path of a run below the folder `runs`: data set and protocol / detector and hash / seed / class.
 
-    Hydra resolves `${run_folder:}` with this function and supplies the root of the configuration.
+    Runs with an option of `debug` lie below debug / option, apart from all others. Hydra resolves `${run_folder:}` with
+    this function and supplies the root of the configuration.
     """
     if _root_.task != "run":
         return "."
     choices = _root_.hydra.runtime.choices
     detector = "_".join([choices.detector] + [choices.ablation] * (choices.ablation != "none"))
+    debug = choices.get("debug")
     parts = [
+        *(["debug", debug] if debug else []),
         f"{choices.dataset}_{choices.protocol}",
         f"{detector}-{identity_of(_root_)}",
         f"seed_{_root_.seed}",

@@ -11,6 +11,8 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 from omegaconf import MISSING
 
+from omasgan.training.settings import Debug
+
 PACKAGE = Path(__file__).parents[1]
 
 FOLDER = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if (folder / "config.yaml").is_file())
@@ -146,9 +148,10 @@ class Config:
     retraining: Any = MISSING
     inference: Any = MISSING
     budget: Any = MISSING
-    logger: Any = MISSING
+    logger: Any = field(default_factory=dict)
     abnormal_dataset: Any = None
     seed: int = 0
+    log_every: int = 20
     precision: str = "auto"
     device: str = "auto"
     threads: int | None = None
@@ -159,6 +162,7 @@ class Config:
     clean: Clean = field(default_factory=Clean)
     search: Search = field(default_factory=Search)
     report: Report = field(default_factory=Report)
+    debug: Debug = field(default_factory=Debug)
 
 
 GRID: dict[str, Any] = {"_target_": "hydra_plugins.omasgan.Grid", "max_batch_size": None, "params": {}}

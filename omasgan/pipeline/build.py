@@ -14,8 +14,9 @@ from omasgan.data.dataset import Dataset, Spec
 from omasgan.data.protocols import Protocol
 from omasgan.detectors.base import Detector
 from omasgan.errors import UserError
-from omasgan.runs.logger import LoggerSettings
+from omasgan.training.debugging import Debugger
 from omasgan.training.memory import keep_freed_memory
+from omasgan.training.settings import Debug
 from omasgan.training.stage import Workspace
 
 
@@ -30,11 +31,6 @@ def dataset(config: Mapping[str, Any]) -> Dataset:
 def protocol(config: Mapping[str, Any]) -> Protocol:
     """The protocol, which decides which classes are normal."""
     return cast(Protocol, instantiate(config["protocol"]))
-
-
-def logger(config: Mapping[str, Any]) -> LoggerSettings:
-    """The settings of W&B."""
-    return cast(LoggerSettings, instantiate(config["logger"]))
 
 
 def workspace(config: Mapping[str, Any], folder: Path | None = None) -> Workspace:
@@ -63,7 +59,8 @@ def workspace(config: Mapping[str, Any], folder: Path | None = None) -> Workspac
         seed=config["seed"],
         folder=folder,
         dtype=torch.bfloat16 if _bfloat16(config["precision"], device) else None,
-        record_every=config["logger"]["log_every"],
+        record_every=config["log_every"],
+        debug=Debugger(Debug(**config["debug"])),
     )
 
 

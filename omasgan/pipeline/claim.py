@@ -29,7 +29,15 @@ log = logging.getLogger("omasgan")
 
 def is_done(job: Job) -> bool:
     """Whether the run is finished and has the results of all configured baselines."""
+    if _starts_anew(job):
+        return False
     return (job.folder / runs.METRICS).exists() and not runs.lacking_baselines(job.folder, job.config["baselines"])
+
+
+def _starts_anew(job: Job) -> bool:
+    """Whether a debug run was made here before: the code may have changed since."""
+    before = runs.read(job.folder / runs.RECORD).get("choices", {}).get("debug")
+    return job.debug is not None and before == job.debug
 
 
 def prepare(job: Job, dataset: Dataset, split: IndexSplit, workspace: Workspace) -> Job:
@@ -54,6 +62,8 @@ def prepare(job: Job, dataset: Dataset, split: IndexSplit, workspace: Workspace)
     UserError
         Where the folder belongs to another configuration or to other data, is damaged, or cannot be written.
     """
+    if _starts_anew(job):
+        runs.clear(job.folder)
     if not (job.folder / runs.RECORD).exists():
         _begin(job, dataset, workspace)
         return job
@@ -121,7 +131,7 @@ def _begin(job: Job, dataset: Dataset, workspace: Workspace) -> None:
     write_config(job)
     arithmetic = {"device": workspace.device.type, "arithmetic": str(workspace.dtype or torch.float32)}
     made = {"data": dataset.train.digest, **arithmetic, **provenance()}
-    source = reuse.find(job.folder, job.identity, job.config, made)
+    source = None if job.debug else reuse.find(job.folder, job.identity, job.config, made)
     reused = {"reused_from": str(source.folder), "reused_stages": source.stages} if source else {}
     write_json(job.folder / runs.RECORD, {**_which(job), **reused, "choices": dict(job.choices), **made})
     if source:

@@ -9,9 +9,9 @@ from statistics import fmean
 
 from omasgan.evaluation import plots
 from omasgan.files import json_bytes, write_json, write_text
-from omasgan.pipeline import build
 from omasgan.pipeline.job import Job, Metrics
 from omasgan.runs.folder import main_term
+from omasgan.runs.logger import loggers
 from omasgan.runs.record import open_record
 from omasgan.text import figures, heading, table
 from omasgan.training.record import Record
@@ -57,7 +57,7 @@ def text(runs: Mapping[str, Metrics], row_name: str, baselines: Collection[str])
 
 
 def write(folder: Path, runs: Mapping[str, Metrics], row_name: str, baselines: Collection[str], job: Job) -> None:
-    """Write summary.json, table.txt and comparison.png, and export them to W&B where they have changed.
+    """Write summary.json, table.txt and comparison.png, and hand them to the loggers where they have changed.
 
     Parameters
     ----------
@@ -79,16 +79,16 @@ def write(folder: Path, runs: Mapping[str, Metrics], row_name: str, baselines: C
     write_text(folder / "table.txt", text(runs, row_name, baselines) + "\n")
     aurocs = {name: {heading(term): metrics[term]["auroc"] for term in metrics} for name, metrics in runs.items()}
     plots.save(plots.bar_comparison(aurocs, [heading(baseline) for baseline in baselines]), folder / "comparison.png")
-    logger = build.logger(job.config)
-    if news and logger.mode != "disabled":
+    chosen = loggers(job.config["logger"])
+    if news and chosen:
         identity = replace(job.wandb, job_type="summary")
-        with open_record(folder / "record", identity, dict(job.config), logger) as record:
+        with open_record(folder / "record", identity, dict(job.config), chosen) as record:
             tell(record, runs, row_name)
             record.picture("comparison", folder / "comparison.png")
 
 
 def tell(record: Record, runs: Mapping[str, Metrics], row_name: str) -> None:
-    """Export the results of all classes to W&B: tables per_class and ablation, bar charts, and the means as summary."""
+    """Record the results of all classes: tables per_class and ablation, bar charts, and the means as summary."""
     columns = ["auroc", "auroc_low", "auroc_high", "auprc", "auprc_balanced", "fpr95", "prevalence"]
     rows = [
         [name, term, *(values[column] for column in columns)]

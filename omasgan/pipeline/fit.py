@@ -45,7 +45,8 @@ def fit(job: Job, dataset: Dataset, normals: Tensor, workspace: Workspace) -> De
     if (job.folder / runs.METRICS).exists() and (job.folder / DETECTOR).exists():
         return finished_detector(job.folder, job.config["detector"], workspace)[0]
     detector = build.detector(job.config["detector"], dataset.spec, workspace)
-    detector.fit(normals)
+    with workspace.debug.watch(job.folder):
+        detector.fit(normals)
     return detector
 
 

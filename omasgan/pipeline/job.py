@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from omasgan.configuration.identity import class_folder, weights_of
-from omasgan.runs.wandb import Identity
+from omasgan.runs.logger import Identity
 
 Metrics = dict[str, dict[str, float]]
 """Values by term, then by metric; empty where the test samples are all normal or all anomalies."""
@@ -37,6 +37,12 @@ class Job:
     choices: Mapping[str, str]
     folder: Path
     sweep: str | None = None
+
+    @property
+    def debug(self) -> str | None:
+        """The option of the group `debug` that the run is made with, if any."""
+        option = str(self.choices.get("debug"))
+        return None if option == "None" else option
 
     @property
     def wandb(self) -> Identity:

@@ -19,6 +19,7 @@ from omasgan.pipeline.job import Job, Metrics
 from omasgan.pipeline.score import evaluate, score, score_baselines, score_table
 from omasgan.runs import folder as runs
 from omasgan.runs.lock import claimed
+from omasgan.runs.logger import loggers
 from omasgan.runs.record import open_record
 from omasgan.training.stage import Workspace
 
@@ -68,7 +69,7 @@ def _claimed_run(job: Job, dataset: Dataset, split: IndexSplit) -> Metrics:
     job = claim.prepare(job, dataset, split, workspace)
     with (
         claim.failure_noted(job),
-        open_record(job.folder, job.wandb, dict(job.config), build.logger(job.config)) as record,
+        open_record(job.folder, job.wandb, dict(job.config), loggers(job.config["logger"])) as record,
     ):
         return _steps(job, dataset, split, replace(workspace, record=record))
 

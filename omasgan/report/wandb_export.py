@@ -1,15 +1,15 @@
-"""Exports the report to W&B: a run of the job type 'report', with the tables and plots of all that was compared."""
+"""Hands the report to the loggers: tables and plots of all that was compared; in W&B a run of the type 'report'."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from omasgan.report.rows import LONG, MEAN, PAIRED, long_rows, paired_rows, ranked
 from omasgan.report.scores import Scores
 from omasgan.report.study import METRICS, Study
-from omasgan.runs.logger import LoggerSettings
+from omasgan.runs.logger import Identity, Logger
 from omasgan.runs.record import open_record
-from omasgan.runs.wandb import Identity
 from omasgan.text import heading
 from omasgan.training.record import Record
 
@@ -17,21 +17,21 @@ BARS = 24
 """Bars of a plot, and methods of a setting in the summary, at most; the tables have more."""
 
 
-def tell(folder: Path, study: Study, scores: Scores, logger: LoggerSettings) -> None:
-    """Export the report to W&B; nothing is done where there is no setting, or where the logger is disabled.
+def tell(folder: Path, study: Study, scores: Scores, loggers: Sequence[Logger]) -> None:
+    """Hand the report to the loggers; nothing is done where there is no setting or no logger.
 
     Parameters
     ----------
     folder
-        Where the record of the W&B run lies, so that a later report in the same folder continues this run.
+        Where the record of the report lies, so that a later report in the same folder continues it.
     study
         The methods and their values.
     scores
         What the scores of the runs say.
-    logger
-        Whether the report is exported, and to which project.
+    loggers
+        The loggers; W&B's says to which project the report is exported.
     """
-    if logger.mode == "disabled" or not study.settings:
+    if not loggers or not study.settings:
         return
     labels = [setting.label for setting in study.settings]
     identity = Identity(
@@ -41,7 +41,7 @@ def tell(folder: Path, study: Study, scores: Scores, logger: LoggerSettings) -> 
         tags=tuple(dict.fromkeys(name for setting in study.settings for name in (setting.dataset, setting.protocol))),
     )
     config = {"settings": labels, "runs": [str(run.folder) for run in study.runs]}
-    with open_record(folder, identity, config, logger) as record:
+    with open_record(folder, identity, config, loggers) as record:
         write(record, study, scores)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -13,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from omasgan.runs.lock import held
+from omasgan.runs.lock import LOCK, OWNER, held
 
 METRICS = "metrics.json"
 """The metrics of a run; it is written last, so a run that has it is finished."""
@@ -172,6 +173,13 @@ def age(folder: Path) -> float:
         with suppress(OSError):
             times.append((folder / name).stat().st_mtime)
     return max(0.0, time.time() - max(times))
+
+
+def clear(folder: Path) -> None:
+    """Remove what a run left in its folder, but for its lock, which the caller holds, and its log."""
+    for entry in folder.iterdir():
+        if entry.name not in (LOCK, OWNER, "run.log"):
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
 def remove_empty(folder: Path, top: Path) -> None:

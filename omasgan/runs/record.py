@@ -1,28 +1,23 @@
-"""The run's record. Its folder is the truth and needs no network; Weights & Biases (W&B) mirrors it.
+"""The run's own record: `metrics.jsonl` in its folder, the truth that needs no network. Loggers get copies of it.
 
 `metrics.jsonl` holds a JSON object a line: stage, step, time (seconds since 1970) and the values, null
-for one that is not finite. No error of W&B's ends a run, holds it up past the time-outs or costs a record.
+for one that is not finite. No error of a logger ends a run or costs a record.
 """
 
 from __future__ import annotations
-from omasgan.runs.wandb import Identity, environment, reason, start, stop
+
 import json
 import logging
 import math
-import os
-import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any
+
 from omasgan.errors import UserError
 from omasgan.files import make_folder, write_text
-from omasgan.runs.logger import LoggerSettings
-if TYPE_CHECKING:
-    from wandb import Run  # imported where it is used: half a second that `disabled` need not wait for
-
+from omasgan.runs.logger import Exporter, Identity, Logger, reason
 
 log = logging.getLogger(__name__)
 
@@ -30,79 +25,87 @@ METRICS = "metrics.jsonl"
 
 
 class RunRecord:
-    """The record in a run's folder, continued where there is one. `run`: W&B's, if it takes part."""
+    """The record in a run's folder, continued where there is one.
+
+    Parameters
+    ----------
+    folder
+        The run's folder, which exists.
+
+    Attributes
+    ----------
+    exporters
+        Those that are handed a copy of everything.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self.run: Run | None = None
+        self.exporters: list[Exporter] = []
         self._path = folder / METRICS
-        self._stages: set[str] = set()
-        self._warned = False
+        self._warned: set[str] = set()
         # Without a line that a kill cut short, or else the next one would continue it.
         self._rewrite(_rows(self._path))
+
+    def open(self, logger: Logger, identity: Identity, config: dict[str, Any]) -> None:
+        """Open a logger's exporter. An error of its is a warning, and the run is recorded all the same."""
+        folder = self._path.parent
+        try:
+            exporter = logger.open(folder, identity, config)
+        except Exception as error:
+            log.warning("%s does not record this run, its folder does: %s", type(logger).__name__, reason(error))
+            return
+        if exporter is not None:
+            self.exporters.append(exporter)
 
     def scalars(self, stage: str, step: int, values: Mapping[str, float]) -> None:
         """Append a line. UserError where the disk is full, TypeError for a value named as a key."""
         finite = {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
-        line = _line(dict(stage=stage, step=step, time=round(time.time(), 3), **finite))
+        when = round(time.time(), 3)
+        line = _line(dict(stage=stage, step=step, time=when, **finite))
         try:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(line)
         except OSError as error:
             raise UserError(f"cannot write {self._path}: {error.strerror}; make room there") from error
-
-        axis = f"{stage}/step"  # of its own: W&B's one global step never goes back, the stages all start at 0
-        if stage not in self._stages:
-            self._stages.add(stage)
-            self._mirror(lambda run, _: run.define_metric(axis))
-            self._mirror(lambda run, _: run.define_metric(f"{stage}/*", step_metric=axis))
-        named = {f"{stage}/{name}": float(value) for name, value in values.items()}
-        self._mirror(lambda run, _: run.log({axis: step, **named}))
+        row = dict(stage=stage, step=step, time=when, **{name: float(value) for name, value in values.items()})
+        self._export(lambda exporter: exporter.scalars(row))
 
     def rewind(self, stage: str, step: int) -> None:
-        """Drop the stage's lines after `step`. W&B keeps its points and draws the repeated ones over them."""
-        self._rewrite([row for row in _rows(self._path) if row["stage"] != stage or row["step"] <= step])
+        """Drop the stage's lines after `step`."""
+        rows = [row for row in _rows(self._path) if row["stage"] != stage or row["step"] <= step]
+        self._rewrite(rows)
+        kept = [_floats(row) for row in rows if row["stage"] == stage]
+        self._export(lambda exporter: exporter.rewind(stage, kept))
 
     def picture(self, name: str, path: Path) -> None:
-        """Show a picture in W&B."""
-        self._mirror(lambda run, wandb: run.log({name: wandb.Image(str(path))}))
+        """Hand a picture to the loggers; it lies in the folder."""
+        self._export(lambda exporter: exporter.picture(name, path))
 
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Show a table in W&B."""
-        data = [list(row) for row in rows]
-        self._mirror(lambda run, wandb: run.log({name: wandb.Table(columns=list(columns), data=data)}))
+        """Hand a table to the loggers."""
+        self._export(lambda exporter: exporter.table(name, columns, rows))
 
     def bars(self, name: str, label: str, value: str, values: Mapping[str, float]) -> None:
-        """Show bars in W&B."""
-        rows = [[key, number] for key, number in values.items()]
-
-        def tell(run: Run, wandb: Any) -> None:
-            table = wandb.Table(columns=[label, value], data=rows)
-            run.log({name: wandb.plot.bar(table, label, value, title=name)})
-
-        self._mirror(tell)
+        """Hand bars to the loggers."""
+        self._export(lambda exporter: exporter.bars(name, label, value, values))
 
     def summary(self, values: Mapping[str, float | str]) -> None:
-        """Show results in W&B."""
-        self._mirror(lambda run, _: run.summary.update(dict(values)))
+        """Hand results to the loggers."""
+        self._export(lambda exporter: exporter.summary(values))
 
     def finish(self, exit_code: int) -> None:
-        """End W&B's run, which shows as crashed unless the exit code is 0."""
-        self._mirror(lambda run, _: run.finish(exit_code))
-        if self._warned:
-            stop()  # a run that did not end would take the next one of this process with it
+        """End the loggers' copies, which are those of a failed run unless the exit code is 0."""
+        self._export(lambda exporter: exporter.finish(exit_code))
 
-    def _mirror(self, tell: Callable[[Run, Any], object]) -> None:
-        """Tell W&B's run, given its module. The first error is a warning, the later ones are nothing new."""
-        if self.run is None:
-            return
-        import wandb
-
-        try:
-            tell(self.run, wandb)
-        except Exception as error:
-            if not self._warned:
-                log.warning("W&B's copy of %s is not complete: %s", self._path.parent, reason(error))
-            self._warned = True
+    def _export(self, tell: Callable[[Exporter], object]) -> None:
+        """Tell each exporter. The first error of one is a warning, its later ones are nothing new."""
+        for exporter in self.exporters:
+            try:
+                tell(exporter)
+            except Exception as error:
+                if exporter.title not in self._warned:
+                    folder = self._path.parent
+                    log.warning("%s's copy of %s is not complete: %s", exporter.title, folder, reason(error))
+                self._warned.add(exporter.title)
 
     def _rewrite(self, rows: list[dict[str, Any]]) -> None:
         write_text(self._path, "".join(map(_line, rows)))
@@ -110,23 +113,36 @@ class RunRecord:
 
 @contextmanager
 def open_record(
-    folder: Path, identity: Identity, config: dict[str, Any], logger: LoggerSettings
+    folder: Path, identity: Identity, config: dict[str, Any], loggers: Sequence[Logger]
 ) -> Iterator[RunRecord]:
-    """The record of the run in `folder`, new or resumed. An exception inside shows as a crash in W&B.
+    """Open the record of the run in a folder, new or resumed, with its loggers.
 
-    UserError where the folder cannot be written, or holds a record that is damaged.
+    Parameters
+    ----------
+    folder
+        The run's folder; it is made where it is missing.
+    identity
+        What loggers list the run under.
+    config
+        The run's configuration, as plain containers.
+    loggers
+        Where copies of the record go. An exception inside shows there as a failed run.
+
+    Raises
+    ------
+    UserError
+        Where the folder cannot be written, or holds a record that is damaged.
     """
     make_folder(folder)
     record = RunRecord(folder)
-    with environment(folder):
-        if logger.mode != "disabled":
-            record.run = start(folder, identity, config, logger)
-        exit_code = 1
-        try:  # not `with run`, which prints the traceback of an exception on its way out
-            yield record
-            exit_code = 0
-        finally:
-            record.finish(exit_code)
+    exit_code = 1
+    try:
+        for logger in loggers:
+            record.open(logger, identity, config)
+        yield record
+        exit_code = 0
+    finally:
+        record.finish(exit_code)
 
 
 def history(folder: Path) -> dict[str, dict[str, tuple[list[int], list[float]]]]:
@@ -139,6 +155,11 @@ def history(folder: Path) -> dict[str, dict[str, tuple[list[int], list[float]]]]
             steps.append(step)
             values.append(math.nan if value is None else value)
     return curves
+
+
+def _floats(row: dict[str, Any]) -> dict[str, Any]:
+    """A line as it was recorded, as far as JSON can say."""
+    return {name: math.nan if value is None else value for name, value in row.items()}
 
 
 def _line(row: dict[str, Any]) -> str:

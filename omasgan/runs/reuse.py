@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omasgan.configuration.identity import NOT_SCIENCE, canonical
+from omasgan.configuration.identity import canonical, scientific
 from omasgan.files import make_folder, write_bytes
 from omasgan.runs import folder as runs
 
@@ -137,7 +137,7 @@ def training(config: Mapping[str, Any]) -> dict[str, str]:
         For each stage in the order of training, a text that is equal for two runs where this stage and all stages
         before it have the same settings.
     """
-    kept = copy.deepcopy({key: value for key, value in config.items() if key not in NOT_SCIENCE})
+    kept = copy.deepcopy(scientific(config))
     detector = kept.get("detector") or {}
     # A detector holds copies of the groups that it is built from, which the user may have changed there.
     places = [place for place in (kept, detector, detector.get("detector")) if isinstance(place, dict)]

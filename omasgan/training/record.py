@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    pass  # imported where it is used: half a second that `disabled` need not wait for
+from typing import Protocol
 
 
 class Record(Protocol):

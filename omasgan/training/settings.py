@@ -16,6 +16,28 @@ Count = Annotated[int, Ge(1)]
 Steps = Annotated[int, Ge(0)]
 
 
+@dataclass  # not frozen, or the configuration that is typed by it could not be overridden
+class Debug:
+    """What is done to a run that is being debugged; all off, it is a run like any other.
+
+    Attributes
+    ----------
+    overfit
+        Every step of a stage draws the same random numbers, and so the same batch, latents and augmentation: what is
+        trained must learn it by heart, and its loss fall. It changes the results.
+    profile
+        The training is profiled, into `profile/trace.json` in the run's folder. For runs of a few steps: every
+        operation of the whole training is kept in memory until its end.
+    anomaly
+        Training stops where a gradient, a weight or a buffer is not finite, at the step at which it happens. A NaN in
+        a backward pass is traced to the operation that made it (`torch.autograd.set_detect_anomaly`).
+    """
+
+    overfit: bool = False
+    profile: bool = False
+    anomaly: bool = False
+
+
 @dataclass(frozen=True)
 class Budget:
     """How long to train, and nothing else: a smaller budget never changes the method.

@@ -16,6 +16,7 @@ from torch.optim import Adam
 from omasgan.errors import UserError
 from omasgan.files import make_folder
 from omasgan.training import checkpoint
+from omasgan.training.debugging import Debugger
 from omasgan.training.progress import progress
 from omasgan.training.record import Record, silent_record
 from omasgan.training.seeding import seeded, stream
@@ -27,7 +28,8 @@ class Workspace:
     """Where and how a detector trains: device, seed, folder for checkpoints, record, arithmetic.
 
     dtype: what convolutions (autocast), and the search in a bank, compute in; None: float32 throughout. record_every:
-    steps between two records. checkpoint_every: steps between two checkpoints; a stage's end is always one.
+    steps between two records. checkpoint_every: steps between two checkpoints; a stage's end is always one. debug: what
+    watches the stages; by default it does nothing.
     """
 
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
@@ -37,6 +39,7 @@ class Workspace:
     dtype: torch.dtype | None = None
     record_every: int = 20
     checkpoint_every: int = 500
+    debug: Debugger = field(default_factory=Debugger)
 
     def beside(self, name: str) -> Workspace:
         """For another detector of the run, whose stages would meet checkpoints of the same names, learned otherwise."""
@@ -113,7 +116,8 @@ class Stage:
                 for step in range(start, self.steps):
                     self._step = step
                     self._set_rates()
-                    yield step
+                    with self.workspace.debug.step(self.name, step, self.random, self._networks, self.fail):
+                        yield step
                     bar.update(step + 1, self._latest)
                     if (step + 1) % self.workspace.checkpoint_every == 0 or step + 1 == self.steps:
                         self._save(step + 1)

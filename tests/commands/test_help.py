@@ -17,7 +17,7 @@ def test_a_bare_command_trains_nothing_and_says_what_to_type_first(command, argu
 
 
 def test_help_names_every_group_with_its_options_and_every_setting_of_the_method(command, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setenv("COLUMNS", "600")
     outcome = command("--help")
     assert (outcome.code, outcome.errors) == (0, [])
     for folder in FOLDER.iterdir():
@@ -31,7 +31,7 @@ def test_help_names_every_group_with_its_options_and_every_setting_of_the_method
 
 
 def test_help_of_a_group_shows_options_ranges_defaults_and_meanings(command, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setenv("COLUMNS", "600")
     lines = [line.split() for line in command("--help", "retraining", "detector=isolation_forest").output.splitlines()]
     assert ["alpha", "0.3", "at", "least", "0"] in lines
     assert ["trees", "200", "at", "least", "1"] in lines

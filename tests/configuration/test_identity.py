@@ -39,8 +39,11 @@ def cfg(composed):
         "runs=elsewhere",
         "data=elsewhere",
         "logger=none",
-        "logger.log_every=1",
-        "logger.project=another",
+        "logger=[csv,tensorboard]",
+        "logger.wandb.project=another",
+        "log_every=1",
+        "debug.profile=true",
+        "debug.anomaly=true",
         "baselines=none",
         "baselines.pca.variance=0.5",
         "score.run=elsewhere",
@@ -71,6 +74,8 @@ def test_what_is_science_gives_every_run_a_folder_of_its_own(folder):
         ("retraining.gamma=0.1",),
         ("inference.delta=0.1",),
         ("detector=fgan",),
+        ("debug.overfit=true",),
+        *[(f"debug={path.stem}",) for path in (FOLDER / "debug").glob("*.yaml")],
         ("dataset=mnist",),
         ("dataset=mnist", "dataset.root=another"),
         ("protocol=cross_dataset", "dataset=mnist"),
@@ -86,6 +91,11 @@ def test_a_folder_reads_as_data_protocol_detector_ablation_seed_and_class(folder
     assert re.fullmatch(r"mnist_loo/omasgan_no_distance-[0-9a-f]{8}/seed_4/abnormal_7", place.as_posix())
     assert folder("protocol=occ", "protocol.normal_class=cat").name == "normal_cat"
     assert folder("protocol=novelty").name == "seed_0"
+
+
+def test_a_run_that_is_debugged_lies_apart(folder):
+    place = folder("debug=anomaly", "dataset=mnist")
+    assert place == Path("debug", "anomaly") / folder("dataset=mnist")
 
 
 def test_all_classes_share_the_folder_in_which_each_of_them_would_run_alone(folder):
@@ -122,7 +132,7 @@ def test_the_identity_is_that_of_all_science_and_of_nothing_else(cfg):
         value = OmegaConf.select(cfg, key)
         OmegaConf.update(changed, key, not value if isinstance(value, bool) else 123 if value != 123 else 124)
         apart = key in SHOWN_APART or key == "protocol.abnormal_class"
-        if key.partition(".")[0] in NOT_SCIENCE or apart:
+        if key.partition(".")[0] in NOT_SCIENCE - {"debug"} or key in ("debug.profile", "debug.anomaly") or apart:
             assert identity_of(changed) == original, key
         else:
             assert identity_of(changed) not in seen, key

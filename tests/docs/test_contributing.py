@@ -19,7 +19,7 @@ BLOCK = re.compile(r"(?:^`([\w/.]+)`:\n\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE 
 
 
 def test_the_examples_are_found():
-    assert {"Add a divergence", "Add a data set", "Add a detector"} <= EXAMPLES.keys()
+    assert list(EXAMPLES) == ["Add a divergence", "Add a data set", "Add a detector", "Add a representation"]
     for title, text in EXAMPLES.items():
         kinds = [language for _, language, _ in BLOCK.findall(text)]
         assert kinds[:3] == ["python", "yaml", "sh"], title

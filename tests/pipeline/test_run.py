@@ -174,7 +174,7 @@ def test_a_finished_run_is_read_back(start, no_pictures, monkeypatch, capsys, ca
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     monkeypatch.setattr(build, "detector", lambda *_: pytest.fail("it is made again"))
     with caplog.at_level(logging.INFO):
-        assert start(*TOY, "device=cpu", "logger.log_every=3") == folder
+        assert start(*TOY, "device=cpu", "log_every=3") == folder
     assert f"already finished: {folder}" in caplog.text
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
     assert first.splitlines()[:3] == capsys.readouterr().out.splitlines()[:3], "the same table"

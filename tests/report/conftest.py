@@ -13,10 +13,10 @@ from omasgan.report import reading
 def settings(tmp_path_factory):
     """The part of the configuration that task=report reads."""
 
-    def make(folders, output=None, mode="disabled", pictures=40):
+    def make(folders, output=None, mode=None, pictures=40):
         node = {"folders": folders, "output": str(output), "title": "Test <report>", "pictures": pictures}
-        logger = {"_target_": "omasgan.runs.logger.LoggerSettings", "mode": mode}
-        return {"report": node, "runs": "runs", "logger": logger}
+        wandb = {"_target_": "omasgan.runs.wandb.WandbLogger", "mode": mode}
+        return {"report": node, "runs": "runs", "logger": {"wandb": wandb} if mode else {}}
 
     return make
 

@@ -75,6 +75,13 @@ def test_every_figure_is_drawn_and_fits(written, opened, scheme, width):
     assert all(tab.evaluate("[...document.querySelectorAll('.pictures img')].map((image) => image.naturalWidth > 0)"))
 
 
+def test_a_long_name_of_a_setting_fits_a_narrow_window(tmp_path, fake, settings, opened):
+    fake.write(tmp_path / "runs", choices={"protocol": "pseudo_loo"})
+    report.write(settings(str(tmp_path / "runs"), tmp_path / "out"))
+    tab = opened(tmp_path / "out", width=390)
+    assert tab.evaluate("document.documentElement.scrollWidth") == 390
+
+
 def test_a_heatmap_is_not_blank(written, opened):
     tab = opened(written)
     colours = tab.evaluate(

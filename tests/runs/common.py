@@ -1,0 +1,20 @@
+"""What the tests of the record and of the loggers share."""
+
+import json
+
+from omasgan.runs.logger import Identity
+from omasgan.runs.record import METRICS
+
+WHO = Identity("mnist-3", "mnist", "train", ("smoke", "kl"))
+
+
+def lines(folder):
+    return [json.loads(line) for line in (folder / METRICS).read_text().splitlines()]
+
+
+def steps(folder, stage):
+    return [line["step"] for line in lines(folder) if line["stage"] == stage]
+
+
+def told(caplog):
+    return [entry.getMessage() for entry in caplog.records if entry.name.startswith("omasgan")]
