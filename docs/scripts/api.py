@@ -1,4 +1,4 @@
-"""The API's pages: one a package, in the words of its docstrings."""
+"""The pages on the API, one for each package, made from docstrings."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ ROOT = Path(__file__).parents[2] / "omasgan"
 
 
 def pages() -> dict[str, str]:
-    """Every page by its place: an index with what each package holds, and a page a package."""
+    """The text of every page by its path: an index of the packages, and a page for each package."""
     packages = sorted(path.parent.name for path in ROOT.glob("*/__init__.py"))
-    index = ["# API", "", "What a package holds, and what it may import, stands in its docstring; a test holds it.", ""]
-    index += ["| package | what |", "|---|---|"]
+    index = ["# API", "", "The docstring of a package says what is in it and which packages it may import.", ""]
+    index += ["| package | content |", "|---|---|"]
     index += [f"| [`omasgan.{name}`]({name}.md) | {_first_line(ROOT / name / '__init__.py')} |" for name in packages]
     loose = sorted(path.stem for path in ROOT.glob("*.py") if not path.stem.startswith("__"))
-    index += ["", "Beside the packages:", "", *(f"::: omasgan.{name}\n" for name in loose)]
+    index += ["", "Modules outside of the packages:", "", *(f"::: omasgan.{name}\n" for name in loose)]
     made = {"api/index.md": "\n".join(index) + "\n"}
     for name in packages:
         made[f"api/{name}.md"] = (

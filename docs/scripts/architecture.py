@@ -1,9 +1,9 @@
-"""Draws the two pictures of docs/architecture.md: the packages with their imports, and a sample's way to its score.
+"""Draws the two pictures of docs/architecture.md: the packages and their imports, and the steps from a file to a score.
 
     python docs/scripts/architecture.py
 
-The arrows of the first are the imports of the code; tests/docs/test_architecture.py holds the committed picture against
-them.
+The arrows of the first picture are the imports of the code; tests/docs/test_architecture.py compares the committed
+picture with them.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ DOCS = Path(__file__).parents[1]
 CODE = DOCS.parent / "omasgan"
 
 WIDTH, HEIGHT, GAP = 160, 50, 40
-"""Of a package's box, and between two, in pixels."""
+"""Width and height of a package's box and the gap between two boxes, in pixels."""
 
 STEP = 100
-"""From one row to the next."""
+"""Distance from one row to the next, in pixels."""
 
 STYLE = """
   text { font-family: system-ui, sans-serif; font-size: 15px; fill: #1d2433; text-anchor: middle; }
@@ -41,24 +41,24 @@ SAMPLE = {
         0,
         4,
         "data: a protocol's split",
-        "which samples train, which are tested, which of those are anomalies",
+        "the training samples, the test samples, and which of these are anomalies",
     ),
     "encode": (
         3,
         0,
         4,
         "representations: encode",
-        "an embedding (n, k); with representation=pixels, the sample itself",
+        "embeddings (n, k); with representation=pixels, the samples themselves",
     ),
     "task1": (4, 0, 1, "task1", "-T of D"),
     "task3": (4, 1, 1, "task3", "-T of C"),
-    "j": (4, 2, 1, "j", "J: like B's samples?"),
+    "j": (4, 2, 1, "j", "J: boundary or normal"),
     "divergence": (4, 3, 1, "divergence", "distance to the memory bank"),
-    "full": (5, 2, 2, "full: equation (8)", "each part in deviations of the training normals"),
+    "full": (5, 2, 2, "full: equation (8)", "sum of both parts, standardised"),
     "files": (6, 0, 4, "evaluation and runs", "scores.npz and metrics.json, with all five terms"),
-    "report": (7, 0, 4, "report", "tables and one page over many runs"),
+    "report": (7, 0, 4, "report", "tables and a page with the results of many runs"),
 }
-"""A sample's way: row, first column, columns, a heading and what it is there."""
+"""The steps from a file to a score: row, first column, number of columns, heading and text of each box."""
 
 SAMPLE_ARROWS = [
     ("file", "data"),
@@ -75,7 +75,7 @@ SAMPLE_ARROWS = [
 
 
 def imports() -> dict[str, set[str]]:
-    """The packages that each package imports, wherever in a module that is."""
+    """The packages that each package imports, at the top of a module or inside a function."""
     packages = {path.parent.name for path in CODE.glob("*/__init__.py")}
     found: dict[str, set[str]] = {package: set() for package in packages}
     for package in packages:
@@ -90,7 +90,7 @@ def imports() -> dict[str, set[str]]:
 
 
 def arrows(edges: Mapping[str, set[str]]) -> set[tuple[str, str]]:
-    """The imports that are drawn: those that do not follow from others, as commands to runs does by way of report."""
+    """The imports that are drawn: not those that follow from others, as commands to runs does because of report."""
     reached = {package: _below(package, edges) for package in edges}
     return {
         (upper, lower)
@@ -105,7 +105,7 @@ def _below(package: str, edges: Mapping[str, set[str]]) -> set[str]:
 
 
 def packages_picture() -> str:
-    """The packages as boxes: each stands above all that it imports."""
+    """The picture of the packages, in which each package is above all packages that it imports."""
     edges = imports()
     drawn = arrows(edges)
     chains = _chains(drawn, _rows(edges, drawn))
@@ -129,7 +129,7 @@ def packages_picture() -> str:
 
 
 def _rows(edges: Mapping[str, set[str]], drawn: set[tuple[str, str]]) -> dict[str, int]:
-    """Each package's row: the first one below all that import it."""
+    """The row of each package: the first one below all packages that import it."""
     above = {package: {upper for upper, lower in drawn if lower == package} for package in edges}
     row: dict[str, int] = {}
     while len(row) < len(edges):
@@ -140,7 +140,7 @@ def _rows(edges: Mapping[str, set[str]], drawn: set[tuple[str, str]]) -> dict[st
 
 
 def _chains(drawn: set[tuple[str, str]], row: dict[str, int]) -> dict[tuple[str, str], list[str]]:
-    """An arrow's stops: its two packages, and a gap between others in every row that it passes."""
+    """The points that each arrow passes: its two packages, and a gap between packages in each row between them."""
     chains = {}
     for upper, lower in drawn:
         gaps = {f"{upper}-{lower} {number}": number for number in range(row[upper] + 1, row[lower])}
@@ -150,7 +150,7 @@ def _chains(drawn: set[tuple[str, str]], row: dict[str, int]) -> dict[tuple[str,
 
 
 def _centres(chains: Mapping[tuple[str, str], list[str]], row: dict[str, int]) -> dict[str, tuple[float, float]]:
-    """Where packages and gaps lie: in each row, ordered by the mean of what they hang from."""
+    """The centres of packages and gaps, ordered in each row by the mean position of those above that they belong to."""
     row = dict(row)
     pairs = [pair for chain in chains.values() for pair in itertools.pairwise(chain)]
     for chain in chains.values():
@@ -170,7 +170,7 @@ def _centres(chains: Mapping[tuple[str, str], list[str]], row: dict[str, int]) -
 
 
 def _imports_torch(package: str) -> bool:
-    """Whether a module of the package imports torch where it begins, and so needs it to be imported itself."""
+    """Whether a module of the package imports torch at its top, and not only inside a function."""
     modules = [ast.parse(path.read_text(encoding="utf-8")) for path in (CODE / package).rglob("*.py")]
     nodes = [node for module in modules for node in module.body]
     names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
@@ -179,7 +179,7 @@ def _imports_torch(package: str) -> bool:
 
 
 def sample_picture() -> str:
-    """A sample's way from its file to its score, from top to bottom."""
+    """The picture of the steps from a file to a score, from top to bottom."""
     column, step = 220, HEIGHT + 46
     boxes = {}
     for name, (row, first, columns, _, _) in SAMPLE.items():
@@ -187,13 +187,13 @@ def sample_picture() -> str:
     lines = []
     for upper, lower in SAMPLE_ARROWS:
         (x1, y1, _, columns1), (x2, y2, _, columns2) = boxes[upper], boxes[lower]
-        x = x1 if columns1 < columns2 else x2  # the middle of the narrower one
+        x = x1 if columns1 < columns2 else x2  # the centre of the narrower box
         lines.append(f'<path id="{upper}-{lower}" d="M {x:g} {y1 + HEIGHT / 2:g} V {y2 - HEIGHT / 2 - 7:g}"/>')
     for name, (_, _, _, heading, text) in SAMPLE.items():
         x, y, width, _ = boxes[name]
         lines += _box(x, y, width, HEIGHT, heading, text)
     bottom = max(y for _, y, _, _ in boxes.values()) + HEIGHT / 2 + 16
-    return _svg(COLUMNS * column + 16, bottom, "The way of a sample from its file to its score", lines)
+    return _svg(COLUMNS * column + 16, bottom, "The steps from a file to a score", lines)
 
 
 def _box(x: float, y: float, width: float, height: float, heading: str, text: str = "", kind: str = "") -> list[str]:

@@ -1,7 +1,7 @@
-"""The configuration's pages: every group, its options, and each setting's name, type, range, default and meaning.
+"""The pages on the configuration: all groups and options, and the name, type, range, default and meaning of settings.
 
-Nothing is written here twice: names, types, ranges and defaults come from signatures, meanings from docstrings, options
-and their values from the files of `conf` (see omasgan.configuration.reference).
+Names, types, ranges and defaults come from signatures, meanings from docstrings, and options from the files of `conf`;
+see omasgan.configuration.reference.
 """
 
 from __future__ import annotations
@@ -26,33 +26,35 @@ from omasgan.configuration.reference import (
     yaml_text,
 )
 
-schema.register()  # or else the launchers' classes are not found
+schema.register()  # without it the classes of the launchers are not found
 
 PURPOSE = {
     "dataset": "Where the samples and their classes come from.",
     "protocol": "Which classes are normal, and which are anomalies in the test.",
-    "representation": "What the four tasks work in: the samples, or embeddings learned from the normal class.",
-    "detector": "What is trained and scored.",
-    "baselines": "The detectors that are trained and scored on the same split, and reported beside the detector.",
+    "representation": "What the four tasks work on: the samples, or embeddings learned from the normal class.",
+    "detector": "The detector that is trained and evaluated.",
+    "baselines": "The detectors that are trained and evaluated on the same split, to compare the detector with.",
     "divergence": "The f-divergence of equations (1) to (6).",
-    "architecture": "The generators' and discriminators' networks.",
-    "augmentation": "How training images are changed at random.",
-    "optimisation": "How networks are optimised.",
+    "architecture": "The networks of the generators and discriminators.",
+    "augmentation": "The random changes of training images.",
+    "optimisation": "The optimiser of the networks.",
     "boundary": "Task 2, equations (3) to (5).",
     "retraining": "Task 3, equation (6).",
     "inference": "J and the score, equations (7) and (8).",
-    "budget": "How long each task is trained; nothing else, so a smaller budget never changes the method.",
-    "logger": "Weights & Biases.",
-    "ablation": "One part of the method left out.",
-    "experiment": "Choices and settings that belong together, under one name. What stands on the command line wins.",
-    "sweep": "Many runs by one command; [Sweeps](../multirun_sweeps/README.md) says what each is for.",
-    "hydra/launcher": "Where the jobs of a sweep run. `basic` (one after the other) and `ray` need no file here.",
-    "hydra/sweeper": "What proposes the jobs of a sweep. `basic`, the default, runs all combinations.",
+    "budget": "The length of the training of each task and nothing else, so a smaller budget never changes the method.",
+    "logger": "Where a run's record is copied to: W&B, TensorBoard or CSV files; one option, or a list of options.",
+    "ablation": "Leaves out one part of the method.",
+    "debug": "Helps to find errors. Such runs are stored apart from others and start from the beginning every time.",
+    "experiment": "Options and settings that belong together. Values on the command line override an experiment's.",
+    "sweep": "Many runs from one command. [Sweeps](../multirun_sweeps/README.md) says what each of them is for.",
+    "hydra/launcher": "Where the jobs of a sweep run. `basic` (one after the other) and `ray` have no file here.",
+    "hydra/sweeper": "What chooses the jobs of a sweep. `basic`, the default, runs all combinations.",
 }
+"""What each group decides."""
 
 
 def pages() -> dict[str, str]:
-    """Every page by its place."""
+    """The text of every page by its path."""
     chosen = defaults()
     order = [*chosen, *PURPOSE]
     known = sorted(groups(), key=lambda group: order.index(group.name) if group.name in order else len(order))
@@ -63,12 +65,12 @@ def pages() -> dict[str, str]:
 
 
 def place(group: str) -> str:
-    """Where a group's page lies."""
+    """The path of a group's page."""
     return f"configuration/{group.replace('/', '_')}.md"
 
 
 def defaults() -> dict[str, Any]:
-    """The option of each group where a command chooses none, in the order of conf/config.yaml."""
+    """The default option of each group, in the order of conf/config.yaml."""
     entries = [next(iter(entry.items())) for entry in _top()["defaults"] if isinstance(entry, dict)]
     return {str(group): option for group, option in entries if " " not in str(group)}
 
@@ -79,16 +81,16 @@ def _top() -> dict[str, Any]:
 
 
 def index(known: list[Group], chosen: Mapping[str, Any]) -> str:
-    """The page of all groups and of the settings at the top level."""
+    """The page with all groups and the settings that belong to no group."""
     lines = [
         "# Configuration",
         "",
-        "Choose an option of a group with `group=option`, and change a setting with `group.setting=value`. The command",
-        "line wins over an experiment, and an experiment over the groups' own files. `omasgan --cfg job` prints the",
-        "whole configuration of a command. A wrong name, type or value ends the command with one line that says what",
-        "is allowed.",
+        "Choose an option of a group with `group=option`, and change a setting with `group.setting=value`. Values on",
+        "the command line override those of an experiment, and an experiment overrides the options of other groups.",
+        "`omasgan --cfg job` prints the whole configuration of a command. A wrong name, type or value ends the command",
+        "with a one-line message that says what is allowed.",
         "",
-        "| group | default | options | what it decides |",
+        "| group | default | options | meaning |",
         "|---|---|---|---|",
     ]
     for group in known:
@@ -97,7 +99,7 @@ def index(known: list[Group], chosen: Mapping[str, Any]) -> str:
         options = ", ".join(f"`{option.name}`" for option in group.options)
         lines.append(f"| {link} | {default} | {options} | {PURPOSE.get(group.name, '')} |")
     names = {group.name for group in known}
-    lines += ["", "## Settings of no group", ""]
+    lines += ["", "## Settings that belong to no group", ""]
     top = _top()
     for setting in describe(schema.Config):
         if setting.name in names or setting.name.startswith("abnormal_"):
@@ -109,7 +111,7 @@ def index(known: list[Group], chosen: Mapping[str, Any]) -> str:
                 lines += entry(inner, setting.name, level=4)
         else:
             given = yaml_text(top[setting.name]) if setting.name in top else setting.default
-            choices = allowed_text(getattr(schema, setting.name.capitalize(), None))  # Task and Precision have a type
+            choices = allowed_text(getattr(schema, setting.name.capitalize(), None))  # the types Task and Precision
             known_of = replace(setting, default=given, range=setting.range or choices)
             lines += entry(known_of, "", level=3)
     return "\n".join(lines) + "\n"
@@ -121,8 +123,8 @@ def group_page(group: Group, chosen: object) -> str:
     if all(option.package == "_global_" for option in group.options):
         return "\n".join([*lines, *changes(group)]) + "\n"
     if chosen:
-        lines += [f"Where a command chooses none: `{group.name}={option_text(chosen)}`.", ""]
-    lines += ["| option | what it is |", "|---|---|"]
+        lines += [f"The default is `{group.name}={option_text(chosen)}`.", ""]
+    lines += ["| option | meaning |", "|---|---|"]
     lines += [f"| `{option.name}` | {what(option)} |" for option in group.options]
     targets = {option.target for option in group.options}
     if len(targets) == 1 and len(group.options) > 1:
@@ -137,13 +139,13 @@ def group_page(group: Group, chosen: object) -> str:
 
 
 def option_text(choice: object) -> str:
-    """A choice as one writes it after the =, a list in brackets."""
+    """A choice as it is written after the =; a list is in brackets."""
     return yaml_text(choice).replace(", ", ",")
 
 
 def what(option: Option) -> str:
-    """An option in a line: its file's comment, or else what its class says; with a link to that class."""
-    inner = option.settings.get(option.package)  # a detector on a representation: what is said of it is the detector's
+    """An option in one line: the comment of its file, or else the docstring of its class, with a link to that class."""
+    inner = option.settings.get(option.package)  # of a detector on a representation, the detector is described
     built = inner.get("_target_") if isinstance(inner, Mapping) else option.target
     summary = (
         option.summary
@@ -156,7 +158,7 @@ def what(option: Option) -> str:
 
 
 def resolved(target: str | None) -> Any:
-    """The class or function of that name; None where there is none here, as of an extra that is not installed."""
+    """The class or function of that name; None where it cannot be imported, as with a missing optional dependency."""
     try:
         return None if target is None else pkgutil.resolve_name(target)
     except (ImportError, AttributeError):
@@ -164,7 +166,7 @@ def resolved(target: str | None) -> Any:
 
 
 def reference(target: str | None) -> str:
-    """A link to the class or function in the API's pages."""
+    """A link to the class or function on the pages of the API."""
     if target is None or not target.startswith("omasgan."):
         return ""
     return f"[`{target.rpartition('.')[2]}`][{target}]"
@@ -172,7 +174,7 @@ def reference(target: str | None) -> str:
 
 def changes(group: Group) -> Iterator[str]:
     """The table of a group whose options change other groups."""
-    yield from ["| option | what it is | what it chooses and sets |", "|---|---|---|"]
+    yield from ["| option | meaning | options and settings |", "|---|---|---|"]
     for option in group.options:
         chosen = [f"`{choice}`" for choice in option.parts.values()]
         chosen += [f"`{key}={option_text(value)}`" for key, value in leaves(option.settings) if key != "hydra.mode"]
@@ -180,7 +182,7 @@ def changes(group: Group) -> Iterator[str]:
 
 
 def leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The values of a node by their full keys; a sweep's parameters have theirs written out."""
+    """The values of a node by their full keys; the parameters of a sweep have their own keys."""
     for key, value in node.items():
         if prefix == "hydra.sweeper.params.":
             yield str(key), value
@@ -191,7 +193,7 @@ def leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 
 def settings(option: Option) -> list[str]:
-    """The entries of an option's settings, and of what it builds inside."""
+    """The entries of an option's settings, and of the nodes inside it."""
     target = resolved(option.target)
     if target is None:
         return [
@@ -203,7 +205,7 @@ def settings(option: Option) -> list[str]:
 
 
 def node_settings(option: Option, node: Mapping[str, Any], target: Any, prefix: str) -> Iterator[str]:
-    """The entries of one node, at its place in the configuration."""
+    """The entries of one node, whose full key is `prefix`."""
     for setting in describe(target):
         value = node.get(setting.name)
         if isinstance(value, Mapping) and "_target_" in value:
@@ -218,7 +220,7 @@ def node_settings(option: Option, node: Mapping[str, Any], target: Any, prefix: 
 
 
 def value_text(node: Mapping[str, Any], setting: Setting) -> str:
-    """What a setting is where a command does not set it, in Markdown; empty where it must be set."""
+    """The default of a setting in Markdown; empty where it must be given."""
     value = node.get(setting.name, setting.default)
     if value in ("", "???"):
         return ""
@@ -230,7 +232,7 @@ def value_text(node: Mapping[str, Any], setting: Setting) -> str:
 
 
 def part_text(choice: str, changed: object) -> str:
-    """An option of another group that is a setting's value, with what is changed of it."""
+    """A setting whose value is an option of another group, with the settings that are changed in it."""
     group, _, name = choice.partition("=")
     text = f"`{name}` of [`{group}`]({place(group).removeprefix('configuration/')})"
     if isinstance(changed, Mapping):
@@ -239,7 +241,7 @@ def part_text(choice: str, changed: object) -> str:
 
 
 def entry(setting: Setting, prefix: str, level: int, value: str | None = None) -> list[str]:
-    """A setting: a heading, a line of type, range and default, and its meaning."""
+    """The entry of a setting: a heading, a line with type, range and default, and the meaning."""
     key = f"{prefix}.{setting.name}".lstrip(".")
     if value is None:
         value = "" if setting.default in ("", "'???'") else f"`{setting.default}`"
@@ -250,7 +252,7 @@ def entry(setting: Setting, prefix: str, level: int, value: str | None = None) -
 
 
 def values(group: Group) -> list[str]:
-    """The table of an option a column, of the settings in which they differ; empty where they differ in none."""
+    """The table of the settings in which the options differ, with a column for each option; empty without any."""
     keys = [key for key, _ in leaves(group.options[0].settings) if key != "_target_"]
     rows = {key: [yaml_text(option.settings.get(key)) for option in group.options] for key in keys}
     rows = {key: row for key, row in rows.items() if len(set(row)) > 1}
@@ -262,5 +264,5 @@ def values(group: Group) -> list[str]:
 
 
 def cell(text: str) -> str:
-    """Plain text in a table's cell."""
+    """Plain text for a cell of a table."""
     return plain(text).replace("|", "\\|")

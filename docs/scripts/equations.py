@@ -1,4 +1,4 @@
-"""TeX between dollars to MathML, which browsers draw themselves: no script, no font file and no network."""
+"""Converts TeX between dollars to MathML, which browsers draw without a script, a font file or the network."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import re
 from latex2mathml.converter import convert
 
 TEX = re.compile(r'<(span|div) class="arithmatex">(?:\\\((.*?)\\\)|\\\[(.*?)\\\])</\1>', re.DOTALL)
-"""What pymdownx.arithmatex leaves of an equation."""
+"""An equation in the output of pymdownx.arithmatex."""
 
 NUMBER = re.compile(r"\\tag\{(.*?)\}")
 
 PRIME = re.compile(r"<msup>(<mi>\w</mi>)<mi>&#x02032;</mi></msup>")
-"""A primed letter: as a superscript, the prime is too small to be seen."""
+"""A letter with a prime, which is too small to be seen as a superscript."""
 
 FUNCTION = re.compile(r'(</m[in]>|</msu[bp]>|&#x00029;</mo>)?<mi>(log|sup)</mi>(?=(<mo stretchy="false">&#x00028;)?)')
-"""The name of a function, which needs space on the sides that no bracket is on."""
+"""The name of a function, which needs space on the sides without a bracket."""
 
 
 def rendered(page: str) -> str:
-    """The page with its equations as MathML; the TeX is kept as the element's title."""
+    """A page with its equations in MathML; the title of each element holds the TeX."""
     return TEX.sub(_equation, page)
 
 

@@ -1,7 +1,7 @@
-"""What mkdocs does here beside rendering `docs`: pages from elsewhere, links between them, and equations.
+"""Hooks of mkdocs: pages from outside of `docs`, links between pages, and equations.
 
-The configuration and the API are described from the code, the studies and a few files at the top of the repository are
-shown as they are. mkdocs calls the functions named `on_...`.
+The pages on the configuration and the API are generated from the code. The studies and a few other files of the
+repository are pages, too. mkdocs calls the functions named `on_...`.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from mkdocs.structure.files import File, Files
 ROOT = Path(__file__).parents[2]
 
 SHOWN = ("CONTRIBUTING.md", "CHANGELOG.md", "multirun_sweeps/README.md")
-"""Files outside `docs` that are pages, beside the studies'."""
+"""Files outside of `docs` that are pages, in addition to the studies."""
 
 PICTURES_AND_TABLES = (".png", ".csv")
-"""What a study's page may show or link to; its scores stay in the repository."""
+"""The files that the page of a study may show or link to; its scores are only in the repository."""
 
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Add the pages that are made or taken from elsewhere, and list them in their section of the navigation."""
+    """Add the pages that are generated or outside of `docs`, and list them in their section of the navigation."""
     studies = sorted(path.parent for path in ROOT.glob("experiments/*/README.md"))
     made = {**configuration.pages(), **api.pages(), "experiments/index.md": studies_index(studies)}
     for path in [*(ROOT / name for name in SHOWN), *(study / "README.md" for study in studies)]:
@@ -48,7 +48,7 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
-    """Turn links that are right in the repository into links that are right in the site."""
+    """Change links that work in the repository into links that work in the site."""
     uri = page.file.src_uri
     source = uri if page.file.generated_by else f"docs/{uri}"
     fenced = re.compile(r"(^```.*?^```|^    [^\n]*$)", re.MULTILINE | re.DOTALL)
@@ -58,7 +58,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
 
 
 def relinked(link: re.Match[str], source: str, uri: str) -> str:
-    """A Markdown link of the file `source`, as the page `uri` has it; its text alone where the target is no page."""
+    """A Markdown link of the file `source` for the page `uri`; only its text where the target is not in the site."""
     mark, text, target = link.groups()
     path, _, anchor = target.partition("#")
     if not path or ":" in path:
@@ -74,19 +74,19 @@ def relinked(link: re.Match[str], source: str, uri: str) -> str:
 
 
 def is_shown(place: str) -> bool:
-    """Whether a file outside `docs`, or a generated one, is part of the site."""
+    """Whether a generated file, or a file outside of `docs`, is part of the site."""
     in_study = place.startswith("experiments/") and place.endswith((*PICTURES_AND_TABLES, "README.md"))
     return in_study or place in SHOWN or place.startswith(("configuration/", "api/"))
 
 
 def studies_index(studies: list[Path]) -> str:
-    """The list of the studies: the question of each, as its first paragraph has it."""
+    """The list of the studies with their first paragraphs, which state the questions."""
     lines = [
         "# Studies",
         "",
-        "Each study is a folder of `experiments`: a question, the command that answers it, and what was seen.",
-        "Settings were chosen on pseudo-anomalies (`protocol=pseudo_loo`), never on the test split that a table",
-        "reports, unless a page says otherwise.",
+        "Each study is a folder of `experiments` with a question, the command that answers it, and the results.",
+        "Unless a page says otherwise, settings were chosen on pseudo-anomalies (`protocol=pseudo_loo`) and never on",
+        "the test split for which results are reported.",
         "",
     ]
     for study in studies:
@@ -97,8 +97,8 @@ def studies_index(studies: list[Path]) -> str:
 
 
 def on_page_content(html: str, **_: Any) -> str:
-    """Turn TeX into MathML."""
+    """Convert TeX to MathML."""
     return equations.rendered(html)
 
 
-sys.path.insert(0, str(ROOT))  # the code of this checkout is what is described
+sys.path.insert(0, str(ROOT))  # so that the code of this checkout is described, not an installed version

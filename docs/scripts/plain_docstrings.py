@@ -1,7 +1,7 @@
-"""A griffe extension: docstrings are plain text, and are shown as they are written.
+"""A griffe extension: docstrings are plain text, and each parameter has its own type and default.
 
-Markdown would make italics of what lies between '(n, *shape)' and 'f*(t)', and an HTML tag of '<class>'. Griffe takes a
-type such as 'Tensor (n,)' for Python, and would show 'Tensor(n)'.
+Without it, Markdown would make italics of the text between '(n, *shape)' and 'f*(t)', and an HTML tag of '<class>'.
+Where several parameters share an entry, as in 'mu, nu', griffe would give each one the type and default of the first.
 """
 
 from __future__ import annotations
@@ -14,46 +14,19 @@ from griffe import Docstring, DocstringSection, DocstringSectionKind, Extension,
 CODE = re.compile(r"(`+[^`]+`+|^(?: {4}|\t)[^\n]*$)", re.MULTILINE)
 MARKS = re.compile(r"([*_<\[\\])")
 
-TITLES = {
-    DocstringSectionKind.parameters: "Parameters",
-    DocstringSectionKind.other_parameters: "Other Parameters",
-    DocstringSectionKind.attributes: "Attributes",
-    DocstringSectionKind.returns: "Returns",
-    DocstringSectionKind.yields: "Yields",
-}
-"""Sections whose entries have a type."""
-
 
 def plain(text: str) -> str:
-    """The text with Markdown's marks escaped, but for code."""
+    """The text with the special characters of Markdown escaped, except in code."""
     parts = CODE.split(text)
     parts[::2] = [MARKS.sub(r"\\\1", part).replace("\\<", "&lt;") for part in parts[::2]]
     return "".join(parts)
-
-
-def types(docstring: str, title: str) -> list[str]:
-    """The types of a section's entries as they are written; empty ones where there are none.
-
-    docstring: without indentation. 'mu, nu : float' are two entries, of one type.
-    """
-    lines = docstring.splitlines()
-    found: list[str] = []
-    section = ""
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
-        if following.startswith("---"):
-            section = line.strip()
-        elif section == title and line[:1].strip() and not line.startswith("---"):
-            names, colon, kind = line.partition(" : ")
-            nameless = names if title in ("Returns", "Yields") else ""
-            found += [kind if colon else nameless] * (names.count(",") + 1 if colon else 1)
-    return found
 
 
 class PlainDocstring(Docstring):
     """A docstring whose sections are plain text."""
 
     def parse(self, *arguments: Any, **options: Any) -> list[DocstringSection]:
-        """Parse it into sections, with their texts escaped and their types as they are written."""
+        """Parse the docstring into sections, with their texts escaped."""
         sections = super().parse(*arguments, **options)
         for section in sections:
             if section.kind is DocstringSectionKind.text:
@@ -66,21 +39,20 @@ class PlainDocstring(Docstring):
 
     def _entries(self, section: DocstringSection) -> None:
         items = [item for item in section.value if hasattr(item, "description")]
+        known = getattr(self.parent, "parameters", ())
         for item in items:
             item.description = plain(item.description)
-        written = types(self.value, TITLES[section.kind]) if section.kind in TITLES else []
-        for item, kind in zip(items, written, strict=True) if len(written) == len(items) else ():
-            item.annotation = kind or item.annotation
-        known = getattr(self.parent, "parameters", ())
         for item in items if section.kind is DocstringSectionKind.parameters else ():
-            item.value = known[item.name].default if item.name in known else None
+            item.value = None
+            if item.name in known:
+                item.annotation, item.value = known[item.name].annotation, known[item.name].default
 
 
 class PlainDocstrings(Extension):
-    """Makes every docstring a `PlainDocstring`."""
+    """Makes a `PlainDocstring` of every docstring."""
 
     def on_object(self, *, obj: Object, **_: Any) -> None:
-        """Called by griffe with each object that it has read."""
+        """Replace the docstring of an object; griffe calls this method with each object that it reads."""
         old = obj.docstring
         if old is not None and type(old) is Docstring:
             obj.docstring = PlainDocstring(

@@ -23,7 +23,7 @@ NOT_SCIENCE = frozenset(
 )
 """Keys that do not change a run's results, only where it is computed, what it is compared with and how it is shown.
 
-Of `debug`, `overfit` changes the results: see `scientific`.
+Of the settings in `debug`, only `overfit` changes the results; see `scientific`.
 """
 
 SHOWN_APART = frozenset({"seed"})
@@ -79,7 +79,7 @@ def science(cfg: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def scientific(config: Mapping[Any, Any]) -> dict[str, Any]:
-    """The keys that determine a run's results; `debug` is one of them where it changes them."""
+    """The settings that determine a run's results; `debug` is among them only where `overfit` is set."""
     kept = {str(key): value for key, value in config.items() if str(key) not in NOT_SCIENCE}
     overfit = (config.get("debug") or {}).get("overfit", False)
     return {**kept, "debug": {"overfit": True}} if overfit else kept
@@ -183,7 +183,7 @@ def class_folder(protocol: Mapping[str, Any]) -> str:
 def run_folder(*, _root_: DictConfig) -> str:
     """The path of a run below the folder `runs`: data set and protocol / detector and hash / seed / class.
 
-    Runs with an option of `debug` lie below debug / option, apart from all others. Hydra resolves `${run_folder:}` with
+    Runs with an option of `debug` are in debug / option, apart from all others. Hydra resolves `${run_folder:}` with
     this function and supplies the root of the configuration.
     """
     if _root_.task != "run":

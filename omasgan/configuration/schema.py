@@ -119,6 +119,8 @@ class Config:
         A second data set, whose test samples are the anomalies of `protocol=cross_dataset`; null for none.
     seed
         The seed of all random numbers, at least 0.
+    log_every
+        The number of steps from one record of the losses to the next, at least 1.
     precision
         The type that networks (by autocast) and the search for nearest neighbours compute in; auto takes bfloat16
         where the device has instructions for it, else float32.

@@ -176,7 +176,7 @@ def age(folder: Path) -> float:
 
 
 def clear(folder: Path) -> None:
-    """Remove what a run left in its folder, but for its lock, which the caller holds, and its log."""
+    """Remove the files of a run except its log and its lock, which the caller must hold."""
     for entry in folder.iterdir():
         if entry.name not in (LOCK, OWNER, "run.log"):
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()

@@ -83,7 +83,8 @@ class FlipColour:
     Parameters
     ----------
     strength
-        Largest change of contrast, as a fraction, and of brightness, in units of [-1, 1]; 0..1.
+        Largest relative change of the contrast, and largest change of the brightness of the image and of each channel,
+        in units of the range [-1, 1]; 0..1.
     """
 
     strength: float = 0.2
@@ -153,7 +154,7 @@ class Crop:
     smallest
         Smallest area of a crop, as a fraction of the image's area.
     strength
-        See `FlipColour`.
+        Largest changes of contrast and brightness, as for `FlipColour`.
     grey
         Probability that an image loses its colours.
     """

@@ -38,32 +38,22 @@ def test_a_docstring_is_shown_as_it_is_written(docs_script, text, escaped):
     assert docs_script("plain_docstrings").plain(text) == escaped
 
 
-NUMPY = """Distance.
-
-Parameters
-----------
-b : Tensor (N, k)
-    Samples.
-mu, nu : float, at least 0
-    Weights.
-p
-    Of the norm.
-
-Returns
--------
-Tensor (N,)
-    In the data's units.
-"""
-
-
-def test_types_are_shown_as_they_are_written(docs_script):
-    script = docs_script("plain_docstrings")
-    assert script.types(NUMPY, "Parameters") == ["Tensor (N, k)", "float, at least 0", "float, at least 0", ""]
-    assert script.types(NUMPY, "Returns") == ["Tensor (N,)"]
-    parsed = script.PlainDocstring(NUMPY, parser="numpy").parsed
-    assert [section.kind.value for section in parsed] == ["text", "parameters", "returns"]
-    assert [item.annotation for item in parsed[1].value] == ["Tensor (N, k)", *["float, at least 0"] * 2, None]
-    assert parsed[2].value[0].annotation == "Tensor (N,)"
+def test_parameters_that_share_an_entry_have_their_own_types_and_defaults(docs_script, tmp_path):
+    griffe = pytest.importorskip("griffe")
+    (tmp_path / "example.py").write_text(
+        'def add(x: int, mu: float = 0.1, nu: str = "a") -> None:\n'
+        '    """Add *x.\n\n    Parameters\n    ----------\n    x, mu, nu\n        Of f*(t).\n    """\n'
+    )
+    extensions = griffe.load_extensions(docs_script("plain_docstrings").PlainDocstrings)
+    module = griffe.load("example", search_paths=[str(tmp_path)], extensions=extensions, docstring_parser="numpy")
+    text, parameters = module["add"].docstring.parsed
+    assert text.value == r"Add \*x."
+    assert [(item.name, str(item.annotation), item.value) for item in parameters.value] == [
+        ("x", "int", None),
+        ("mu", "float", "0.1"),
+        ("nu", "str", "'a'"),
+    ]
+    assert {item.description for item in parameters.value} == {r"Of f\*(t)."}
 
 
 @pytest.mark.parametrize(
