@@ -1,4 +1,4 @@
-"""The tasks of the command line, one module each; list and clean share one.
+"""The tasks of the command line; list and clean share a module, each other task has its own.
 
 May import: configuration, data, pipeline, report, runs, sweeps, training. Only `run` and `score` load torch.
 """

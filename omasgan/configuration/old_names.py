@@ -1,7 +1,8 @@
 """The names that earlier versions used; this module is removed in the next major version.
 
 An old name on the command line is answered with the new one, and the folders of runs that an earlier version wrote are
-read with the new names.
+read with the new names. Random streams that were renamed are in `NAMES_IN_SEEDS` of `training/seeding.py`: their seeds
+are still made from the old names.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Training of the anomaly discriminator J: 1 on the boundary, 0 on the data and on G'."""
+"""The discriminator J is trained to be 1 on the boundary, 0 on the data and on G'; eq. (7) is `losses.anomaly_loss`."""
 
 from __future__ import annotations
 

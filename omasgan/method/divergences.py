@@ -1,4 +1,4 @@
-"""The f-divergences of the method, one class each; training uses `positive`, `negative` and `generator` alone."""
+"""The f-divergences, one class each: losses of critic and generator, T for the score, and f*(T) for Task 2."""
 
 from __future__ import annotations
 

@@ -115,7 +115,8 @@ class Inference:
         embedding that are anomaly scores by themselves, such as those of `representation=rotation_prediction`.
     divergence_term
         How f_D(G', delta_x) is computed: `variational` is -T_C(x), `conjugate` is -f*(T_C(x)), `distance` is the
-        distance of eq. (4) to a memory bank of normal samples.
+        mean distance to the nearest `neighbours` samples of a memory bank of normal samples, divided by the local
+        density scale to the power `density_exponent`; with 1 and 0, it is the distance of eq. (4).
     j_scale
         Whether J enters the score as a `probability`, as in the paper, or as its `logit`, which does not saturate.
     j_features

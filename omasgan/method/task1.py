@@ -1,4 +1,7 @@
-"""Task 1: an f-divergence GAN learns the normal data."""
+"""Task 1: an f-divergence GAN learns the normal data; eq. (1) and (2) are `losses.variational_bound`.
+
+Its two players minimise `losses.generator_loss` and `losses.critic_loss`.
+"""
 
 from __future__ import annotations
 

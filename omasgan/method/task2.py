@@ -1,6 +1,7 @@
-"""Task 2: B is driven from G to the boundary of the data's support.
+"""Task 2: B moves to the boundary of the data; eq. (3) to (5) are `losses.boundary_loss`, `distance`, `dispersion`.
 
-The reasons for the default critic, unit of distance, schedule and square of d are in experiments/boundary_toy.
+B starts from G. The reasons for the default critic, unit of distance, schedule and square of d are in
+experiments/boundary_toy.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ def train(
 ) -> None:
     """Train B in place with `losses.boundary_loss`, and its critic C as `boundary.critic` says.
 
-    `B_average`, a copy of B, receives the running average of B's weights. G is frozen and gives reference samples.
+    `B_average`, a copy of B, receives the running average of B's weights. G is frozen, and is sampled from only where
+    `boundary.reference` is `generated`; by default the reference samples are training samples.
 
     Raises
     ------

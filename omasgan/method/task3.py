@@ -1,4 +1,4 @@
-"""Task 3: the GAN is retrained to keep away from the boundary."""
+"""Task 3: the GAN is retrained to keep away from the boundary; eq. (6) is `losses.retraining_critic_loss`."""
 
 from __future__ import annotations
 

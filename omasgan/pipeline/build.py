@@ -1,4 +1,4 @@
-"""Builds objects from a checked configuration; only this module instantiates `_target_`s."""
+"""Builds the objects of a checked configuration, except the loggers, which `runs.logger.loggers` builds."""
 
 from __future__ import annotations
 

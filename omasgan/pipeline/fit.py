@@ -1,4 +1,4 @@
-"""Step 3: fit the detector and the baselines to the normal samples."""
+"""Step 3: fit the detector to the normal samples, and build the baselines, which `score.score_baselines` fits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A job: one run to be made, with its configuration, its folder and its name in W&B."""
+"""A job: one run to be made, with its configuration, its folder and what loggers list it under."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from omasgan.configuration.identity import class_folder, weights_of
 from omasgan.runs.logger import Identity
 
 Metrics = dict[str, dict[str, float]]
-"""Values by term, then by metric; empty where the test samples are all normal or all anomalies."""
+"""Values by term, then by metric; empty where the test has no anomalies."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Job:
 
     @property
     def wandb(self) -> Identity:
-        """The run's name, group, job type and tags in W&B, made from the settings that determine its results."""
+        """The run's name, group, job type and tags for the loggers, from the settings that determine its results."""
         names = [self.choices[group] for group in ("dataset", "protocol", "detector", "architecture", "divergence")]
         ablation = self.choices["ablation"]
         which = class_folder(self.config["protocol"])

@@ -1,4 +1,4 @@
-"""Step 6: write the metrics and plots of a run, and export them to W&B."""
+"""Step 6: write the metrics and plots of a run, and hand them to its loggers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""One run in its six steps: data, split, fit, score, evaluate, record. The abnormal class is used from step 4 on."""
+"""One run in its six steps: data, split, fit, score, evaluate, record.
+
+No label and no anomaly reaches training (step 3). The labels of the test samples are used in step 2, to mark the
+anomalies; in step 4, to save the scores of the normal ones with the detector; and in step 5, to compute the metrics.
+"""
 
 from __future__ import annotations
 

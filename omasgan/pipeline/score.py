@@ -41,7 +41,7 @@ def score_baselines(
 
 
 def evaluate(table: ScoreTable, split: IndexSplit, seed: int) -> Metrics:
-    """The metrics of every term; empty where the test samples are all normal or all abnormal."""
+    """The metrics of every term; empty where the test has no anomalies (a protocol refuses one without normals)."""
     both = bool(split.abnormal.any()) and not bool(split.abnormal.all())
     return metrics_of(table, seed=seed) if both else {}
 

@@ -1,4 +1,7 @@
-"""Checkpoints: one file of tensors and plain types, written atomically and read without unpickling other objects."""
+"""Writes and reads checkpoints; `Stage` decides when the checkpoint of a training stage is written.
+
+A checkpoint is one file of tensors and plain types, written atomically and read without unpickling other objects.
+"""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ class Stage:
     Attributes
     ----------
     random
-        The stage's random stream; it is part of the checkpoint.
+        The stage's random stream, part of the checkpoint; its seed is `stream_seed(workspace.seed, name)`.
     """
 
     def __init__(
