@@ -1,4 +1,4 @@
-"""The interface of OMASGAN, of its peers and of the baselines."""
+"""The interface of all detectors: OMASGAN, f-GAN and the baselines."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Detector(ABC):
             Where they are too few.
         """
         if n < 1:
-            raise UserError("there are no training normals: give some")
+            raise UserError("there are no normal samples to train on: check the data set, or choose another class")
 
     @abstractmethod
     def fit(self, train: Tensor) -> None:

@@ -31,9 +31,10 @@ CALIBRATION_SAMPLES = 10_000
 class OMASGAN(FGAN):
     """The paper's detector: Tasks 1 to 3, the discriminator J, and the anomaly score.
 
-    Its terms are task1 = -T_D(x), task3 = -T_C(x), j = J(x), divergence = f_D(G', delta_x), and full, the weighted sum
-    of the last two (eq. (8), see `method.score.total`). Where an embedding has columns that are anomaly scores by
-    themselves, their sum is the term auxiliary, which may enter full; the paper has no such part.
+    Its terms are task1 = -T_D(x), task3 = -T_C(x), j = J(x), divergence = f_D(G', delta_x), and full, the
+    standardised j plus lambda times the standardised divergence (eq. (8), see `method.score.total`). Where an embedding
+    has columns that are anomaly scores by themselves, their sum is the term auxiliary; its standardised value is added
+    to full with the weight `auxiliary_weight`. The paper has no such part.
 
     Parameters
     ----------
@@ -108,7 +109,8 @@ class OMASGAN(FGAN):
         self.measures = self.uses_neighbours or inference.divergence_term == "distance"
         if self.uses_neighbours and len(spec.shape) != 1:
             raise UserError(
-                "inference.j_features=neighbours is for rows and embeddings: for images in pixels use sample"
+                "inference.j_features=neighbours is for rows and embeddings: "
+                "for images in pixels, set inference.j_features=sample"
             )
         if inference.auxiliary_weight > 0 and not spec.auxiliary:
             raise UserError(

@@ -1,4 +1,4 @@
-"""A detector on the embeddings of a representation instead of the samples."""
+"""A detector that works on embeddings of the samples instead of the samples."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from omasgan.training.stage import Workspace
 
 
 class Represented(Detector):
-    """Learns a representation of the normal samples, and then any detector on their embeddings.
+    """Fits a representation to the normal samples, and then another detector to their embeddings.
 
     Parameters
     ----------

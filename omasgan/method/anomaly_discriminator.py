@@ -26,7 +26,7 @@ def train(
     """Train J in place with `losses.anomaly_loss`.
 
     G' (`G_new`) and B are frozen and only sampled from. `neighbour_features` appends to every sample its distances to
-    the memory bank; None gives J the samples alone, which may then be images.
+    the memory bank; with None, which images require, J is given only the samples.
 
     Raises
     ------

@@ -69,8 +69,8 @@ def nearest(b: Tensor, g: Tensor, chunk: int = 1024) -> Tensor:
 def distance(b: Tensor, g: Tensor, p: float = 2.0) -> Tensor:
     """The distance of each b_i to the nearest reference sample: d(b_i, G) = min_j || b_i - g_j ||_p.
 
-    Only b has a gradient, that of the distance to the nearest sample, which is the gradient of the minimum. The nearest
-    sample is found by the Euclidean norm (a matrix product); for p other than 2 the result is an upper bound.
+    Gradients flow only to b, through the distance to its nearest sample. The nearest sample is found by the Euclidean
+    norm (a matrix product); for p other than 2 the result is an upper bound.
 
     Parameters
     ----------
@@ -113,8 +113,8 @@ class Pairwise(torch.autograd.Function):
 
     The forward pass is in float64 and centres the rows: the rounding error of the product grows with the distance from
     the origin, and in float32 it would hide the small distances that `dispersion` depends on. Distances below `EPSILON`
-    count as `EPSILON` and have no gradient. The backward pass is in float32: the gradient of two rows whose distance is
-    1e-5 of their length is wrong by some percent.
+    count as `EPSILON` and have no gradient. The backward pass is in float32: at a distance of 1e-5 of the rows'
+    length, the gradient is off by some percent.
 
     Examples
     --------
@@ -195,7 +195,7 @@ def boundary_loss(
     """The loss of B: -m(B, G) + mu d(B, G) + nu s(B, z); scalar.
 
     m is `variational_bound` with the reference samples as P and the samples of B as Q. Only its second term depends on
-    B, so -m is E[f*(T(B(z)))] up to a constant: B moves to where the critic is certain that G has no samples.
+    B, so -m is E[f*(T(B(z)))] up to a constant: B moves to where the critic sees no reference samples.
 
     Parameters
     ----------

@@ -22,13 +22,13 @@ CHUNK = 512
 """Largest number of samples whose neighbours are searched at a time."""
 
 TILE = 2048
-"""Samples of the memory bank that they are compared to at a time, so that the products stay in a core's cache."""
+"""Number of samples of the memory bank in one matrix product, small enough that the product stays in a core's cache."""
 
 BLOCK = 4
 """Samples of the memory bank in a block; of each block only the smallest distance takes part in the search."""
 
 SLACK = 8
-"""Blocks that are searched in addition to the n that contain the n nearest samples, because products are rounded."""
+"""Extra blocks that are searched, because rounding can misplace a nearest block."""
 
 MEASURED = 2**24
 """Largest number of values that are fetched from the memory bank at a time, to compute exact distances."""
@@ -163,8 +163,8 @@ class Neighbours:
     distances
         To the nearest samples, in ascending order; (m, n), in the units of the samples.
     density_scale
-        The local density scale, (m,): the mean over these neighbours of each one's own mean distance to its nearest
-        `DENSITY_NEIGHBOURS` samples of the memory bank. Large where the memory bank is sparse.
+        How far apart samples of the memory bank lie here, (m,): take each neighbour's mean distance to its own nearest
+        `DENSITY_NEIGHBOURS` samples, then average over the neighbours. Large where the memory bank is sparse.
 
     Examples
     --------
@@ -197,8 +197,8 @@ class Neighbours:
 class NeighbourFeatures:
     """A memory bank of normal samples, and the features that it gives J: log mean distances to the nearest `RANKS`.
 
-    Distances and density scales have a least value, a tenth of the median distance between neighbours in the memory
-    bank, copies aside: without it the logarithm of the distance to a copy would outweigh all other values.
+    Distances and density scales are raised to at least a tenth of the median distance between neighbours in the memory
+    bank (copies ignored), or the log distance to a copy would outweigh all other values.
 
     Parameters
     ----------
@@ -257,8 +257,8 @@ class NeighbourFeatures:
         x
             Scaled samples, (n, ...).
         in_bank
-            Whether x are training samples. Their nearest sample in a memory bank of real samples is then left out,
-            because it is the sample itself.
+            Whether x are the training samples that a memory bank of real samples holds. The nearest sample of each is
+            then left out, because it is the sample itself.
         """
         itself = int(in_bank and self.real)
         distances, places = self.bank.nearest(x, DENSITY_NEIGHBOURS + itself)

@@ -42,7 +42,8 @@ def parts(
     neighbour_features
         The memory bank, where J or the divergence term uses distances to it; else None.
     in_bank
-        Whether x are training samples, see `NeighbourFeatures.neighbours`.
+        Whether x are the training samples that the memory bank holds: the nearest sample of each, which is the sample
+        itself, is then left out of its distances. False for samples that are to be scored.
 
     Returns
     -------

@@ -18,7 +18,7 @@ class Boundary:
     Parameters
     ----------
     trained
-        Whether Task 2 is run; false leaves B at its start, G (an ablation).
+        Whether Task 2 is run; `false` skips it, so that B = G (an ablation).
     critic
         The function T of m(B, G): `cotrained` with B (as in the paper), `frozen` as Task 1 left it, or
         `noise_contrastive`: trained to tell reference samples from reference samples with Gaussian noise, then
@@ -30,10 +30,12 @@ class Boundary:
     reference
         What B moves away from, in m and in d: `generated` samples G(z) or `real` ones.
     unit
-        The unit of distance: `raw` values; `sqrt_k`, the square root of the number of values in a sample, so that one
-        mu serves every image size; or `quantile`, a quantile of the training data's own distances to the reference:
-        a sample farther away than that lies outside. Except with `raw`, distances between latents z are divided by
-        sqrt(2 l), their typical length.
+        The unit of distance.
+        `raw`: 1, so that distances are in the units of the samples.
+        `sqrt_k`: the square root of the number of values in a sample, so that one mu serves every image size.
+        `quantile`: a quantile of the distances from training samples to the reference samples; what is farther away
+        than 1 lies outside.
+        Except with `raw`, distances between latents z are divided by sqrt(2 l), their typical length.
     quantile
         Which quantile of the data's distances is the unit, where `unit` is `quantile`.
     norm
@@ -45,9 +47,9 @@ class Boundary:
     epsilon
         Softens the distances of the dispersion near zero, in the unit of distance; see `losses.dispersion`.
     mu
-        Weight of the distance d, eq. (4).
+        Weight of the distance d in eq. (3).
     nu
-        Weight of the dispersion s, eq. (5).
+        Weight of the dispersion s in eq. (3) after the warm-up; until then it moves there from `nu_start`.
     nu_start
         Weight of the dispersion at the start of Task 2; null for `nu` throughout.
     warmup
@@ -56,7 +58,7 @@ class Boundary:
     N
         Samples of B in a step.
     Q
-        Reference samples in a step.
+        Length of the queue of reference samples that d is measured to; N of them are replaced in each critic step.
     """
 
     trained: bool = True
@@ -85,7 +87,7 @@ class Retraining:
     Parameters
     ----------
     trained
-        Whether Task 3 is run; false leaves G' and C at their starts, G and D (an ablation).
+        Whether Task 3 is run; `false` skips it, so that G' = G and C = D (an ablation).
     alpha
         Weight of the data.
     beta
@@ -123,10 +125,9 @@ class Inference:
         What J is given: the `sample` alone, or `neighbours`: the sample and its log distances to the memory bank
         (rows and embeddings only).
     mixing_min
-        The abnormal samples that J learns are points on the line from a normal sample (0) to a sample of B (1): the
-        smallest share of B in them.
+        Smallest share t of B in the points (1 - t) normal + t B that J learns as boundary samples.
     mixing_max
-        The largest share of B. With both at 1 the points are the samples of B themselves, as in eq. (7).
+        Largest share t. With both at 1 the points are the samples of B themselves, as in eq. (7).
     memory_bank
         Whether the memory bank holds `real` training samples or samples `generated` by G'.
     memory_bank_size
@@ -155,5 +156,5 @@ class Inference:
         if self.mixing_min > self.mixing_max:
             raise UserError(
                 f"inference.mixing_min is {self.mixing_min} and inference.mixing_max {self.mixing_max}: "
-                "the first must not be the larger"
+                "mixing_min must be at most mixing_max"
             )

@@ -92,7 +92,7 @@ def train(
 def take_critic_steps(
     C: nn.Module, B: nn.Module, reference: Reference, adam_C: Adam, boundary: Boundary, recipe: Recipe, stage: Stage
 ) -> None:
-    """The steps of the critic C before a step of B: each draws N new reference samples; a cotrained C learns from them.
+    """Take the steps of C before a step of B: each draws N new reference samples, from which a cotrained C learns.
 
     In the loss of C the reference samples are P and the samples of B are Q. Afterwards C has no gradients.
     """
@@ -151,7 +151,8 @@ UNIT_SAMPLES = 4096
 """Number of training normals whose distances to the reference samples give the unit `quantile`."""
 
 FEW = 0.1
-"""Fraction of them that is not among the reference samples; if it is smaller than this, `to_another` is used."""
+"""If fewer than this fraction of them differ from every reference sample, `to_another` measures to the nearest
+different one."""
 
 FEW_SAMPLES = 512
 """Number of training normals that `to_another` measures."""
@@ -225,6 +226,7 @@ class Reference(nn.Module):
         distances = distance(x, self.samples, boundary.norm)
         # With few normals nearly all are reference samples themselves, so their distances say nothing about how far
         # apart normals lie.
+        # `distance` adds EPSILON to each difference, so it is not 0 for a copy: up to twice this value counts as one.
         apart = distances > 2 * distance(x[:1], x[:1], boundary.norm)
         if apart.float().mean() < FEW:
             distances = to_another(x[:FEW_SAMPLES], self.samples, boundary.norm)

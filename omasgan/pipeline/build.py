@@ -71,7 +71,7 @@ def detector(node: Mapping[str, Any], spec: Spec, workspace: Workspace) -> Detec
 
 
 def representation(node: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The parts of a detector's representation by name, as configured; none where it uses the samples themselves."""
+    """The settings of each part of a detector's representation, by name; empty for a detector without one."""
     return cast(Mapping[str, Any], node.get("representation", {}))
 
 

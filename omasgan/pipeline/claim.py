@@ -55,12 +55,13 @@ def prepare(job: Job, dataset: Dataset, split: IndexSplit, workspace: Workspace)
     Returns
     -------
     Job
-        The job. For a run that is finished except for some baselines, these are added to those that it has already.
+        The same job. For a finished run that lacks some baselines, a copy whose `baselines` are those that the run has
+        already and those that are asked for.
 
     Raises
     ------
     UserError
-        Where the folder belongs to another configuration or to other data, is damaged, or cannot be written.
+        Where the folder belongs to a run with other settings or on other data, is damaged, or cannot be written.
     """
     if _starts_anew(job):
         runs.clear(job.folder)
@@ -111,8 +112,8 @@ def check(job: Job, dataset: Dataset, split: IndexSplit) -> None:
         raise UserError(f"{record} is damaged: choose another folder, or delete this one") from None
     if other:
         raise UserError(
-            f"{job.folder} holds a run of another configuration ({', '.join(other)}): "
-            f"leave out hydra.run.dir, choose another folder, or delete this one"
+            f"{job.folder} holds a run with other settings ({', '.join(other)}; identity is a hash of the settings): "
+            f"choose another folder, or delete this one; if hydra.run.dir is given, leaving it out is enough"
         )
     data = {"training": (trained_on, dataset.train)}
     if tested_on := runs.read(job.folder / runs.METRICS).get("tested"):

@@ -89,10 +89,14 @@ def finished_detector(folder: Path, node: Mapping[str, Any], workspace: Workspac
 def baselines(job: Job, dataset: Dataset, detector: Detector, workspace: Workspace) -> Iterator[tuple[str, Detector]]:
     """The configured baselines, untrained.
 
-    A baseline with the same representation as the detector shares the embeddings that the detector has learned; one
-    whose parts are some of the detector's loads their checkpoints. Any other has a folder of its own, named by its
-    settings, where it finds no checkpoint of other settings. A baseline with the name of the detector would replace the
-    detector's score, so it is left out.
+    Where a baseline's representation comes from:
+
+    - It has the same parts as the detector's: the baseline shares the embeddings that the detector has learned.
+    - Its parts are some of the detector's: the baseline loads their checkpoints.
+    - It is another one: the baseline trains it in a folder of its own, named after the settings of the representation,
+      so that it finds no checkpoint of other settings.
+
+    A baseline with the name of the detector is left out, because it would replace the detector's score.
 
     Yields
     ------

@@ -32,7 +32,7 @@ SUPPORT_SAMPLES = 8192
 def record(
     job: Job, dataset: Dataset, split: IndexSplit, detector: Detector, metrics: Metrics, seconds: Mapping[str, float]
 ) -> None:
-    """Write metrics.json, which marks the run as finished, and its current configuration.
+    """Write metrics.json, whose existence marks the run as finished, and write config.yaml again.
 
     Parameters
     ----------

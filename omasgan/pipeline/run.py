@@ -110,5 +110,8 @@ def finished_metrics(path: Path) -> Metrics:
     try:
         metrics: Metrics = json.loads(path.read_text())["metrics"]
     except (OSError, ValueError, KeyError, TypeError):
-        raise UserError(f"{path} is damaged: delete it and run the same command again, which scores again") from None
+        raise UserError(
+            f"{path} is damaged: delete this file and run the same command again, "
+            "which loads the trained networks and repeats the scoring"
+        ) from None
     return metrics

@@ -22,7 +22,7 @@ def score(job: Job, dataset: Dataset, split: IndexSplit, detector: Detector, tes
     """
     own = detector.terms(tested)
     fit.save(job.folder, detector, dataset.spec, own[detector.main_term][~split.abnormal])
-    # The only term of a detector is called by the detector's name, as the baselines' terms are.
+    # A term named `score` gets the detector's name, as the terms of baselines do.
     return {job.choices["detector"] if name == "score" else name: term for name, term in own.items()}
 
 

@@ -77,7 +77,7 @@ def test_a_folder_in_place_of_a_part(command, runs, taken):
 def test_a_folder_of_another_configuration_is_left_alone(command, copy, other, told):
     before = contents(copy)
     outcome = command(*TOY, f"hydra.run.dir={copy}", other)
-    check_line(outcome, f"{copy} holds a run of another configuration", told, "hydra.run.dir")
+    check_line(outcome, f"{copy} holds a run with other settings", told, "hydra.run.dir")
     assert contents(copy) == before
 
 

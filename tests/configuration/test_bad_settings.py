@@ -48,7 +48,7 @@ pytestmark = pytest.mark.usefixtures("no_pictures")
         (["inference.delta=1.5"], ["inference.delta is 1.5", "at least 0 and at most 1"]),
         (
             ["inference.mixing_min=0.5", "inference.mixing_max=0.2"],
-            ["mixing_min is 0.5", "mixing_max 0.2", "must not be the larger"],
+            ["mixing_min is 0.5", "mixing_max 0.2", "must be at most mixing_max"],
         ),
         (["representation=[]"], ["representation has no part", r"as representation=\[visual_words,pca\]"]),
         (
