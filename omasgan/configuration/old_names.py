@@ -20,6 +20,7 @@ KEYS = {
     "inference.reach_max": "inference.mixing_max",
     "inference.doubt": "inference.auxiliary_weight",
     "boundary.halo": "boundary.noise_scale",
+    "logger.mode": "logger.wandb.mode",
     "logger.log_every": "log_every",
     "logger.project": "logger.wandb.project",
     "logger.entity": "logger.wandb.entity",
@@ -71,7 +72,6 @@ MODULES: dict[str, str | dict[str, str]] = {
         "Inference": "omasgan.method.settings",
         "Budget": "omasgan.training.settings",
         "Optimisation": "omasgan.training.settings",
-        "LoggerSettings": "omasgan.runs.logger",
     },
     "omasgan.divergences": "omasgan.method.divergences",
     "omasgan.architectures": "omasgan.networks",
@@ -146,6 +146,8 @@ def renamed_config(config: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(node, Mapping):
             if key == "representation":
                 return _parts(node, rename)
+            if key == "logger" and "_target_" in node:
+                return _loggers(node)
             named = {
                 (keys.get(name, name) if key in GROUPS else TERMS.get(name, name)): child
                 for name, child in node.items()
@@ -160,6 +162,14 @@ def renamed_config(config: Mapping[str, Any]) -> dict[str, Any]:
 
 GROUPS = ("", "inference", "boundary")
 """Nodes whose keys `KEYS` renames: the top level, and these groups wherever the configuration holds them."""
+
+
+def _loggers(node: Mapping[str, Any]) -> dict[str, Any]:
+    """The loggers by name; earlier versions had W&B's alone."""
+    if node.get("mode") == "disabled":
+        return {}
+    kept = {name: value for name, value in node.items() if name not in ("_target_", "log_every")}
+    return {"wandb": {"_target_": "omasgan.runs.wandb.WandbLogger", **kept}}
 
 
 def _parts(node: Mapping[str, Any], rename: Any) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def test_a_full_disk_that_stops_the_log(command, runs):
 def test_a_file_in_place_of_the_folder(command, tmp_path, below):
     (tmp_path / "file").write_text("mine")
     for key in ("runs", "hydra.run.dir"):
-        check_line(command(*TOY, f"{key}={tmp_path}/file{below}"), f"{tmp_path}/file", "choose another place")
+        check_line(command(*TOY, f"{key}={tmp_path}/file{below}"), f"{tmp_path}/file", "choose another path")
     assert (tmp_path / "file").read_text() == "mine"
 
 
@@ -118,7 +118,10 @@ DAMAGES = {
     "cut at the end": (cut(0.999), "cannot be read"),
     "a text": (lambda path: path.write_text("hello"), "cannot be read"),
     "another program's": (lambda path: torch.save({"weights": torch.ones(3)}, path), "is not a checkpoint of omasgan"),
-    "another format": (changed(lambda content: content.update(format=0)), "has format 0, this omasgan reads"),
+    "another format": (
+        changed(lambda content: content.update(format=0)),
+        "has format 0, this version of omasgan reads",
+    ),
     "another stage": (changed(lambda content: content.update(kind="j")), "holds 'j', not 'task1'"),
     "another architecture": (
         changed(lambda content: content["state"]["D"].update({"0.1.weight": torch.ones(5, 2)})),

@@ -43,7 +43,7 @@ pytestmark = pytest.mark.usefixtures("no_pictures")
         (["seed=one"], ["seed is 'one'", "a whole number is expected"]),
         (["seed=null"], ["seed is None", "a whole number is expected"]),
         (["threads=1.5"], ["threads is 1.5", "a whole number or null is expected"]),
-        (["score.run=[1]"], [r"score.run is \[1\]", "a word or null is expected"]),
+        (["score.run=[1]"], [r"score.run is \[1\]", "text or null is expected"]),
         (["boundary.mu=-1"], ["boundary.mu is -1", "at least 0"]),
         (["inference.delta=1.5"], ["inference.delta is 1.5", "at least 0 and at most 1"]),
         (
@@ -64,12 +64,12 @@ pytestmark = pytest.mark.usefixtures("no_pictures")
         (["seed=-1"], ["seed is -1", "at least 0"]),
         (["precision=double"], ["precision is 'double'", "float32"]),
         (["task=train"], ["task is 'train'", "choose one of run, score"]),
-        (["logger.mode=onlin"], ["logger.mode is 'onlin'", "did you mean 'online'"]),
+        (["logger.wandb.mode=onlin"], ["logger.wandb.mode is 'onlin'", "did you mean 'online'"]),
         (["boundary.mu=${nowhere}"], ["boundary.mu", "'nowhere'"]),
         (["runs=${nowhere}"], ["'nowhere' not found"]),
         (["boundary.mu=1,2"], ["boundary.mu=1,2", "add -m"]),
-        (["boundary.mu=[1"], [r"'boundary.mu=\[1' is no override", "key=value"]),
-        (["a b"], ["'a b' is no override", "key=value"]),
+        (["boundary.mu=[1"], [r"'boundary.mu=\[1' is not a valid override", "key=value"]),
+        (["a b"], ["'a b' is not a valid override", "key=value"]),
         (["dataset=null"], ["group=option"]),
         (["optimisation=[3]"], ["group=option"]),
         (["dataset=image_folder"], [r"dataset.root is not set: give it as dataset.root=\.\.\."]),
@@ -108,7 +108,7 @@ def test_a_sweep_tells_each_failure_and_goes_on(command, runs):
     assert "Traceback" not in " ".join(outcome.errors)
     for value in ("-1", "-2"):
         assert f"failed: boundary.mu is {value}: it must be at least 0" in outcome.errors
-    assert re.match("omasgan: 2 of 3 jobs did not end well .*run.log and failed.json", outcome.errors[-1])
+    assert re.match("omasgan: 2 of 3 jobs did not finish .*run.log and failed.json", outcome.errors[-1])
     assert len(list(runs.rglob("metrics.json"))) == 1
     for failed in runs.rglob("failed.json"):
         assert re.match("boundary.mu is -.: it must be at least 0", json.loads(failed.read_text())["error"])

@@ -234,13 +234,6 @@ def test_cfg_job_shows_every_setting(command):
             assert node.keys() - {"_partial_"} == {"_target_", *allowed}, group
 
 
-def test_help_names_every_group_and_option(command):
-    outcome = command("--help")
-    assert (outcome.code, outcome.errors) == (0, [])
-    for group, options in GROUPS.items():
-        assert f"\n{group}: {', '.join(options)}\n" in outcome.output
-
-
 def test_version(command):
     outcome = command("--version")
     assert outcome.code == 0

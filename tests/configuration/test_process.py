@@ -33,7 +33,7 @@ def test_ctrl_c_and_on(process, command, runs, without_progress):
     same = (*TOY, f"runs={runs}", "budget.task1=1200")
     code, output, errors = process(*same, watch=interrupt)
     assert (code, output) == (1, "")
-    assert without_progress(errors) == ["omasgan: interrupted; the same command goes on from the last checkpoint"]
+    assert without_progress(errors) == ["omasgan: interrupted; the same command continues from the last checkpoint"]
     check_whole(runs)
 
     (log,) = runs.rglob("run.log")

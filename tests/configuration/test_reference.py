@@ -130,6 +130,8 @@ def test_every_file_is_an_option():
 def test_an_options_settings_are_what_hydra_composes(composed, group):
     for name, option in GROUPS[group].items():
         made = OmegaConf.to_container(composed(f"{group}={name}"), resolve=False)[group]
+        if option.package.startswith(f"{group}."):
+            made = made[option.package.removeprefix(f"{group}.")]
         # The option `default` of a group that experiments tune leaves the values to them and to config.yaml.
         tuned = name == "default" and option.settings.keys() == {"_target_"}
         assert option.settings == ({key: made[key] for key in option.settings} if tuned else made)

@@ -68,7 +68,7 @@ def old_state(detector):
     parts = {OLD_PARTS.get(name, name): state for name, state in detector["representation"].items()}
     for state in parts.values():
         networks = state.get("networks", {})
-        for name in {"rotation_head", "classifier"} & networks.keys():
+        for name in {"rotation_classifier"} & networks.keys():
             networks["teller"] = networks.pop(name)
     own = detector["detector"]
     features = own.pop("neighbour_features")

@@ -73,7 +73,7 @@ def test_images_in_pixels_cannot_be_joined_with_others(parts):
 
 
 def test_no_part_is_refused():
-    with pytest.raises(UserError, match=r"no part: choose one or several, as representation=\[visual_words,pca\]"):
+    with pytest.raises(UserError, match=r"no part: choose one or several, such as representation=\[visual_words,pca\]"):
         Joined(IMAGE, Workspace(), {})
 
 

@@ -108,7 +108,7 @@ def test_an_auxiliary_score_comes_from_the_cross_entropy_of_a_rotation():
     learned.fit(x)
     scaled = learned.scaling(x)
     for k in range(4):
-        probability = learned.classifier(scaled.rot90(k, (2, 3))).softmax(dim=1)[:, k]
+        probability = learned.rotation_classifier(scaled.rot90(k, (2, 3))).softmax(dim=1)[:, k]
         found = learned.cross_entropies(scaled)[:, k]
         torch.testing.assert_close(found, -probability.log(), rtol=1e-4, atol=1e-4)
 

@@ -98,10 +98,6 @@ def test_a_definition_that_does_not_exist(command):
     assert re.search("no sweep 'mu_nu_bet' .did you mean 'mu_nu_beta'", outcome.errors[-1])
 
 
-def test_help_names_the_sweeps(command):
-    assert f" sweep: {', '.join(DEFINITIONS)}\n" in command("--help").output
-
-
 @pytest.mark.parametrize("extra", ["slurm", "ray"])
 def test_a_launcher_that_is_not_installed(command, extra):
     if any(extra in name.lower() for name in Plugins.instance().class_name_to_class):
