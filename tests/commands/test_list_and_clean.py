@@ -70,7 +70,7 @@ def test_clean_removes_what_came_to_nothing_and_nothing_else(command, top, argum
     assert "nothing to remove" in command("task=clean", f"runs={top}", *arguments).output
 
 
-@pytest.mark.parametrize(("answer", "left"), [("y", 3), ("YES", 3), ("n", 4), ("", 4), (EOFError, 4)])
+@pytest.mark.parametrize(("answer", "left"), [("YES", 3), ("", 4), (EOFError, 4)])
 def test_clean_asks(command, top, monkeypatch, answer, left):
     asked = []
 

@@ -1,5 +1,6 @@
 import re
 import string
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
 def folder(composed):
     """The folder of a run, below the one that holds all runs."""
 
+    @cache
     def of(*overrides):
         cfg = composed(*overrides, hydra=True)
         return Path(cfg.hydra.run.dir).relative_to(cfg.runs)
@@ -32,28 +34,19 @@ def cfg(composed):
 
 
 @pytest.mark.parametrize(
-    "override",
+    "overrides",
     [
-        "device=cuda:3",
-        "threads=1",
-        "runs=elsewhere",
-        "data=elsewhere",
-        "logger=none",
-        "logger=[csv,tensorboard]",
-        "logger.wandb.project=another",
-        "log_every=1",
-        "debug.profile=true",
-        "debug.anomaly=true",
-        "baselines=none",
-        "baselines.pca.variance=0.5",
-        "score.run=elsewhere",
+        ("device=cuda:3", "logger=none", "baselines=none", "debug.profile=true"),
+        ("threads=1", "data=elsewhere", "logger=[csv,tensorboard]", "baselines.pca.variance=0.5", "debug.anomaly=true"),
+        ("runs=elsewhere", "logger.wandb.project=another", "log_every=1", "score.run=elsewhere"),
     ],
 )
-def test_what_is_no_science_does_not_move_a_run(folder, override):
-    assert folder("dataset=mnist", override) == folder("dataset=mnist")
+def test_what_is_no_science_does_not_move_a_run(folder, overrides):
+    assert folder("dataset=mnist", *overrides) == folder("dataset=mnist")
 
 
 def test_what_is_science_gives_every_run_a_folder_of_its_own(folder):
+    """The name of every kind of choice; of every single value, the identity below."""
     one_each = [
         (),
         ("boundary.mu=0.123",),
@@ -62,22 +55,12 @@ def test_what_is_science_gives_every_run_a_folder_of_its_own(folder):
         ("protocol=occ",),
         ("protocol=novelty",),
         ("divergence=kl",),
-        ("divergence=alpha",),
-        ("divergence=alpha", "divergence.alpha=2"),
         ("budget=smoke",),
-        ("budget.task1=7",),
-        ("precision=float32",),
         ("architecture=dcgan",),
-        ("architecture.width=16",),
-        ("augmentation=flip",),
-        ("optimisation.ema=0.9",),
-        ("retraining.gamma=0.1",),
-        ("inference.delta=0.1",),
         ("detector=fgan",),
         ("debug.overfit=true",),
         *[(f"debug={path.stem}",) for path in (FOLDER / "debug").glob("*.yaml")],
         ("dataset=mnist",),
-        ("dataset=mnist", "dataset.root=another"),
         ("protocol=cross_dataset", "dataset=mnist"),
         ("protocol=cross_dataset", "dataset=mnist", "dataset@abnormal_dataset=svhn"),
         *[(f"ablation={path.stem}",) for path in (FOLDER / "ablation").glob("no_*.yaml")],
@@ -100,12 +83,12 @@ def test_a_run_that_is_debugged_lies_apart(folder):
 
 def test_all_classes_share_the_folder_in_which_each_of_them_would_run_alone(folder):
     whole = folder("seed=2", "protocol.abnormal_class=all")
-    for name in ("0", "9", "'a b'"):
+    for name in ("0", "'a b'"):
         alone = folder("seed=2", f"protocol.abnormal_class={name}")
         assert alone == whole / class_folder({"abnormal_class": name.strip("'")})
 
 
-@pytest.mark.parametrize("runs", ["runs", "a/b", "/a/b", "~/a"])
+@pytest.mark.parametrize("runs", ["a/b", "/a/b", "~/a"])
 def test_a_sweep_puts_a_run_where_a_single_command_would(composed, runs):
     hydra = composed(f"runs='{runs}'", "protocol.abnormal_class=3", hydra=True).hydra
     assert Path(hydra.sweep.dir, hydra.sweep.subdir) == Path(hydra.run.dir)

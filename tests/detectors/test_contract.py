@@ -18,6 +18,7 @@ from omasgan.training.stage import Workspace
 
 NAMES = sorted(path.stem for path in (FOLDER / "detector").glob("*.yaml"))
 SHAPES = {"grey": (1, 8, 8), "colour": (3, 8, 8), "rows": (5,), "embeddings": (1, 8, 8)}
+IMAGES = ("grey", "colour")
 ARCHITECTURES = {
     # Batch norm and spectral norm everywhere: what depends on the batch, or changes when it is used, would show.
     "grey": ["experiment=pixels", "architecture.width=8", "architecture.discriminator_norm=batch"],
@@ -25,15 +26,32 @@ ARCHITECTURES = {
     "rows": ["experiment=rows", "architecture.width=32", "architecture.spectral_norm=true"],
     "embeddings": ["architecture.width=32"],
 }
+KINDS = {
+    "omasgan": ["grey", "colour", "rows", "embeddings"],
+    "fgan": ["grey", "rows"],
+    "nearest_autoencoder": ["colour", "rows"],
+    "nearest_embedding": ["rows", "embeddings"],  # elsewhere than in embeddings it is the nearest neighbour
+    "nearest_neighbour": ["colour", "rows"],
+    "pca": ["grey", "rows"],
+    "mahalanobis": ["colour", "rows"],
+    "isolation_forest": ["grey", "rows"],
+}
+"""What a detector is tried on; one that is not named here, on all. The baselines know of no networks."""
+
 ROWS_NEED = {"nearest_autoencoder": ["architecture@detector.representation.autoencoder.architecture=mlp"]}
-SHORT = [
-    *("budget=smoke", "budget.representation=60", "budget.representation_batch=64", "budget.batch=64"),
-    *("budget.task1=60", "budget.task2=20", "budget.task3=60", "budget.j=60", "boundary.N=64", "boundary.Q=128"),
+TINY = (
+    *("budget=smoke", "budget.representation_batch=64", "budget.batch=64", "boundary.N=64", "boundary.Q=128"),
     *("optimisation.lr_discriminator=1e-3", "optimisation.lr_generator=1e-5"),
-]
+)
+SHORT = (
+    *TINY,
+    *("budget.representation=60", "budget.task1=60", "budget.task2=20", "budget.task3=60", "budget.j=60"),
+)
+"""Long enough to tell noise from normal samples."""
 
 every_detector = pytest.mark.parametrize("name", NAMES)
-every_kind = pytest.mark.parametrize("kind", SHAPES)
+PAIRS = [(name, kind) for name in NAMES for kind in KINDS.get(name, SHAPES)]
+every_pair = pytest.mark.parametrize(("name", "kind"), PAIRS)
 
 
 def normals(kind, n, seed):
@@ -49,18 +67,22 @@ def noise(kind, n, seed):
     return torch.randint(0, 256, (n, *SHAPES[kind]), generator=torch.Generator().manual_seed(seed)).to(torch.uint8)
 
 
-def untrained(name, kind, seed=0) -> Detector:
+@cache
+def node(name, kind, budget):
     register()
-    overrides = [f"detector={name}", "dataset=digits", *ARCHITECTURES[kind], *SHORT]
+    overrides = [f"detector={name}", "dataset=digits", *ARCHITECTURES[kind], *budget]
     overrides += ROWS_NEED.get(name, []) if kind == "rows" else []
     with initialize_config_dir(str(FOLDER), version_base="1.3"):
-        config = check(compose("config", overrides))
-    return build.detector(config["detector"], Spec(SHAPES[kind]), Workspace(seed=seed))
+        return check(compose("config", overrides))["detector"]
+
+
+def untrained(name, kind, seed=0, budget=SHORT) -> Detector:
+    return build.detector(copy.deepcopy(node(name, kind, budget)), Spec(SHAPES[kind]), Workspace(seed=seed))
 
 
 @cache
 def trained(name, kind) -> Detector:
-    detector = untrained(name, kind)
+    detector = untrained(name, kind, budget=SHORT if kind in IMAGES else TINY)
     detector.fit(normals(kind, 200, seed=1))
     return detector
 
@@ -75,8 +97,7 @@ def test_fit_takes_samples_and_nothing_else(name):
     assert set(Detector.__abstractmethods__) == {"fit", "terms", "state_dict", "load_state_dict"}
 
 
-@every_detector
-@every_kind
+@every_pair
 def test_scores_are_float64_a_number_a_sample_and_not_all_alike(name, kind):
     detector, x = trained(name, kind), normals(kind, 50, seed=2)
     terms = detector.terms(x)
@@ -89,23 +110,21 @@ def test_scores_are_float64_a_number_a_sample_and_not_all_alike(name, kind):
     assert torch.equal(detector.score(x), terms[detector.main_term])
 
 
-@every_detector
-@every_kind
+@every_pair
 def test_a_batch_is_scored_as_its_samples_in_any_order(name, kind):
     detector = trained(name, kind)
     x = torch.cat([normals(kind, 20, seed=2), normals(kind, 20, seed=3) // 2])
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
     many = x[torch.arange(len(x)).repeat(20)]
     terms, shuffled, repeated = (detector.terms(samples) for samples in (x, x[order], many))
-    alone = [detector.terms(sample) for sample in x.split(1)]
+    alone = [detector.terms(sample) for sample in x[::5].split(1)]
     for term, scores in terms.items():
         check_close(shuffled[term], scores[order])
-        check_close(torch.cat([one[term] for one in alone]), scores)
+        check_close(torch.cat([one[term] for one in alone]), scores[::5])
         check_close(repeated[term], scores.repeat(20))
 
 
-@every_detector
-@every_kind
+@every_pair
 def test_scoring_changes_nothing(name, kind):
     detector, x = trained(name, kind), normals(kind, 30, seed=2)
     state, input_before = copy.deepcopy(detector.state_dict()), x.clone()
@@ -118,21 +137,20 @@ def test_scoring_changes_nothing(name, kind):
     assert torch.equal(torch.get_rng_state(), random)
 
 
-@every_detector
-@every_kind
+@every_pair
 def test_the_seed_alone_decides(name, kind):
-    other = untrained(name, kind)
-    torch.manual_seed(99)
-    train = normals(kind, 200, seed=1)
+    train, scores = normals(kind, 200, seed=1), []
     kept = train.clone()
-    other.fit(train)
-    assert torch.equal(train, kept)
-    x = normals(kind, 30, seed=2)
-    assert torch.equal(other.score(x), trained(name, kind).score(x))
+    for global_seed in (0, 99):
+        torch.manual_seed(global_seed)
+        detector = untrained(name, kind, budget=TINY)
+        detector.fit(train)
+        assert torch.equal(train, kept)
+        scores.append(detector.score(normals(kind, 30, seed=2)))
+    assert torch.equal(*scores)
 
 
-@every_detector
-@every_kind
+@every_pair
 def test_a_checkpoint_holds_all_that_was_learned(name, kind, tmp_path):
     detector, x = trained(name, kind), normals(kind, 30, seed=2)
     path = tmp_path / "detector.pt"
@@ -143,8 +161,7 @@ def test_a_checkpoint_holds_all_that_was_learned(name, kind, tmp_path):
         assert torch.equal(read.terms(x)[term], scores), term
 
 
-@every_detector
-@every_kind
+@every_pair
 def test_constant_samples_have_finite_scores(name, kind):
     dtype = torch.float32 if kind == "rows" else torch.uint8
     x = torch.stack([torch.full(SHAPES[kind], value, dtype=dtype) for value in (0, 1, 127, 255)])
@@ -156,14 +173,13 @@ def test_constant_samples_have_finite_scores(name, kind):
 def test_a_constant_column_in_training_is_no_obstacle(name):
     train = normals("rows", 100, seed=1)
     train[:, 0] = 7
-    detector = untrained(name, "rows")
+    detector = untrained(name, "rows", budget=TINY)
     detector.fit(train)
     assert detector.score(train).isfinite().all()
     assert detector.score(normals("rows", 10, seed=2)).isfinite().all()
 
 
-@every_detector
-@pytest.mark.parametrize("kind", ["grey", "colour"])
+@pytest.mark.parametrize(("name", "kind"), [pair for pair in PAIRS if pair[1] in IMAGES])
 def test_noise_is_more_anomalous_than_what_training_was_like(name, kind):
     detector = trained(name, kind)
     assert detector.score(noise(kind, 50, seed=3)).mean() > detector.score(normals(kind, 50, seed=3)).mean()

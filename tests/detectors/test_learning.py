@@ -2,6 +2,7 @@
 
 import copy
 import re
+from functools import cache
 from itertools import combinations
 
 import pytest
@@ -39,12 +40,16 @@ def train():
     return torch.randint(0, 256, (64, 1, 8, 8), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
 
 
-def untrained(*overrides, folder=None) -> OMASGAN:
+@cache
+def node(*overrides):
     register()
     with initialize_config_dir(str(FOLDER), version_base="1.3"):
-        config = check(compose("config", [*SHORT, *overrides]))
+        return check(compose("config", [*SHORT, *overrides]))["detector"]
+
+
+def untrained(*overrides, folder=None) -> OMASGAN:
     workspace = Workspace(folder=folder, record_every=1, checkpoint_every=1)
-    return build.detector(config["detector"], Spec((1, 8, 8)), workspace).detector
+    return build.detector(copy.deepcopy(node(*overrides)), Spec((1, 8, 8)), workspace).detector
 
 
 def weights(network):
@@ -55,25 +60,43 @@ def equal(one, other):
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
-@pytest.fixture
-def saved(monkeypatch, tmp_path):
-    """What every stage saved, a state a step."""
+def saving(detector, train):
+    """Trains the detector, whose workspace has a folder; what every stage saved, a state a step."""
     states = {}
 
     def keep(path, kind, state):
         states.setdefault(kind, []).append(copy.deepcopy(state))
 
-    monkeypatch.setattr(checkpoint, "save", keep)
-    (tmp_path / "checkpoints").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoint, "save", keep)
+        detector.fit(train)
     return states
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "checkpoints").mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(train, folder):
+    """A detector, and what its stages saved."""
+    detector = untrained(folder=folder)
+    return detector, saving(detector, train)
+
+
+@pytest.fixture(scope="module")
+def plain(trained):
+    return trained[0]
 
 
 # Which networks learn
 
 
-def test_a_stage_changes_every_weight_of_its_networks(train, saved, tmp_path):
-    detector = untrained(folder=tmp_path)
-    detector.fit(train)
+def test_a_stage_changes_every_weight_of_its_networks(trained):
+    detector, saved = trained
     parameters = {name for network in detector.networks().values() for name, _ in network.named_parameters()}
     learned = {"task1": ["G", "D"], "task2": ["B", "C"], "task3": ["G_new", "C"], "j": ["J"]}
     assert saved.keys() == learned.keys()
@@ -85,9 +108,8 @@ def test_a_stage_changes_every_weight_of_its_networks(train, saved, tmp_path):
             assert not still, f"{stage} leaves {still} of {name} as they were"
 
 
-def test_what_a_stage_hands_on_no_later_one_changes(train, saved, tmp_path):
-    detector = untrained(folder=tmp_path)
-    detector.fit(train)
+def test_what_a_stage_hands_on_no_later_one_changes(trained):
+    detector, saved = trained
     networks = detector.networks()
     assert set(networks) == {name for handed in HANDED_ON.values() for name in handed.values()}
     for stage, handed in HANDED_ON.items():
@@ -95,10 +117,8 @@ def test_what_a_stage_hands_on_no_later_one_changes(train, saved, tmp_path):
             assert equal(saved[stage][-1][name], weights(networks[here])), f"{here} after {stage}"
 
 
-def test_a_trained_detector_is_frozen(train):
-    detector = untrained()
-    detector.fit(train)
-    for name, network in detector.networks().items():
+def test_a_trained_detector_is_frozen(plain):
+    for name, network in plain.networks().items():
         assert not any(weight.requires_grad for weight in network.parameters()), name
         assert not any(module.training for module in network.modules()), name
 
@@ -128,41 +148,33 @@ def test_an_ablated_stage_leaves_its_networks_where_they_start(train):
 # By what they learn
 
 
-@pytest.fixture(scope="module")
-def plain(train):
-    detector = untrained()
-    detector.fit(train)
-    return detector
-
-
 @pytest.mark.parametrize(
     ("change", "first", "untouched"),
     [
-        ("optimisation.lr_discriminator=1e-3", "D", []),
-        ("optimisation.lr_generator=1e-3", "G", []),
-        ("optimisation.r1=1", "D", []),
-        ("optimisation.ema=0", "G", ["D"]),
-        ("optimisation.critic_steps=2", "D", []),
-        ("divergence=kl", "D", []),
-        ("augmentation=flip", "D", []),
-        ("boundary.mu=9", "B", ["G", "D"]),
-        ("boundary.nu=9", "B", ["G", "D"]),
-        ("boundary.critic=frozen", "B", ["G", "D"]),
-        ("boundary.Q=64", "B", ["G", "D"]),
-        ("retraining.alpha=0", "C", ["G", "D", "B"]),
-        ("retraining.beta=0", "C", ["G", "D", "B"]),
-        ("retraining.gamma=0", "C", ["G", "D", "B"]),
-        ("retraining.beta=0", "G'", ["G", "D", "B"]),
-        ("inference.delta=0", "J", ["G", "D", "B", "G'", "C"]),
-        ("inference.mixing_min=0.2", "J", ["G", "D", "B", "G'", "C"]),
-        ("inference.lambda_=0", None, ["G", "D", "B", "G'", "C", "J"]),
+        ("optimisation.lr_discriminator=1e-3", ["D"], []),
+        ("optimisation.lr_generator=1e-3", ["G"], []),
+        ("optimisation.r1=1", ["D"], []),
+        ("optimisation.ema=0", ["G"], ["D"]),
+        ("optimisation.critic_steps=2", ["D"], []),
+        ("divergence=kl", ["D"], []),
+        ("augmentation=flip", ["D"], []),
+        ("boundary.mu=9", ["B"], ["G", "D"]),
+        ("boundary.nu=9", ["B"], ["G", "D"]),
+        ("boundary.critic=frozen", ["B"], ["G", "D"]),
+        ("boundary.Q=64", ["B"], ["G", "D"]),
+        ("retraining.alpha=0", ["C"], ["G", "D", "B"]),
+        ("retraining.beta=0", ["C", "G'"], ["G", "D", "B"]),
+        ("retraining.gamma=0", ["C"], ["G", "D", "B"]),
+        ("inference.delta=0", ["J"], ["G", "D", "B", "G'", "C"]),
+        ("inference.mixing_min=0.2", ["J"], ["G", "D", "B", "G'", "C"]),
+        ("inference.lambda_=0", [], ["G", "D", "B", "G'", "C", "J"]),
     ],
 )
 def test_every_number_counts_from_its_stage_on(train, plain, change, first, untouched):
     detector = untrained(change)
     detector.fit(train)
     for name, network in detector.networks().items():
-        if name == first:
+        if name in first:
             assert not equal(weights(network), weights(plain.networks()[name])), f"{change} does nothing to {name}"
         elif name in untouched:
             assert equal(weights(network), weights(plain.networks()[name])), f"{change} changes {name}"
@@ -180,8 +192,8 @@ class Elsewhere(torch.nn.Module):
         return (self.G(z) + self.shift).clamp(-1, 1)
 
 
-@pytest.mark.parametrize(("beta", "network"), [(0.7, "C"), (0.7, "G'"), (0.0, "J")])
-def test_where_the_boundary_lies_matters_to_what_is_trained_away_from_it(monkeypatch, train, beta, network):
+@pytest.mark.parametrize(("beta", "moved"), [(0.7, ["C", "G'"]), (0.0, ["J"])])
+def test_where_the_boundary_lies_matters_to_what_is_trained_away_from_it(monkeypatch, train, beta, moved):
     def trained(shift):
         detector = untrained(f"retraining.beta={beta}")
 
@@ -193,7 +205,8 @@ def test_where_the_boundary_lies_matters_to_what_is_trained_away_from_it(monkeyp
         return detector.networks()
 
     left, right = trained(-0.5), trained(0.5)
-    assert not equal(weights(left[network]), weights(right[network]))
+    for name in moved:
+        assert not equal(weights(left[name]), weights(right[name])), name
     for name in {"G", "D"} if beta else {"G", "D", "G'", "C"}:
         assert equal(weights(left[name]), weights(right[name])), "nothing else could have told them apart"
 
@@ -214,27 +227,26 @@ def test_the_boundary_is_what_j_and_c_learn_to_reject(monkeypatch, train):
         assert boundary[term].mean() > normal[term].mean(), term
 
 
-@pytest.mark.parametrize("stage", AVERAGED)
-@pytest.mark.parametrize("ema", [0.0, 0.5, 0.995])
-def test_the_running_average_follows(train, saved, tmp_path, stage, ema):
-    detector = untrained(f"optimisation.ema={ema}", folder=tmp_path)
+@pytest.mark.parametrize("ema", [0.0, 0.2, 0.995])
+def test_the_running_average_follows(train, folder, ema):
+    """In four steps, the warm-up passes 0.2 and stays below 0.995."""
+    detector = untrained(f"optimisation.ema={ema}", folder=folder)
     parameters = [name for name, _ in detector.G.named_parameters()]
     start = weights(detector.G)
-    detector.fit(train)
-    name = AVERAGED[stage]
-    expected = start if stage == "task1" else weights(detector.G)
-    for step, state in enumerate(saved[stage]):
-        decay = min(ema, (1 + step) / (10 + step))
-        for key, now in state[name].items():
-            expected[key] = decay * expected[key] + (1 - decay) * now if key in parameters else now
-        torch.testing.assert_close(state[f"{name}_average"], expected)
+    saved = saving(detector, train)
+    for stage, name in AVERAGED.items():
+        expected = dict(start) if stage == "task1" else weights(detector.G)
+        for step, state in enumerate(saved[stage]):
+            decay = min(ema, (1 + step) / (10 + step))
+            for key, now in state[name].items():
+                expected[key] = decay * expected[key] + (1 - decay) * now if key in parameters else now
+            torch.testing.assert_close(state[f"{name}_average"], expected)
 
 
 # When it fails
 
 
-@pytest.mark.parametrize("stage", MODULES)
-@pytest.mark.parametrize("step", [0, 2])
+@pytest.mark.parametrize(("stage", "step"), [("task1", 0), ("task1", 2), ("task2", 2), ("task3", 0), ("j", 2)])
 def test_a_loss_that_is_no_number_stops_the_stage(monkeypatch, train, stage, step):
     module = f"omasgan.method.{MODULES[stage]}"
     players = 1 if stage == "j" else 2

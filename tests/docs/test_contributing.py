@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -25,9 +26,41 @@ def test_the_examples_are_found():
         assert kinds[:3] == ["python", "yaml", "sh"], title
 
 
+@pytest.fixture
+def in_a_shell(tmp_path):
+    """Runs a block of commands as it stands there; its exit code and what it printed."""
+
+    def run(content):
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        block = ["bash", "-e", "-o", "pipefail", "-c", content]
+        streams = {"capture_output": True, "text": True}
+        done = subprocess.run(block, cwd=tmp_path, env={**os.environ, "PATH": path}, check=False, **streams)
+        return done.returncode, done.stdout + done.stderr
+
+    return run
+
+
+@pytest.fixture
+def in_this_process(command, tmp_path, monkeypatch):
+    """Does the same for a block that is one command, without the start of a process and the pictures."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path / "mine"))
+    before = set(sys.modules)
+
+    def run(content):
+        path, program, *arguments = shlex.split(content.replace("\\\n", " "))
+        assert (path, program) == ("PYTHONPATH=mine", "omasgan")
+        outcome = command(*arguments)
+        return outcome.code, "\n".join([*outcome.output.splitlines(), *outcome.errors])
+
+    yield run
+    for name in {path.stem for path in (tmp_path / "mine").glob("*.py")} - before:
+        sys.modules.pop(name, None)
+
+
 @pytest.mark.parametrize("title", EXAMPLES)
-def test_an_example_does_what_it_says(title, tmp_path):
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+def test_an_example_does_what_it_says(title, tmp_path, in_a_shell, in_this_process):
+    run = in_a_shell if title == "Add a divergence" else in_this_process
     done = None
     for name, language, content in BLOCK.findall(EXAMPLES[title]):
         if name:
@@ -35,17 +68,15 @@ def test_an_example_does_what_it_says(title, tmp_path):
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(content, encoding="utf-8")
         elif language == "sh":
-            assert done is None or done.returncode == 0, done.stderr
-            command = ["bash", "-e", "-o", "pipefail", "-c", content]
-            done = subprocess.run(
-                command, cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
-            )
+            assert done is None or done[0] == 0, done
+            done = run(content)
         else:
             assert language == "text", "a block that is neither a file nor a command nor what a command prints"
-            assert (done.stdout + done.stderr).splitlines() == content.splitlines()
-            assert done.returncode == int(content.startswith("omasgan: ")), "an error ends with 1"
+            code, printed = done
+            assert printed.splitlines() == content.splitlines()
+            assert code == int(content.startswith("omasgan: ")), "an error ends with 1"
             done = None
-    assert done is None or done.returncode == 0, done.stderr
+    assert done is None or done[0] == 0, done
     assert list(tmp_path.glob("runs/**/metrics.json")), "it trained and scored"
 
 

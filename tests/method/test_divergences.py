@@ -70,8 +70,7 @@ ROWS = {
     Alpha(0.0): Row(
         lambda u: u - 1 - mp.log(u), lambda t: -mp.log(1 - t), lambda v: 1 - mp.log(1 + mp.exp(-v)), high=1
     ),
-    **{Alpha(a): alpha_row(a) for a in (-2.0, -1.0, 0.1, 0.5, 0.8, 1.5, 2.0, 3.0)},
-    KLWasserstein(): Row(lambda u: u * mp.log(u), lambda t: mp.exp(t - 1), lambda v: v),
+    **{Alpha(a): alpha_row(a) for a in (-2.0, 0.1, 0.8, 1.5, 3.0)},
 }
 
 
@@ -80,8 +79,6 @@ def name(divergence):
 
 
 every = pytest.mark.parametrize("divergence", ROWS, ids=name)
-F_DIVERGENCES = [divergence for divergence in ROWS if not isinstance(divergence, KLWasserstein)]
-every_f = pytest.mark.parametrize("divergence", F_DIVERGENCES, ids=name)
 
 ratios = st.floats(-5, 5).map(math.exp)
 outputs = st.floats(-10, 10)
@@ -217,7 +214,7 @@ def test_the_composition_neither_overflows_nor_cancels_far_out(divergence, dtype
     assert not gradient.isnan().any()
 
 
-@every_f
+@every
 def test_critic_and_generator_pay_the_terms_of_the_bound(divergence):
     v = torch.linspace(-4, 4, 33, dtype=torch.float64)
     assert torch.equal(divergence.positive(v), -divergence.activation(v))
@@ -250,6 +247,11 @@ def test_alpha_must_be_finite(alpha):
 
 
 # kl_wasserstein
+
+
+def test_klwgan_is_kl_but_for_what_it_pays():
+    for method in ("f", "conjugate", "activation", "conjugate_of_activation", "threshold"):
+        assert getattr(KLWasserstein, method) is getattr(KL, method), method
 
 
 def weights(v, tau):
@@ -323,7 +325,7 @@ KNOWN = {
     TotalVariation(): total_variation(),
     Alpha(0.0): -math.log(S) + (S**2 + M**2) / 2 - 0.5,
     Alpha(1.0): math.log(S) + (1 + M**2) / (2 * S**2) - 0.5,
-    **{Alpha(a): (chernoff(a) - 1) / (a * (a - 1)) for a in (-1.0, 0.3, 0.5, 1.5, 2.0)},
+    **{Alpha(a): (chernoff(a) - 1) / (a * (a - 1)) for a in (0.3, 1.5)},
 }
 every_known = pytest.mark.parametrize(("divergence", "known"), KNOWN.items(), ids=map(name, KNOWN))
 

@@ -1,6 +1,5 @@
 import copy
 from dataclasses import replace
-from functools import partial
 
 import pytest
 import torch
@@ -15,23 +14,11 @@ from omasgan.training.stage import Workspace
 
 LATENT = 6
 CONVOLUTIONAL = [DCGAN, ResNet]
-MAKERS = [*CONVOLUTIONAL, partial(ResNet, stem=True)]
 CASES = [
     *[(MLP(LATENT, width=8, depth=2), shape) for shape in [(1,), (2,), (13,), (1, 8, 8), (3, 5, 7)]],
-    *[
-        (make(LATENT, width=4), shape)
-        for make in MAKERS
-        for shape in [
-            (1, 8, 8),
-            (3, 14, 14),
-            (1, 28, 28),
-            (3, 32, 32),
-            (3, 16, 32),
-            (1, 48, 24),
-            (2, 40, 40),
-            (1, 64, 64),
-        ]
-    ],
+    *[(DCGAN(LATENT, width=4), shape) for shape in [(1, 8, 8), (3, 14, 14), (3, 16, 32), (2, 40, 40), (1, 64, 64)]],
+    *[(ResNet(LATENT, width=4), shape) for shape in [(1, 8, 8), (1, 28, 28), (3, 32, 32), (1, 48, 24)]],
+    *[(ResNet(LATENT, width=4, stem=True), shape) for shape in [(3, 14, 14), (3, 16, 32), (2, 40, 40), (1, 64, 64)]],
 ]
 
 
@@ -84,9 +71,15 @@ def test_the_latent_reaches_every_value_and_every_value_reaches_the_score(archit
     assert (gradient.flatten(1) != 0).float().mean() > 0.9
 
 
-@pytest.mark.parametrize("shape", [(1, 6, 6), (1, 7, 7), (3, 30, 30), (1, 9, 9), (1, 16, 7), (1, 8, 64), (1, 27, 28)])
-@pytest.mark.parametrize("network", ["generator", "discriminator"])
-@every_convolutional
+@pytest.mark.parametrize(
+    ("make", "network", "shape"),
+    [
+        *[(DCGAN, "generator", shape) for shape in [(1, 6, 6), (1, 7, 7), (3, 30, 30), (1, 9, 9)]],
+        *[(DCGAN, "discriminator", shape) for shape in [(1, 16, 7), (1, 8, 64), (1, 27, 28)]],
+        *[(ResNet, "generator", shape) for shape in [(1, 16, 7), (1, 27, 28)]],
+        *[(ResNet, "discriminator", shape) for shape in [(1, 7, 7), (3, 30, 30)]],
+    ],
+)
 def test_a_size_that_does_not_halve_down_is_refused(make, network, shape):
     with pytest.raises(UserError) as caught:
         getattr(make(), network)(shape)

@@ -61,8 +61,7 @@ def column(tab, table="#table", cell="td.mean"):
     return [float(text.split(" ")[0].rstrip("†")) for text in texts if text[:1] in ".01"]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
 def test_every_figure_is_drawn_and_fits(written, opened, scheme, width):
     tab = opened(written, width, scheme=scheme)
     for place, marks in FIGURES.items():

@@ -61,9 +61,10 @@ def test_rows_are_scaled_by_the_training_data_alone(rows):
 
 
 @pytest.mark.filterwarnings("ignore:std")  # of one row alone
-@pytest.mark.parametrize("value", [0.0, 0.1, 3.3, -1234.567, 1e6])
-@pytest.mark.parametrize("n", [1, 3, 1000])
-@pytest.mark.parametrize("columns", [1, 2])
+@pytest.mark.parametrize(
+    ("value", "n", "columns"),
+    [(0.0, 1, 1), (0.0, 1000, 2), (0.1, 3, 2), (0.1, 1000, 1), (3.3, 1000, 2), (-1234.567, 3, 1), (1e6, 1000, 1)],
+)
 def test_a_constant_column_is_shifted_and_not_stretched(value, n, columns):
     x = torch.full((n, columns), value)
     scaling = Scaling(x)
