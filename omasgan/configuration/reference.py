@@ -246,11 +246,11 @@ def _option(group: str, file: Path) -> Option:
             path, _, place = str(entry).partition("@")
             name, _, choice = path.strip("/").rpartition("/")
             parts[place.removeprefix("_global_.") or name] = f"{name}={choice}"
-        elif (
-            base := file.with_name(f"{str(entry).removesuffix('@_here_')}.yaml")
-        ).exists():  # not '_self_', and not an option of a Hydra plugin
-            inherited = _option(group, base)
-            settings, parts = _merged(settings, inherited.settings), {**parts, **inherited.parts}
+        else:
+            base = file.with_name(f"{str(entry).removesuffix('@_here_')}.yaml")
+            if base.exists():  # not '_self_', and not an option of a Hydra plugin
+                inherited = _option(group, base)
+                settings, parts = _merged(settings, inherited.settings), {**parts, **inherited.parts}
     summary, package = _head(file)
     return Option(file.stem, file, summary, package or group.replace("/", "."), _merged(settings, content), parts)
 
