@@ -64,7 +64,7 @@ pytestmark = pytest.mark.usefixtures("no_pictures")
         (["seed=-1"], ["seed is -1", "at least 0"]),
         (["precision=double"], ["precision is 'double'", "float32"]),
         (["task=train"], ["task is 'train'", "choose one of run, score"]),
-        (["logger.wandb.mode=onlin"], ["logger.wandb.mode is 'onlin'", "did you mean 'online'"]),
+        (["logger=wandb", "logger.wandb.mode=onlin"], ["logger.wandb.mode is 'onlin'", "did you mean 'online'"]),
         (["boundary.mu=${nowhere}"], ["boundary.mu", "'nowhere'"]),
         (["runs=${nowhere}"], ["'nowhere' not found"]),
         (["boundary.mu=1,2"], ["boundary.mu=1,2", "add -m"]),
