@@ -63,7 +63,7 @@ def show(arguments: Sequence[str]) -> None:
         for word in words:
             _show_group(console, *word.partition("=")[::2])
         return
-    console.print(FIRST, markup=False)
+    print(FIRST)
     if not {"--help", "-h"} & set(arguments):
         return
     console.print("\nGroups: choose an option as group=option")
