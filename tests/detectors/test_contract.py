@@ -107,6 +107,7 @@ def test_scores_are_float64_a_number_a_sample_and_not_all_alike(name, kind):
         assert scores.device.type == "cpu"
         assert scores.isfinite().all()
     assert len(detector.score(x).unique()) > 25
+    assert detector.score(x).std() > 1e-6, "by more than rounding"
     assert torch.equal(detector.score(x), terms[detector.main_term])
 
 
