@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from annotated_types import Ge
 from omegaconf import DictConfig, OmegaConf
 
-from omasgan.configuration.identity import GROUPS, SEVERAL, chosen_parts
+from omasgan.configuration.identity import GROUPS, SEVERAL, chosen_only
 from omasgan.configuration.schema import Config, Precision, Task
 from omasgan.configuration.validation import check_node, check_nodes, check_value
 from omasgan.errors import UserError
@@ -63,7 +63,7 @@ def check(cfg: DictConfig, groups: Collection[str] = (*GROUPS, "baselines", "log
     check_keys(cfg)
     plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     assert isinstance(plain, dict)
-    config: dict[str, Any] = _chosen({str(key): value for key, value in plain.items()})
+    config: dict[str, Any] = chosen_only({str(key): value for key, value in plain.items()})
     if isinstance(abnormal := config["abnormal_dataset"], str):
         raise UserError(f"abnormal_dataset is '{abnormal}': choose a data set as dataset@abnormal_dataset={abnormal}")
     if "representation" in groups and config["representation"] == {}:
@@ -80,13 +80,3 @@ def check(cfg: DictConfig, groups: Collection[str] = (*GROUPS, "baselines", "log
     if config["threads"] is not None and config["threads"] < 1:
         raise UserError(f"threads is {config['threads']}: it must be at least 1, or null for all cores")
     return config
-
-
-def _chosen(node: Any) -> Any:
-    """The configuration without the settings of parts that are not chosen, in every copy of the representation."""
-    if not isinstance(node, dict):
-        return node
-    return {
-        key: chosen_parts(child) if key == "representation" and isinstance(child, dict) else _chosen(child)
-        for key, child in node.items()
-    }

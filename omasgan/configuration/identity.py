@@ -99,6 +99,16 @@ def chosen_parts(representation: Mapping[str, Any]) -> dict[str, Any]:
     return {name: part for name, part in representation.items() if name not in left_over}
 
 
+def chosen_only(node: Any) -> Any:
+    """A configuration without the settings of parts that are not chosen, in every copy of the representation."""
+    if not isinstance(node, Mapping):
+        return node
+    return {
+        key: chosen_parts(child) if key == "representation" and isinstance(child, Mapping) else chosen_only(child)
+        for key, child in node.items()
+    }
+
+
 def in_order(representation: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """The chosen parts of a representation as a list, because their order is that of the embedding's columns."""
     return list(chosen_parts(representation).items())

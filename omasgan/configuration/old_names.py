@@ -132,8 +132,9 @@ def renamed_key(key: str) -> str:
     if first == "floors":
         return ".".join(["baselines", *(TERMS.get(name, name) for name in rest)])
     if first == "representation" and rest:
-        part, *settings = rest
-        return ".".join([first, PARTS.get(part, part), *(PART_SETTINGS.get(name, name) for name in settings)])
+        place = f"representation.{PARTS.get(rest[0], rest[0])}"
+        moved = KEYS.get(".".join([first, *rest[1:]]), "")  # of the part alone, when it was the only one
+        return moved if moved.startswith(f"{place}.") else ".".join([place, *rest[1:]])
     return key
 
 

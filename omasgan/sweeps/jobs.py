@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -20,6 +20,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from omasgan.configuration.explain import explain
+from omasgan.configuration.identity import chosen_only
 from omasgan.errors import UserError
 from omasgan.runs import folder as runs
 from omasgan.runs.folder import State
@@ -118,7 +119,7 @@ def listed(context: HydraContext, config: DictConfig, overrides: Mapping[str, Ov
         cfg = context.config_loader.load_sweep_config(config, list(chosen))
         if cfg.task == "run":
             folder = Path(cfg.hydra.sweep.dir) / cfg.hydra.sweep.subdir
-            baselines = cast(dict[str, Any], OmegaConf.to_container(cfg.baselines, resolve=True))
+            baselines = chosen_only(OmegaConf.to_container(cfg.baselines, resolve=True))
         found.setdefault(folder or chosen, SweepJob(chosen, folder, label, baselines))
     return list(found.values())
 

@@ -250,6 +250,14 @@ def test_a_fault_of_one_job_is_in_its_own_log_and_stops_no_other(command, tmp_pa
     assert not any("Traceback" in line for line in outcome.errors)
 
 
+def test_a_finished_job_is_skipped_whatever_the_experiment_sets_of_parts_that_are_not_chosen(command, tmp_path):
+    chosen = ("experiment=quickstart", "representation=autoencoder", "protocol.abnormal_class=3")
+    baselines = ("baselines=none", "+detector@baselines.nearest_embedding=nearest_embedding")
+    sweep = ("-m", *chosen, *baselines, "budget=smoke", "logger=none", "device=cpu", f"runs={tmp_path}", "seed=0")
+    assert "1 jobs: 1 done" in command(*sweep).output
+    assert "1 jobs: 0 done, 1 skipped" in command(*sweep).output
+
+
 def test_a_finished_job_that_lacks_a_baseline_is_not_skipped(command, tmp_path):
     sweep = ("-m", *TOY, f"runs={tmp_path}", "seed=0,1")
     assert "2 jobs: 2 done" in command(*sweep).output
