@@ -219,8 +219,8 @@ def test_every_experiment_runs(composed, monkeypatch, tmp_path, name):
     if name == "rows":
         cfg.dataset.path = cfg.dataset.test_path = str(tmp_path / "rows.npy")
         np.save(cfg.dataset.path, np.random.default_rng(0).normal(size=(200, 5)))
-    if "abnormal_class" in cfg.protocol:
-        cfg.protocol.abnormal_class = 0
+    for key in {"abnormal_class", "normal_class"} & cfg.protocol.keys():
+        cfg.protocol[key] = 0
     run(cfg, choices, folder)
     assert (folder / "metrics.json").is_file()
 
