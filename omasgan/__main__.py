@@ -72,9 +72,8 @@ def do(cfg: DictConfig, choices: dict[str, str], folder: Path) -> float | None:
     check_keys(cfg)
     if cfg.task == "run":
         (folder / runs.FAILED).unlink(missing_ok=True)  # of an earlier attempt by a sweep
-    command: Command = pkgutil.resolve_name(
-        COMMANDS[cfg.task]
-    )  # imports only the modules of this task, because torch takes seconds to import
+    # By name, so that only the modules of this task are imported: torch takes seconds.
+    command: Command = pkgutil.resolve_name(COMMANDS[cfg.task])
     return command(cfg, choices, folder)
 
 

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -90,13 +91,17 @@ def chosen_parts(representation: Mapping[str, Any]) -> dict[str, Any]:
 
     An experiment may have settings for a part of its own representation although another representation is chosen.
     """
-    options = {path.stem for path in (FOLDER / "representation").glob("*.yaml")}
-    left_over = [
-        name
-        for name, part in representation.items()
-        if name in options and isinstance(part, Mapping) and "_target_" not in part
-    ]
-    return {name: part for name, part in representation.items() if name not in left_over}
+
+    def is_left_over(name: str, part: Any) -> bool:
+        return isinstance(part, Mapping) and "_target_" not in part and name in _part_options()
+
+    return {name: part for name, part in representation.items() if not is_left_over(name, part)}
+
+
+@cache
+def _part_options() -> frozenset[str]:
+    """The parts that a representation can have; read once, because a sweep asks for each of its jobs."""
+    return frozenset(path.stem for path in (FOLDER / "representation").glob("*.yaml"))
 
 
 def chosen_only(node: Any) -> Any:
