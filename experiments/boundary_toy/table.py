@@ -10,6 +10,8 @@ import csv
 import json
 from pathlib import Path
 
+from omasgan.runs import results
+
 COLUMNS = ["data", "seed", "B outside", "B near", "B covers", "G outside", "G' outside", "G' : G"]
 COLUMNS += ["Task 1", "J", "full", "1-NN"]
 """Shares of samples, the ratio of two of them, and AUROCs; README.md beside this file explains each."""
@@ -18,7 +20,7 @@ COLUMNS += ["Task 1", "J", "full", "1-NN"]
 def row(path: Path) -> list[object]:
     """Return one row of the table, in the order of `COLUMNS`, from the metrics.json of a run."""
     found = json.loads(path.read_text())
-    support, metrics = found["support"], found["metrics"]
+    support, metrics = found["support"], results.figures(found)
     G, B, G_new = support["G"], support["B"], support["G'"]
     figures = [B["outside"], B["near"], B["coverage"], G["outside"], G_new["outside"], G_new["outside"] / G["outside"]]
     aurocs = [metrics[term]["auroc"] for term in ("task1", "j", "full", "nearest_neighbour")]

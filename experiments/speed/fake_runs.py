@@ -17,7 +17,9 @@ from PIL import Image
 
 from omasgan.configuration.identity import identity_of
 from omasgan.evaluation import metrics
+from omasgan.evaluation.objective import Objective
 from omasgan.evaluation.scores import ScoreTable
+from omasgan.runs import results
 
 TERMS = {"task1": 0.2, "task3": 0.7, "j": 0.5, "divergence": 0.7, "full": 1.3}
 """How far apart a term puts the classes, in deviations."""
@@ -151,7 +153,11 @@ def write(
     if state == "done":
         table = table or scores(cls, 400, seed)
         table.save(folder / "scores.npz")
-        body = {"metrics": measures or measured(table), "seconds": {"fit": 9.5, "score": 0.5}, "support": {}}
+        n = int(table.label.sum())
+        pseudo = chosen["protocol"].startswith("pseudo")
+        objective = Objective("pseudo" if pseudo else "test", (str(cls),), len(table) - n, n)
+        figures = results.content(measures or measured(table), objective)
+        body = {**figures, "seconds": {"fit": 9.5, "score": 0.5}, "support": {}}
         (folder / "metrics.json").write_text(json.dumps(body))
         (folder / "plots").mkdir()
         for name in pictures:

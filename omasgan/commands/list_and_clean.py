@@ -69,8 +69,8 @@ def counted(states: list[State]) -> str:
 
 
 def _row(top: Path, folder: Path, state: State) -> list[str]:
-    metrics = runs.read(folder / runs.METRICS).get("metrics") or {}
-    auroc = runs.main_auroc(folder)
+    aurocs = runs.aurocs_of(folder)
+    term = runs.main_term(aurocs)
     notes = {
         State.RUNNING: lambda: f"process {owner(folder)}",
         State.FAILED: lambda: str(runs.read(folder / runs.FAILED).get("error", "")),
@@ -79,8 +79,8 @@ def _row(top: Path, folder: Path, state: State) -> list[str]:
     return [
         str(folder.relative_to(top)),
         str(state),
-        runs.main_term(metrics) or "-",
-        "-" if auroc is None else figures(auroc),
+        term or "-",
+        "-" if term is None else figures(aurocs[term]),
         duration(runs.age(folder)),
         shortened(note, NOTE_LENGTH),
     ]

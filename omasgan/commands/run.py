@@ -71,11 +71,11 @@ def run(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> float | No
             return classes.mean_auroc(runs)
     if held:
         raise held  # only now, so that this process finishes all other runs first
+    whole_job = Job(config, identity, choices, folder, sweep)
     if len(every) > 1:
-        whole_job = Job(config, identity, choices, folder, sweep)
         classes.write(folder, runs, role, config["baselines"], whole_job)
     if all(runs.values()):
-        print(classes.text(runs, role or "data", config["baselines"]))
+        print(classes.text(runs, role or "data", config["baselines"], whole_job.split))
     else:
         print("the test data have no known anomaly, so there are scores but no metrics")
     print(f"scores, metrics and plots: {folder}")

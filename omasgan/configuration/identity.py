@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -49,6 +49,11 @@ PSEUDO = "-pseudo-"
 def is_pseudo(protocol: str) -> bool:
     """Whether this option of `protocol` is for choosing settings: its test never contains the reported class."""
     return protocol.startswith("pseudo")
+
+
+def split_of(protocol: str) -> Literal["test", "pseudo"]:
+    """The split that the figures of an option of `protocol` are on; see `omasgan.evaluation.objective`."""
+    return "pseudo" if is_pseudo(protocol) else "test"
 
 
 NAME_LENGTH = 60

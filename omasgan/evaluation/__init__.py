@@ -1,4 +1,4 @@
-"""The scores of a run's test samples, the metrics computed from them, and the plots of both.
+"""The scores of a run's test samples, the metrics computed from them, their objective, and the plots of both.
 
 May import: no other package. Nothing here depends on a detector or a configuration.
 """

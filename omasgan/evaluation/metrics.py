@@ -42,8 +42,6 @@ class Metrics:
         Fraction of anomalies in the test set, 0..1.
     fpr95
         False-positive rate, 0..1, at a true-positive rate of 0.95.
-    n_normal, n_abnormal
-        Number of samples of each class.
     """
 
     auroc: float
@@ -53,8 +51,6 @@ class Metrics:
     auprc_balanced: float
     prevalence: float
     fpr95: float
-    n_normal: int
-    n_abnormal: int
 
     def as_dict(self) -> dict[str, float]:
         """The fields by name, in the order of their declaration."""
@@ -99,8 +95,6 @@ def evaluate(labels: Labels, scores: Scores, seed: int) -> Metrics:
         auprc_balanced=auprc_balanced(labels, scores),
         prevalence=n_abnormal / len(labels),
         fpr95=fpr_at_tpr(labels, scores),
-        n_normal=n_normal,
-        n_abnormal=n_abnormal,
     )
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 from statistics import fmean
 
 from omasgan.evaluation import plots
+from omasgan.evaluation.objective import ON, Split, flat, metric_key
 from omasgan.files import json_bytes, write_json, write_text
 from omasgan.pipeline.job import Job, Metrics
+from omasgan.pipeline.outputs import COLUMNS
 from omasgan.runs.folder import main_term
 from omasgan.runs.logger import loggers
 from omasgan.runs.record import open_record
@@ -51,9 +53,10 @@ def verdict(runs: Mapping[str, Metrics], baselines: Collection[str]) -> str:
     )
 
 
-def text(runs: Mapping[str, Metrics], row_name: str, baselines: Collection[str]) -> str:
-    """The text that a run prints at its end: the table, and the verdict where there is one."""
-    return "\n".join(part for part in (auroc_table(runs, row_name), verdict(runs, baselines)) if part)
+def text(runs: Mapping[str, Metrics], row_name: str, baselines: Collection[str], split: Split) -> str:
+    """The text that a run prints at its end: the table, which samples it is on, and the verdict where there is one."""
+    parts = (f"AUROC {ON[split]}", auroc_table(runs, row_name), verdict(runs, baselines))
+    return "\n".join(part for part in parts if part)
 
 
 def write(folder: Path, runs: Mapping[str, Metrics], row_name: str, baselines: Collection[str], job: Job) -> None:
@@ -72,35 +75,38 @@ def write(folder: Path, runs: Mapping[str, Metrics], row_name: str, baselines: C
     job
         The job of all classes.
     """
-    values = {"mean": means(runs), "runs": runs}
+    mean = {metric_key(job.split, "auroc", term): value for term, value in means(runs).items()}
+    values = {"mean": mean, "runs": {name: flat(job.split, metrics) for name, metrics in runs.items()}}
     target = folder / "summary.json"
     news = not target.is_file() or target.read_bytes() != json_bytes(values)
     write_json(target, values)
-    write_text(folder / "table.txt", text(runs, row_name, baselines) + "\n")
+    write_text(folder / "table.txt", text(runs, row_name, baselines, job.split) + "\n")
     aurocs = {name: {heading(term): metrics[term]["auroc"] for term in metrics} for name, metrics in runs.items()}
     plots.save(plots.bar_comparison(aurocs, [heading(baseline) for baseline in baselines]), folder / "comparison.png")
     chosen = loggers(job.config["logger"])
     if news and chosen:
         identity = replace(job.wandb, job_type="summary")
         with open_record(folder / "record", identity, dict(job.config), chosen) as record:
-            tell(record, runs, row_name)
+            tell(record, runs, row_name, job.split)
             record.picture("comparison", folder / "comparison.png")
 
 
-def tell(record: Record, runs: Mapping[str, Metrics], row_name: str) -> None:
+def tell(record: Record, runs: Mapping[str, Metrics], row_name: str, split: Split) -> None:
     """Record the results of all classes: tables per_class and ablation, bar charts, and the means as summary."""
-    columns = ["auroc", "auroc_low", "auroc_high", "auprc", "auprc_balanced", "fpr95", "prevalence"]
     rows = [
-        [name, term, *(values[column] for column in columns)]
+        [name, term, *(values[column] for column in COLUMNS)]
         for name, metrics in runs.items()
         for term, values in metrics.items()
     ]
-    record.table("per_class", [row_name or "class", "term", *columns], rows)
+    record.table("per_class", [row_name or "class", "term", *(f"{split}/{column}" for column in COLUMNS)], rows)
     shown = ("auroc", "auprc", "auprc_balanced", "fpr95")
     mean = {metric: means(runs, metric) for metric in shown}
-    record.table("ablation", ["term", *shown], [[term, *(mean[m][term] for m in shown)] for term in mean["auroc"]])
-    record.bars("mean AUROC", "term", "AUROC", {heading(term): value for term, value in mean["auroc"].items()})
+    columns = ["term", *(f"{split}/{metric}" for metric in shown)]
+    record.table("ablation", columns, [[term, *(mean[m][term] for m in shown)] for term in mean["auroc"]])
+    record.bars(f"mean {split} AUROC", "term", "AUROC", {heading(term): v for term, v in mean["auroc"].items()})
     main = main_term(mean["auroc"]) or ""
     by_class = {name: metrics[main]["auroc"] for name, metrics in runs.items()}
-    record.bars(f"AUROC of {heading(main)} by class", row_name or "class", "AUROC", by_class)
-    record.summary({f"{term}/{metric}": value for metric in ("auroc", "auprc") for term, value in mean[metric].items()})
+    record.bars(f"{split} AUROC of {heading(main)} by class", row_name or "class", "AUROC", by_class)
+    record.summary(
+        {metric_key(split, metric, term): v for metric in ("auroc", "auprc") for term, v in mean[metric].items()}
+    )

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omasgan.configuration.identity import class_folder, weights_of
+from omasgan.configuration.identity import class_folder, split_of, weights_of
+from omasgan.evaluation.objective import Split
 from omasgan.runs.logger import Identity
+from omasgan.runs.results import Figures as Metrics
 
-Metrics = dict[str, dict[str, float]]
-"""Values by term, then by metric; empty where the test has no anomalies."""
+__all__ = ["Job", "Metrics"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,11 @@ class Job:
         """The option of the group `debug` that the run is made with, if any."""
         option = str(self.choices.get("debug"))
         return None if option == "None" else option
+
+    @property
+    def split(self) -> Split:
+        """The split that the run's figures are on."""
+        return split_of(self.choices["protocol"])
 
     @property
     def wandb(self) -> Identity:

@@ -11,13 +11,19 @@ from omasgan.data.protocols import IndexSplit
 from omasgan.data.support import boundary_report
 from omasgan.detectors.base import Detector
 from omasgan.evaluation import plots
+from omasgan.evaluation.objective import Split, metric_key
 from omasgan.evaluation.scores import ScoreTable
 from omasgan.files import make_folder, write_json
 from omasgan.pipeline.claim import write_config
 from omasgan.pipeline.job import Job, Metrics
+from omasgan.pipeline.score import objective
 from omasgan.runs import folder as runs
+from omasgan.runs import results
 from omasgan.runs.record import history
 from omasgan.training.record import Record
+
+COLUMNS = ("auroc", "auroc_low", "auroc_high", "auprc", "auprc_balanced", "fpr95", "prevalence")
+"""Metrics of a table of terms, in the order of its columns."""
 
 GRID_SAMPLES = 36
 """Images of each source in the plot of samples."""
@@ -46,7 +52,8 @@ def record(
     # Where a baseline was added to a finished run, the times of its first training and scoring are kept.
     before = runs.read(job.folder / runs.METRICS).get("seconds", {})
     seconds = {**seconds, **{name: before[name] for name in ("fit", "score") if name in before}}
-    whole = {"metrics": metrics, "seconds": seconds, "support": support(dataset, detector)}
+    figures = results.content(metrics, objective(job, dataset, split))
+    whole = {**figures, "seconds": seconds, "support": support(dataset, detector)}
     write_json(job.folder / runs.METRICS, {**whole, "tested": split.tested(dataset).digest})
     write_config(job)  # the baselines may have changed since the run began
 
@@ -95,8 +102,10 @@ def draw(
         record.picture(name, path)
 
 
-def export(metrics: Metrics, record: Record) -> None:
+def export(metrics: Metrics, split: Split, record: Record) -> None:
     """Export the metrics of every term as the record's table `ablation`, and AUROC and AUPRC as its summary."""
-    columns = ["auroc", "auroc_low", "auroc_high", "auprc", "auprc_balanced", "fpr95", "prevalence"]
-    record.table("ablation", ["term", *columns], [[term, *(m[c] for c in columns)] for term, m in metrics.items()])
-    record.summary({f"{term}/{name}": m[name] for term, m in metrics.items() for name in ("auroc", "auprc")})
+    columns = [f"{split}/{column}" for column in COLUMNS]
+    record.table("ablation", ["term", *columns], [[term, *(m[c] for c in COLUMNS)] for term, m in metrics.items()])
+    record.summary(
+        {metric_key(split, name, term): m[name] for term, m in metrics.items() for name in ("auroc", "auprc")}
+    )

@@ -20,8 +20,9 @@ from omasgan.errors import UserError
 from omasgan.pipeline import build, claim, outputs
 from omasgan.pipeline.fit import fit
 from omasgan.pipeline.job import Job, Metrics
-from omasgan.pipeline.score import evaluate, score, score_baselines, score_table
+from omasgan.pipeline.score import check_split, evaluate, score, score_baselines, score_table
 from omasgan.runs import folder as runs
+from omasgan.runs import results
 from omasgan.runs.lock import claimed
 from omasgan.runs.logger import loggers
 from omasgan.runs.record import open_record
@@ -58,6 +59,7 @@ def run(job: Job, dataset: Dataset, protocol: Protocol) -> Metrics:
         disk are not usable. Once the run has begun, the error is also written to `failed.json`.
     """
     split = protocol.split(dataset.train.y, dataset.test.y, dataset.class_names)
+    check_split(job, split)
     if not claim.is_done(job):
         with claimed(job.folder):
             if not claim.is_done(job):  # another process may have finished it while this one waited for the lock
@@ -93,7 +95,7 @@ def _steps(job: Job, dataset: Dataset, split: IndexSplit, workspace: Workspace) 
     table.save(job.folder / "scores.npz")
     metrics = evaluate(table, split, job.config["seed"])
     outputs.draw(job, dataset, split, detector, table, metrics, workspace.record)
-    outputs.export(metrics, workspace.record)
+    outputs.export(metrics, job.split, workspace.record)
     outputs.record(job, dataset, split, detector, metrics, seconds)
     return metrics
 
@@ -108,10 +110,9 @@ def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
 def finished_metrics(path: Path) -> Metrics:
     """The metrics of every term from a run's metrics.json; raises UserError where the file is damaged."""
     try:
-        metrics: Metrics = json.loads(path.read_text())["metrics"]
-    except (OSError, ValueError, KeyError, TypeError):
+        return results.figures(json.loads(path.read_text()))
+    except (AttributeError, KeyError, OSError, TypeError, UserError, ValueError):
         raise UserError(
             f"{path} is damaged: delete this file and run the same command again, "
             "which loads the trained networks and repeats the scoring"
         ) from None
-    return metrics

@@ -9,6 +9,8 @@ from torch import Tensor
 from omasgan.data.dataset import Dataset
 from omasgan.data.protocols import IndexSplit
 from omasgan.detectors.base import Detector
+from omasgan.errors import UserError
+from omasgan.evaluation.objective import Objective
 from omasgan.evaluation.scores import ScoreTable, metrics_of
 from omasgan.pipeline import fit
 from omasgan.pipeline.job import Job, Metrics
@@ -44,6 +46,22 @@ def evaluate(table: ScoreTable, split: IndexSplit, seed: int) -> Metrics:
     """The metrics of every term; empty where the test has no anomalies (a protocol refuses one without normals)."""
     both = bool(split.abnormal.any()) and not bool(split.abnormal.all())
     return metrics_of(table, seed=seed) if both else {}
+
+
+def check_split(job: Job, split: IndexSplit) -> None:
+    """Raise UserError where the name of the protocol's option does not say which split its test samples are from."""
+    if (job.split == "pseudo") != (split.within == "train"):
+        raise UserError(
+            f"protocol={job.choices['protocol']} tests samples of the {split.within} split: the name of a protocol "
+            "begins with pseudo if, and only if, its test samples are from the training split; rename its YAML file"
+        )
+
+
+def objective(job: Job, dataset: Dataset, split: IndexSplit) -> Objective:
+    """The samples that the run's figures are on."""
+    abnormal = split.tested(dataset).y[split.test[split.abnormal]]
+    names = tuple(dataset.class_names[index] for index in sorted(set(abnormal.tolist())))
+    return Objective(job.split, names, len(split.test) - len(abnormal), len(abnormal))
 
 
 def score_table(dataset: Dataset, split: IndexSplit, terms: Mapping[str, Tensor]) -> ScoreTable:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from omasgan.evaluation.objective import ON, SPLITS, metric_key
+
 NAME = "omasgan: methods, ablation and sweeps"
 
 SCORES = ("full", "j", "task3", "task1", "nearest_neighbour", "pca", "mahalanobis", "isolation_forest")
@@ -79,7 +81,7 @@ def report(wr: Any, entity: str, project: str, runset: Any) -> Any:
         return wr.PanelGrid(runsets=[runset], panels=panels)
 
     blocks = [
-        wr.P("All values are AUROC on the official test split, higher is better; the baselines are on the same split."),
+        wr.P("Each panel says which samples its values are on. The baselines are on those of the detectors."),
         wr.H2("Methods and baselines"),
         grid(results_panels(wr)),
         wr.H2("Ablation: Task 1, Task 3, J, full"),
@@ -95,8 +97,14 @@ def report(wr: Any, entity: str, project: str, runset: Any) -> Any:
 def results_panels(wr: Any) -> list[Any]:
     """Build bar plots of AUROC and AUPRC, and the tables of runs over all classes and of reports."""
     return [
-        wr.BarPlot(title="AUROC, mean over runs", metrics=[f"{term}/auroc" for term in SCORES]),
-        wr.BarPlot(title="AUPRC, mean over runs", metrics=[f"{term}/auprc" for term in SCORES]),
+        *(
+            wr.BarPlot(
+                title=f"{metric.upper()} {ON[split]}, mean over runs",
+                metrics=[metric_key(split, metric, term) for term in SCORES],
+            )
+            for split in SPLITS
+            for metric in ("auroc", "auprc")
+        ),
         *(wr.WeavePanelSummaryTable(table_name=name) for name in ("per_class", "results", "comparison")),
     ]
 
@@ -104,22 +112,23 @@ def results_panels(wr: Any) -> list[Any]:
 def ablation_panels(wr: Any) -> list[Any]:
     """Build a bar plot of AUROC for every term of the ablation, with a bar a group of runs, and its table."""
     terms = ("task1", "task3", "j", "full")
-    bars = [wr.BarPlot(title=f"AUROC of {term}", metrics=[f"{term}/auroc"]) for term in terms]
+    bars = [
+        wr.BarPlot(title=f"AUROC of {term}, {ON[split]}", metrics=[metric_key(split, "auroc", term)])
+        for split in SPLITS
+        for term in terms
+    ]
     return [*bars, wr.WeavePanelSummaryTable(table_name="ablation")]
 
 
 def sweep_panels(wr: Any) -> list[Any]:
-    """Build plots of AUROC against the paper's weights: parallel coordinates, and a scatter plot a weight."""
-    columns = [wr.ParallelCoordinatesPlotColumn(metric=wr.Config(key)) for key in WEIGHTS]
-    return [
-        wr.ParallelCoordinatesPlot(
-            columns=[*columns, wr.ParallelCoordinatesPlotColumn(metric=wr.SummaryMetric("full/auroc"))]
-        ),
-        *(
-            wr.ScatterPlot(title=f"AUROC over {key}", x=wr.Config(key), y=wr.SummaryMetric("full/auroc"))
-            for key in WEIGHTS
-        ),
-    ]
+    """Build plots of AUROC against the weights, for each split: parallel coordinates, and a scatter plot a weight."""
+    panels = []
+    for split in SPLITS:
+        auroc = wr.SummaryMetric(metric_key(split, "auroc", "full"))
+        axes = [wr.ParallelCoordinatesPlotColumn(metric=metric) for metric in (*map(wr.Config, WEIGHTS), auroc)]
+        panels.append(wr.ParallelCoordinatesPlot(columns=axes))
+        panels += [wr.ScatterPlot(title=f"AUROC over {key}, {ON[split]}", x=wr.Config(key), y=auroc) for key in WEIGHTS]
+    return panels
 
 
 def curve_panels(wr: Any, keys: tuple[str, ...]) -> list[Any]:

@@ -17,7 +17,9 @@ import yaml
 from omasgan.configuration import old_names
 from omasgan.configuration.identity import class_of
 from omasgan.errors import UserError
+from omasgan.evaluation.objective import Objective
 from omasgan.runs import folder as runs
+from omasgan.runs import results
 
 State = Literal["done", "failed", "interrupted", "damaged", "running"]
 
@@ -57,6 +59,8 @@ class Run:
         The protocol's class.
     metrics
         The value of every metric, by term.
+    objective
+        The samples that the metrics are on; None for a run that is not finished.
     seconds
         The time of each part of the run.
     support
@@ -78,6 +82,7 @@ class Run:
     role: str = ""
     cls: str = ""
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    objective: Objective | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     support: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     error: str = ""
@@ -112,11 +117,11 @@ class Files:
 
 @dataclass(frozen=True)
 class Measured:
-    """What metrics.json says: seconds by part, metrics by term, and measures of the networks."""
+    """What metrics.json says: metrics by term and their objective, seconds by part, and measures of the networks."""
 
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    support: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    result: results.Result
+    seconds: Mapping[str, float]
+    support: Mapping[str, Mapping[str, Any]]
 
 
 class DamagedError(Exception):
@@ -191,7 +196,8 @@ def read(folder: Path) -> tuple[Run, list[str]]:
         seed=seed if isinstance(seed, int) else 0,
         role=role,
         cls=cls,
-        metrics=measured.metrics if measured else {},
+        metrics=measured.result.metrics if measured else {},
+        objective=measured.result.objective if measured else None,
         seconds=measured.seconds if measured else {},
         support=measured.support if measured else {},
         error=one_line(str(files.failed.get("error", "")))[:300],
@@ -248,27 +254,27 @@ def _measured(folder: Path, files: Files) -> Measured | None:
     if files.result is None:
         return None
     try:
-        return _parsed(files.result)
+        return _parsed(files, files.result)
     except DamagedError as error:
         files.problems.append(f"{folder / 'metrics.json'} is damaged: {error}")
         return None
 
 
-def _parsed(result: Mapping[str, Any]) -> Measured:
+def _parsed(files: Files, result: Mapping[str, Any]) -> Measured:
     """The content of a metrics.json. DamagedError where a metric is no number or missing."""
+    choices = files.record.get("choices") or {}
     try:
-        metrics = {
-            str(term): {str(name): float("nan") if value is None else float(value) for name, value in values.items()}
-            for term, values in old_names.renamed_terms(result.get("metrics", {})).items()
-        }
+        found = results.parsed(result, choices.get("protocol", ""), files.config.get("protocol") or {})
         seconds = {str(name): float(value) for name, value in result.get("seconds", {}).items()}
-    except (AttributeError, TypeError, ValueError) as error:
+    except KeyError as error:
+        raise DamagedError(f"it has no {error}") from None
+    except (AttributeError, TypeError, ValueError, UserError) as error:
         raise DamagedError(one_line(str(error))) from None
-    for term, values in metrics.items():
+    for term, values in found.metrics.items():
         if missing := REQUIRED_METRICS - values.keys():
             raise DamagedError(f"{term} has no {', '.join(sorted(missing))}")
     support = result.get("support", {})
-    return Measured(seconds, metrics, support if isinstance(support, dict) else {})
+    return Measured(found, seconds, support if isinstance(support, dict) else {})
 
 
 def _state(folder: Path, done: bool, damaged: bool) -> State:
@@ -289,5 +295,5 @@ def _made(record: Mapping[str, Any]) -> str:
 
 
 def one_line(text: str) -> str:
-    """Join the lines and words of a text by single spaces."""
+    """Join the words of a text by single spaces."""
     return " ".join(text.split())

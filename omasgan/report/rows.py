@@ -18,7 +18,7 @@ COMPARED = 12
 """Methods whose pairs are listed at most; the page compares any two."""
 
 LONG = [
-    *("setting", "method", "detector", "ablation", "term", "baseline", "class", "metric"),
+    *("setting", "split", "method", "detector", "ablation", "term", "baseline", "class", "metric"),
     *("mean", "deviation", "n", "low", "high", "state", "complete", "runs"),
 ]
 """The columns of `long_rows`."""
@@ -82,15 +82,15 @@ def long_rows(study: Study, scores: Scores, printed: bool = False) -> list[list[
     chosen = [n for setting in range(len(study.settings)) for n in ranked(study, setting)] if printed else every
     for number in chosen:
         method = study.methods[number]
-        who = [method.label, method.name, method.ablation, method.term, method.baseline]
-        label = study.settings[method.setting].label
+        where = study.settings[method.setting]
+        who = [where.label, where.split, method.label, method.name, method.ablation, method.term, method.baseline]
         for metric in METRICS:
             row = cells(study, scores, number, metric)
             for name, cell in zip(columns(study, method.setting), row, strict=True):
                 values = [_or_none(v) for v in (cell.mean, cell.deviation)]
                 bounds = [_or_none(v) for v in (cell.low, cell.high)]
                 runs = ";".join(str(study.runs[run].folder) for run in cell.runs)
-                rows.append([label, *who, name, metric, *values, cell.n, *bounds, cell.state, cell.complete, runs])
+                rows.append([*who, name, metric, *values, cell.n, *bounds, cell.state, cell.complete, runs])
     return rows
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from statistics import fmean, stdev
 from typing import Any
 
+from omasgan.configuration.identity import split_of
+from omasgan.evaluation.objective import Split
 from omasgan.report.folders import STATES, Run, State
 from omasgan.report.statistics import interval
 
@@ -45,6 +47,11 @@ class Setting:
     protocol: str
     role: str
     classes: list[str] = field(default_factory=list)
+
+    @property
+    def split(self) -> Split:
+        """The split that its figures are on."""
+        return split_of(self.protocol)
 
 
 @dataclass

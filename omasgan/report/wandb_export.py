@@ -73,7 +73,7 @@ def write(record: Record, study: Study, scores: Scores) -> None:
             method = study.methods[number]
             row = {metric: study.mean(method, metric) for metric in METRICS}
             place = f"{where.label}/{method.label}/{MEAN}"
-            record.summary({f"{place}/{metric}": cell.mean for metric, cell in row.items() if cell.n})
+            record.summary({f"{where.split}/{place}/{metric}": cell.mean for metric, cell in row.items() if cell.n})
 
 
 def _ablation(study: Study) -> tuple[list[str], list[list[object]]]:

@@ -14,6 +14,10 @@ from typing import Any
 
 import yaml
 
+from omasgan.configuration.old_names import renamed_choices, renamed_config
+from omasgan.errors import UserError
+from omasgan.evaluation.objective import parse_key
+from omasgan.runs import results
 from omasgan.runs.lock import LOCK, OWNER, held
 
 METRICS = "metrics.json"
@@ -158,12 +162,39 @@ def main_auroc(folder: Path) -> float | None:
     float or None
         The AUROC of the run, or the mean over the job's runs; None where there are no metrics.
     """
-    run, job = read(folder / METRICS), read(folder / SUMMARY)
-    metrics = run.get("metrics") or job.get("mean") or {}
-    term = main_term(metrics)
-    if term is None:
+    aurocs = aurocs_of(folder)
+    term = main_term(aurocs)
+    return None if term is None else aurocs[term]
+
+
+def aurocs_of(folder: Path) -> dict[str, float]:
+    """The AUROC of every term of a run, or its mean over the runs of a job; empty where there are no metrics."""
+    try:
+        if run := read(folder / METRICS):
+            return {term: metrics["auroc"] for term, metrics in results.figures(run).items()}
+        means = read(folder / SUMMARY).get("mean", {})
+        return {parse_key(key)[2] if "/" in key else key: float(value) for key, value in means.items()}
+    except (AttributeError, KeyError, TypeError, ValueError, UserError):  # a damaged file
+        return {}
+
+
+def result(folder: Path) -> results.Result | None:
+    """The figures and the objective of a finished run of any version; None where there are none, or they are damaged.
+
+    Parameters
+    ----------
+    folder
+        The run's folder.
+    """
+    content = read(folder / METRICS)
+    try:
+        if "objective" in content:
+            return results.parsed(content, "", {})
+        choice = str(renamed_choices(read(folder / RECORD).get("choices", {})).get("protocol", ""))
+        protocol = renamed_config(config_of(folder)).get("protocol", {})
+        return results.parsed(content, choice, protocol)
+    except (AttributeError, KeyError, TypeError, ValueError, UserError):
         return None
-    return float(metrics[term]["auroc"] if run else metrics[term])
 
 
 def age(folder: Path) -> float:

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from omasgan.errors import UserError
+from omasgan.evaluation.objective import nested
 from omasgan.evaluation.scores import ScoreTable
 from tests.pipeline.running import read
 
@@ -15,8 +16,8 @@ def test_all_classes_in_turn(start, no_pictures, zoo, steps, capsys):
     assert len(folders) == 3
     summary = read(folder, "summary.json")
     assert list(summary["runs"]) == ["a b", "a_b", "äöü"]
-    for term, mean in summary["mean"].items():
-        aurocs = [metrics[term]["auroc"] for metrics in summary["runs"].values()]
+    for key, mean in summary["mean"].items():
+        aurocs = [metrics[key] for metrics in summary["runs"].values()]
         assert mean == pytest.approx(sum(aurocs) / 3)
     labels = [tuple(ScoreTable.load(path / "scores.npz").label) for path in folders]
     assert len(set(labels)) == 3, "each run has its own class"
@@ -41,8 +42,8 @@ def test_all_classes_in_turn(start, no_pictures, zoo, steps, capsys):
 def test_a_table_of_runs_with_and_without_baselines_has_what_all_of_them_have(start, no_pictures, zoo):
     start(*zoo, "protocol.abnormal_class='a b'", "detector=fgan", "baselines=cheap")
     folder = start(*zoo, "detector=fgan")
-    assert read(folder, "summary.json")["mean"].keys() == {"task1"}
-    assert len(read(folder, "summary.json")["runs"]["a b"]) == 5
+    assert read(folder, "summary.json")["mean"].keys() == {"test/auroc/task1"}
+    assert len(nested(read(folder, "summary.json")["runs"]["a b"])) == 5
 
 
 @pytest.mark.parametrize(("columns", "pictures"), [(3, {"loss_curves"}), (2, {"loss_curves", "plane"})])
@@ -55,6 +56,7 @@ def test_a_set_without_anomalies_has_scores_and_no_metrics(start, tmp_path, caps
     assert not table.label.any()
     assert np.isfinite(table.terms["full"]).all()
     assert read(folder)["metrics"] == {}
+    assert read(folder)["objective"] == {"split": "test", "abnormal": [], "n_normal": 20, "n_abnormal": 0}
     assert {path.stem for path in (folder / "plots").iterdir()} == pictures
     assert "no metrics" in capsys.readouterr().out
     assert start(*data) == folder, "and it is finished"

@@ -15,7 +15,7 @@ from omasgan.evaluation import plots
 from omasgan.evaluation.scores import ScoreTable, metrics_of
 from omasgan.pipeline import build
 from omasgan.runs import folder as runs
-from tests.pipeline.running import DIGITS, TOY, read
+from tests.pipeline.running import DIGITS, TOY, metrics, read
 
 TERMS = ["task1", "task3", "j", "divergence", "full"]
 STAGES = ("task1", "task2", "task3", "j")
@@ -53,9 +53,12 @@ def test_a_whole_run(start, capsys, data, picture, classes):
     assert np.array_equal(table.index, np.arange(len(table)))
     assert len(table) == (602 if baselines else 100)
 
-    metrics = read(folder)
-    assert metrics["metrics"] == metrics_of(table, seed=0), "the metrics are those of the scores on the disk"
-    assert metrics["seconds"].keys() == {"fit", "score", "baselines"}
+    assert metrics(folder) == metrics_of(table, seed=0), "the metrics are those of the scores on the disk"
+    assert read(folder)["metrics"]["test/auroc/full"] == metrics(folder)["full"]["auroc"]
+    n = int(table.label.sum())
+    expected = {"split": "test", "abnormal": [abnormal], "n_normal": len(table) - n, "n_abnormal": n}
+    assert read(folder)["objective"] == expected
+    assert read(folder)["seconds"].keys() == {"fit", "score", "baselines"}
     assert not (folder / "failed.json").exists()
     assert not (folder / "wandb").exists()
     output = capsys.readouterr().out
@@ -65,7 +68,7 @@ def test_a_whole_run(start, capsys, data, picture, classes):
 
 def test_a_detector_of_one_term_is_called_by_its_name(start, no_pictures):
     folder = start(*TOY, "detector=pca", "baselines=cheap")
-    assert list(read(folder)["metrics"]) == ["pca", "nearest_neighbour", "mahalanobis", "isolation_forest"]
+    assert list(metrics(folder)) == ["pca", "nearest_neighbour", "mahalanobis", "isolation_forest"]
 
 
 def test_a_baseline_of_the_detectors_name_does_not_take_its_place(start, no_pictures, tmp_path):
@@ -106,7 +109,7 @@ def test_scores_are_written_before_the_metrics(start, no_pictures, monkeypatch, 
     kept = ScoreTable.load(killed / "scores.npz")
     assert not (killed / "failed.json").exists(), "it was stopped, it did not fail"
     assert start(*TOY) == killed
-    assert read(killed)["metrics"] == metrics_of(kept, seed=0)
+    assert metrics(killed) == metrics_of(kept, seed=0)
 
 
 def test_the_metrics_are_the_last_thing_to_appear(start, monkeypatch, tmp_path):
@@ -145,7 +148,7 @@ def test_a_finished_run_is_compared_to_baselines_that_it_lacks(start, no_picture
     assert caplog.text.count("already finished except for nearest_neighbour, pca") == 1
     after = ScoreTable.load(folder / "scores.npz")
     assert not steps, "nothing is trained again"
-    assert after.terms.keys() == before.terms.keys() | {"pca"} == read(folder)["metrics"].keys(), "none is lost"
+    assert after.terms.keys() == before.terms.keys() | {"pca"} == metrics(folder).keys(), "none is lost"
     assert read(folder)["seconds"] == {**seconds, "baselines": read(folder)["seconds"]["baselines"]}
     changed = [name for name in before.terms if not np.array_equal(before.terms[name], after.terms[name])]
     assert changed == ["nearest_neighbour"]
@@ -166,4 +169,4 @@ def test_a_baseline_that_fails_leaves_the_finished_run_as_it_was(start, no_pictu
             start(*TOY, "baselines=cheap")
     assert {name: (folder / name).read_bytes() for name in before} == before
     assert runs.state(folder) == runs.State.DONE
-    assert "pca" in read(start(*TOY, "baselines=cheap"))["metrics"]
+    assert "pca" in metrics(start(*TOY, "baselines=cheap"))

@@ -13,6 +13,7 @@ import pytest
 from omasgan.commands import report
 from omasgan.commands.report import places
 from omasgan.errors import UserError
+from omasgan.evaluation.objective import metric_key
 from omasgan.report import folders, learning_curves, page, tables
 from omasgan.report.page import document
 from omasgan.report.study import METRICS
@@ -87,7 +88,8 @@ def test_every_value_of_the_csv_is_the_mean_of_its_runs(written, small_sweep):
                 path = small_sweep.parent / folder / "metrics.json"
                 if path.exists():
                     seed = re.search(r"seed_(\d+)", folder)[1]
-                    values[seed] = json.loads(path.read_text())["metrics"][row["term"]][row["metric"]]
+                    key = metric_key(row["split"], row["metric"], row["term"])
+                    values[seed] = json.loads(path.read_text())["metrics"][key]
             assert float(row["mean"]) == pytest.approx(fmean(values.values()))
             assert int(row["n"]) == len(values)
     means = {

@@ -1,4 +1,3 @@
-import json
 import os
 from dataclasses import replace
 from statistics import fmean, stdev
@@ -11,6 +10,7 @@ from omasgan.commands import report
 from omasgan.report.comparison import comparisons
 from omasgan.report.statistics import Ranked
 from omasgan.report.study import METRICS
+from omasgan.runs import folder as folder_of_run
 
 
 def named(study, label):
@@ -19,7 +19,7 @@ def named(study, label):
 
 
 def auroc(folder, term):
-    return json.loads((folder / "metrics.json").read_text())["metrics"][term]["auroc"]
+    return folder_of_run.result(folder).metrics[term]["auroc"]
 
 
 def test_a_row_is_the_mean_over_classes_of_the_mean_over_seeds(tmp_path, fake, read):

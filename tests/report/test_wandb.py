@@ -63,7 +63,8 @@ def test_the_page_and_wandb_show_the_same_values(small_sweep, settings, tmp_path
     assert compared == len(methods) * len(columns) * 4
     for label, method in methods.items():
         if method["states"][-1] == "done":
-            assert values[f"mnist loo/{label}/mean/auroc"] == pytest.approx(method["cells"]["auroc"][-1][0], abs=1e-6)
+            mean = method["cells"]["auroc"][-1][0]
+            assert values[f"test/mnist loo/{label}/mean/auroc"] == pytest.approx(mean, abs=1e-6)
 
     with (tmp_path / "out" / "comparison.csv").open() as file:
         local = [[row["first"], row["second"], row["class"], float(row["p"])] for row in csv.DictReader(file)]
@@ -106,9 +107,9 @@ def test_a_run_over_all_classes_has_a_summary_run(job, tmp_path, inspect, fake):
         for term, measured in metrics.items():
             assert rows[name, term][2] == pytest.approx(measured["auroc"])
     for term, mean in classes.means(runs).items():
-        assert values[f"{term}/auroc"] == pytest.approx(mean)
+        assert values[f"test/auroc/{term}"] == pytest.approx(mean)
     assert {row[0] for row in found["ablation"]["data"]} == set(classes.means(runs))
-    assert {"mean AUROC_table", "AUROC of full by class_table"} <= set(found)
+    assert {"mean test AUROC_table", "test AUROC of full by class_table"} <= set(found)
     assert any(key.startswith("comparison") for row in seen["history"] for key in row["item"])
 
 
@@ -140,7 +141,8 @@ def test_without_a_key_the_dashboard_is_json(settings, tmp_path, capsys):
     saved = json.loads((tmp_path / "dashboard.json").read_text())
     assert saved["workspace"]["project"] == "omasgan"
     text = json.dumps(saved)
-    for key in ("full/auroc", "nearest_neighbour/auroc", "boundary.mu", "per_class", "task1/loss/G", "task3/step"):
+    keys = ("test/auroc/full", "pseudo/auroc/full", "test/auroc/nearest_neighbour")
+    for key in (*keys, "boundary.mu", "per_class", "task1/loss/G", "task3/step"):
         assert key in text, key
     names = [section["name"] for section in saved["workspace"]["spec"]["section"]["panelBankConfig"]["sections"]]
     assert names[:3] == ["Results", "Ablation", "Sweep"]

@@ -1,6 +1,5 @@
 """Sweeps: the definitions, and the books that a sweep keeps."""
 
-import json
 import re
 
 import numpy as np
@@ -265,5 +264,5 @@ def test_a_finished_job_that_lacks_a_baseline_is_not_skipped(command, tmp_path):
     outcome = command(*sweep, "+detector@baselines.pca=pca")
     assert "2 jobs: 2 done, 0 skipped" in outcome.output
     for path in tmp_path.rglob("metrics.json"):
-        assert "pca" in json.loads(path.read_text())["metrics"]
+        assert "pca" in runs.result(path.parent).metrics
     assert "2 jobs: 0 done, 2 skipped" in command(*sweep).output

@@ -6,6 +6,7 @@ from torch import nn
 
 from omasgan.errors import UserError
 from omasgan.report import folders
+from omasgan.runs import folder as runs
 from omasgan.runs.record import history
 from omasgan.training.batches import Batches, Scaling
 from omasgan.training.debugging import Debugger
@@ -126,7 +127,7 @@ def debugged(command, tmp_path):
         assert outcome.code == 0, outcome.errors
         (folder,) = (path.parent for path in (tmp_path / "runs" / "debug" / option).rglob("metrics.json"))
         assert not (folder / "wandb").exists()
-        assert set(json.loads((folder / "metrics.json").read_text())["metrics"]) == {
+        assert set(runs.result(folder).metrics) == {
             *STAGES - {"task2", "critic"},
             "divergence",
             "full",

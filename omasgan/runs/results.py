@@ -1,0 +1,87 @@
+"""What metrics.json holds: the figures of a finished run and its objective, in today's form and in the earlier one.
+
+The earlier form has the figures by term, then by metric, and no objective; it follows from the run's protocol.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from omasgan.configuration.identity import PSEUDO, class_of, split_of
+from omasgan.configuration.old_names import renamed_terms
+from omasgan.evaluation.objective import Objective, flat, nested
+
+Figures = dict[str, dict[str, float]]
+"""Values by term, then by metric; empty where the test had no anomalies."""
+
+COUNTS = ("n_normal", "n_abnormal")
+"""What the earlier form repeats for each term, and the objective holds now."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """The figures of a finished run, and the samples that they are on."""
+
+    metrics: Figures
+    objective: Objective
+
+
+def content(metrics: Figures, objective: Objective) -> dict[str, Any]:
+    """The entries of metrics.json that `parsed` reads."""
+    return {"objective": asdict(objective), "metrics": flat(objective.split, metrics)}
+
+
+def figures(content: Mapping[str, Any]) -> Figures:
+    """The figures in the content of a metrics.json, NaN for one that is null.
+
+    Raises
+    ------
+    AttributeError, KeyError, TypeError, ValueError, UserError
+        For content of another form.
+    """
+    stored = content["metrics"]
+    found = nested(stored) if all("/" in key for key in stored) else stored
+    return {
+        str(term): {str(name): _number(value) for name, value in values.items() if name not in COUNTS}
+        for term, values in renamed_terms(found).items()
+    }
+
+
+def parsed(content: Mapping[str, Any], choice: str, protocol: Mapping[str, Any]) -> Result:
+    """The figures and the objective in the content of a metrics.json of any version.
+
+    Parameters
+    ----------
+    content
+        The content of the file.
+    choice
+        The run's option of the group `protocol`.
+    protocol
+        The protocol's settings.
+
+    Raises
+    ------
+    AttributeError, KeyError, TypeError, ValueError, UserError
+        For content of another form.
+    """
+    return Result(figures(content), _objective(content, choice, protocol))
+
+
+def _objective(content: Mapping[str, Any], choice: str, protocol: Mapping[str, Any]) -> Objective:
+    if "objective" in content:
+        known = content["objective"]
+        return Objective(known["split"], tuple(map(str, known["abnormal"])), *(int(known[name]) for name in COUNTS))
+    split = split_of(choice)
+    role, name = class_of(protocol)
+    abnormal, _, pseudo = name.partition(PSEUDO)
+    tested = pseudo if split == "pseudo" else abnormal if role == "abnormal" else ""
+    terms = [values for key, values in content.get("metrics", {}).items() if "/" not in key]
+    counts = [int(terms[0].get(name, 0)) if terms else 0 for name in COUNTS]
+    return Objective(split, (tested,) if tested else (), *counts)
+
+
+def _number(value: Any) -> float:
+    return math.nan if value is None else float(value)
