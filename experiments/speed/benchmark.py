@@ -1,9 +1,8 @@
 """Compare the speed of training and scoring with a bfloat16 matrix product on this machine, and with plain code.
 
-Every training stage is timed in three versions, which run the same steps of omasgan:
+Every training stage is timed in two versions, which run the same steps of omasgan:
 
 - omasgan as it is;
-- omasgan with PyTorch's own strided convolutions;
 - plain code: float32, contiguous memory format, d and s as loops over the samples of B. It runs in a process of its
   own, so that what the other versions did to the memory allocator does not affect it.
 
@@ -31,7 +30,6 @@ from unittest.mock import patch
 import torch
 from hydra import compose, initialize_config_dir
 from torch import Tensor, nn
-from torch.nn.grad import conv2d_weight
 from torch.utils.flop_counter import FlopCounterMode
 
 from omasgan.configuration.checks import check
@@ -42,7 +40,6 @@ from omasgan.method import anomaly_discriminator, task1, task2, task3
 from omasgan.method.divergences import GAN
 from omasgan.method.recipe import Recipe
 from omasgan.method.settings import Boundary, Inference, Retraining
-from omasgan.networks import strided
 from omasgan.networks.base import FromPixels, ToPixels
 from omasgan.networks.dcgan import DCGAN
 from omasgan.pipeline import build
@@ -218,41 +215,21 @@ def peak_rate() -> float:
     return 2 * PRODUCT**3 / seconds(lambda: [one @ other for _ in range(10)] and None, 10)
 
 
-def weight_gradients(width: int, batch: int) -> str:
-    """Time the gradient of the weight between dcgan's two feature maps, by PyTorch's operator and by matrix products.
-
-    The time of PyTorch's operator shows how far apart the cores are.
-    """
-    large, small = (
-        torch.randn(batch, channels, side, side, dtype=torch.bfloat16).to(memory_format=torch.channels_last)
-        for channels, side in ((width, 14), (2 * width, 7))
-    )
-    ways = {
-        "the library's": lambda: conv2d_weight(large, (2 * width, width, 4, 4), small, 2, 1),
-        "by products": lambda: strided.correlate(large, small),
-    }
-    return ", ".join(f"{name} {1e3 * median_seconds(way, 1, 20):.1f} ms" for name, way in ways.items())
-
-
 def training(width: int, batch: int, steps: int, repeats: int) -> list[list[object]]:
     """Return a row for each stage: operations and time of a step, rate, share of the peak, and the times to compare."""
     architecture, fast = DCGAN(width=width), fast_workspace()
     ours = loops(architecture, batch, steps, fast)
-    # Counted with PyTorch's convolutions, so that a version that needs more operations gets no credit for them.
-    counted = loops(architecture, batch, steps, Workspace())
     rows: list[list[object]] = []
     with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=logging.disable) as beside:
         for stage, loop in ours.items():
-            work = operations(counted[stage], steps)
-            times: list[tuple[float, float, float, float]] = []
+            work = operations(loop, steps)
+            times: list[tuple[float, float, float]] = []
             for _ in range(repeats + 1):
                 peak, own = peak_rate(), seconds(loop, steps)
-                with patch.object(strided, "short_type", lambda _: None):
-                    library = seconds(loop, steps)
-                times.append((peak, own, library, beside.submit(plain_seconds, stage, width, batch, steps).result()))
-            peak, own, library, other = (statistics.median(column) for column in zip(*times[1:], strict=True))
-            rate, ms = work / own, [1e3 * library, 1e3 * other]
-            rows.append([stage, work / 1e9, 1e3 * own, rate / 1e9, rate / peak, *ms, other / own])
+                times.append((peak, own, beside.submit(plain_seconds, stage, width, batch, steps).result()))
+            peak, own, other = (statistics.median(column) for column in zip(*times[1:], strict=True))
+            rate = work / own
+            rows.append([stage, work / 1e9, 1e3 * own, rate / 1e9, rate / peak, 1e3 * other, other / own])
     return rows
 
 
@@ -312,10 +289,8 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.disable()
 
-    columns = ["stage", "GFLOP a step", "ms", "GFLOP/s", "share of peak", "library's ms", "plain ms", "times faster"]
-    before = weight_gradients(arguments.width, arguments.batch)
+    columns = ["stage", "GFLOP a step", "ms", "GFLOP/s", "share of peak", "plain ms", "times faster"]
     rows = training(arguments.width, arguments.batch, arguments.steps, arguments.repeats)
-    print(f"gradient of a weight, before: {before}; after: {weight_gradients(arguments.width, arguments.batch)}")
     print(f"dcgan, width {arguments.width}, batch {arguments.batch}, {torch.get_num_threads()} threads")
     for cells in (columns, ["---"] * len(columns), *rows):
         print(f"| {' | '.join(f'{cell:.4g}' if isinstance(cell, float) else str(cell) for cell in cells)} |")

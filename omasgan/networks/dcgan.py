@@ -10,7 +10,6 @@ from annotated_types import Ge
 from torch import Tensor, nn
 
 from omasgan.networks.base import Flat, FromPixels, Norm, ToPixels, halvings, last_layer, maybe_spectral, norm_layer
-from omasgan.networks.strided import Doubling, Halving
 
 
 @dataclass(frozen=True)
@@ -54,11 +53,11 @@ class DCGAN:
         ]
         for inputs, outputs in zip(widths[:0:-1], widths[-2::-1], strict=True):
             layers += [
-                Doubling(inputs, outputs, bias=False),
+                nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False),
                 norm_layer(self.generator_norm, outputs),
                 nn.ReLU(),
             ]
-        layers += [Doubling(widths[0], channels), nn.Tanh()]
+        layers += [nn.ConvTranspose2d(widths[0], channels, 4, 2, 1), nn.Tanh()]
         return nn.Sequential(*layers).apply(initialise)
 
     def discriminator(self, shape: tuple[int, ...]) -> nn.Module:
@@ -69,7 +68,8 @@ class DCGAN:
         """A network from images (n, C, H, W) to (n, outputs)."""
         widths = self._widths(shape)
         channels, height, width = shape
-        convolutions: list[nn.Conv2d] = [Halving(*level).apply(initialise) for level in pairwise([channels, *widths])]
+        levels = pairwise([channels, *widths])
+        convolutions = [nn.Conv2d(*level, 4, 2, 1).apply(initialise) for level in levels]
         inputs = widths[-1]
         for _ in range(self.refinements):
             convolutions.append(nn.Conv2d(inputs, 2 * widths[-1], 3, padding=1).apply(initialise))

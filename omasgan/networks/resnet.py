@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, relu
 
 from omasgan.networks.base import Flat, Norm, ToPixels, halvings, last_layer, maybe_spectral, norm_layer
-from omasgan.networks.strided import Halving
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class ResNet:
         norm, spectral = self.discriminator_norm, self.spectral_norm
         widths = [self.width * 2**level for level in range(levels)]
         return nn.Sequential(
-            maybe_spectral(Halving(channels, widths[0]), spectral),
+            maybe_spectral(nn.Conv2d(channels, widths[0], 4, 2, 1), spectral),
             PooledBlock(widths[0], widths[0], norm, spectral, halves=False),
             *(PooledBlock(narrow, wide, norm, spectral, halves=True) for narrow, wide in itertools.pairwise(widths)),
             norm_layer(norm, widths[-1]),
