@@ -1,7 +1,10 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -66,3 +69,69 @@ def inspect():
         return records
 
     return read_back
+
+
+@pytest.fixture(scope="package")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None:
+        pytest.skip("no chromium is installed: apt-get install chromium")
+    with playwright.sync_playwright() as machine:
+        browser = machine.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Opener:
+    """Opens pages from disk, and notes what their consoles say and what they ask for."""
+
+    browser: Any
+    contexts: list[Any] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    def __call__(self, folder, width=1280, height=900, scheme="light", address=""):
+        self.contexts.append(self.browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme))
+        tab = self.contexts[-1].new_page()
+        tab.on("console", lambda message: self.said.append(message.text) if message.type != "log" else None)
+        tab.on("pageerror", lambda error: self.said.append(str(error)))
+        tab.on("request", lambda request: self.asked.append(request.url))
+        tab.goto(f"file://{folder}/report.html{address}")
+        tab.wait_for_selector("html[data-ready=yes]", state="attached", timeout=60_000)
+        return tab
+
+    def check(self):
+        """There was no console message, and no request but for the pages themselves."""
+        assert self.said == []
+        assert [url for url in self.asked if not url.startswith(("data:", "blob:", "file:///"))] == []
+        assert len([url for url in self.asked if url.startswith("file:")]) == len(self.contexts)
+
+
+@pytest.fixture(scope="package")
+def opener(browser):
+    opener = Opener(browser)
+    yield opener
+    for context in opener.contexts:
+        context.close()
+
+
+@pytest.fixture
+def opened(opener):
+    """Opens a page of its own, which takes seconds: where the test leaves the window as it is, `tab` will do."""
+    yield opener
+    opener.check()
+
+
+@pytest.fixture(scope="package")
+def shared_tab(opener, written):
+    return opener(written)
+
+
+@pytest.fixture
+def tab(opener, shared_tab):
+    """The small sweep's page in a window of 1280 pixels, as it is when newly opened."""
+    shared_tab.evaluate("() => { closeDetails(); history.replaceState(null, '', '#'); readAddress(); }")
+    yield shared_tab
+    opener.check()

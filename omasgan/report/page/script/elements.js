@@ -14,9 +14,11 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
-/** Fills a choice with [value, text] pairs. */
+/** Fills a choice with [value, text] pairs; a third is the option's name in the address, where the text is no name. */
 function fillSelect(id, options, selected) {
-  const made = options.map(([value, text]) => element("option", { value, selected: value === selected }, text));
+  const made = options.map(([value, text, name]) =>
+    element("option", { value, selected: value === selected, "data-name": name }, text),
+  );
   $(id).replaceChildren(...made);
 }
 

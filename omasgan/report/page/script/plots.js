@@ -1,6 +1,9 @@
 // What all figures share: the layout, and drawing with Plotly.
 
-const narrow = () => window.innerWidth < 640;
+/** While a figure is made for saving: its id, and then its traces and its layout. Nothing is drawn meanwhile. */
+let capturing = null;
+
+const narrow = () => window.innerWidth < 640 && !capturing;
 
 /** A Plotly layout in the page's fonts and colours; `more` replaces parts of it. */
 function layout(more = {}) {
@@ -33,9 +36,13 @@ function draw(id, traces, more) {
   const middle = { showarrow: false, xref: "paper", yref: "paper", x: 0.5, y: 0.5 };
   const nothing = { ...middle, text: "nothing to show", font: { color: style("--soft") } };
   const shown = traces.length ? more : { ...more, annotations: [nothing] };
+  if (capturing) {
+    if (capturing.id === id) capturing.figure = { traces, layout: layout(shown) };
+    return;
+  }
   const printed = document.documentElement.dataset.print;
   const size = printed ? { width: $(id).clientWidth, autosize: false } : { autosize: true };
-  return Plotly.react($(id), traces, { ...layout(shown), ...size }, { displayModeBar: false, responsive: true });
+  Plotly.react($(id), traces, { ...layout(shown), ...size }, { displayModeBar: false, responsive: true });
 }
 
 /** Writes a figure's caption after its number. */

@@ -57,12 +57,17 @@ function runRow(run) {
   );
 }
 
+/** The table of some runs, as a table that is not in the page. */
+function runsTable(shown) {
+  const head = Object.entries(RUN_COLUMNS).map(([key, { title }]) => runHeader(key, title));
+  const body = element("tbody", {}, ...shown.map(runRow));
+  return element("table", {}, element("thead", {}, element("tr", {}, ...head)), body);
+}
+
 function drawRuns() {
   const found = runRows();
   const shown = state.runsAll ? found : found.slice(0, ROWS_AT_FIRST);
-  const head = Object.entries(RUN_COLUMNS).map(([key, { title }]) => runHeader(key, title));
-  const body = element("tbody", {}, ...shown.map(runRow));
-  $("runs-table").replaceChildren(element("thead", {}, element("tr", {}, ...head)), body);
+  $("runs-table").replaceChildren(...runsTable(shown).children);
   fillMore("runs-more", plural(found.length, "run"), found.length, shown.length, () => {
     state.runsAll = true;
     drawRuns();

@@ -20,7 +20,7 @@ function fillSide() {
   const drawn = done.filter((run) => Object.keys(run.pictures).length);
   state.runA = (drawn[0] || done[0] || found[0] || {}).id;
   state.runB = (drawn[1] || done.find((run) => run.id !== state.runA) || found[1] || found[0] || {}).id;
-  const options = found.map((run) => [run.id, runName(run)]);
+  const options = found.map((run) => [run.id, runName(run), run.folder]);
   fillSelect("run-a", options, state.runA);
   fillSelect("run-b", options, state.runB);
   fillSideTerms();
@@ -40,12 +40,13 @@ function fillSideTerms() {
 
 /** Fills a choice, and keeps what was chosen before if it is still offered. */
 function fillKeeping(id, options, preferred) {
-  const kept = [$(id).value, preferred].find((value) => options.includes(value));
+  const kept = $(id).value;
   fillSelect(
     id,
     options.map((option) => [option, option]),
-    kept ?? options.at(-1),
+    options.includes(preferred) ? preferred : options.at(-1),
   );
+  if (options.includes(kept)) $(id).value = kept;
 }
 
 function drawSide() {

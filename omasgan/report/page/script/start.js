@@ -4,9 +4,9 @@
 function drawSetting() {
   const where = setting();
   state.all = false;
+  state.sort = defaultSort();
   state.chosen = new Set(headline());
-  places.clear();
-  [...state.chosen].forEach((id, place) => places.set(id, place));
+  giveColours();
   const role = {
     abnormal: "Each column is a class that is left out of training and has to be detected",
     normal: "Each column is the only class that is normal",
@@ -27,6 +27,11 @@ function drawFigures() {
 
 function redraw() {
   drawTable();
+  drawAll();
+}
+
+/** Draws all figures; the tables, which only the theme and the width would change, stay. */
+function drawAll() {
   drawFigures();
   drawPairs();
   drawSweeps();
@@ -55,7 +60,7 @@ function listen() {
   });
   listenTo("metric", "change", (event) => {
     state.metric = event.target.value;
-    state.sort = { column: MEAN_COLUMN, down: state.metric !== "fpr95" };
+    state.sort = defaultSort();
     drawTable();
     drawFigures();
     drawSweeps();
@@ -80,6 +85,7 @@ function listen() {
   }
   for (const id of ["side-term", "curve"]) listenTo(id, "change", drawSide);
   listenTo("runs-filter", "input", later(drawRuns));
+  listenToAddress();
   listenToWindow();
 }
 
@@ -91,7 +97,6 @@ function listenToTable() {
     drawTable();
     drawFigures();
   });
-  listenTo("csv", "click", copyTable);
   listenTo("table", "change", (event) => {
     const id = Number(event.target.dataset.method);
     if (event.target.checked) state.chosen.add(id);
@@ -162,8 +167,12 @@ async function start() {
   });
   fillTop();
   listen();
-  if (data.settings.length) drawSetting();
+  if (data.settings.length) {
+    drawSetting();
+    fillSaveButtons();
+  }
   drawRuns();
+  if (window.location.hash) readAddress();
   document.documentElement.dataset.ready = "yes";
 }
 

@@ -15,6 +15,7 @@ let data;
 
 /** What the reader has chosen. A method or a run is named by its place in `data.methods` or `data.runs`. */
 const state = {
+  section: "",
   setting: 0,
   metric: "auroc",
   chosen: new Set(),

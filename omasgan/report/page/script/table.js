@@ -33,9 +33,10 @@ function tableHead() {
   const columns = [
     header("Method", NAME_COLUMN),
     ...classes.map((name, column) => header(name, column)),
-    header(MEAN, MEAN_COLUMN, "mean"),
+    plainHeader,
+    header(MEAN, MEAN_COLUMN, "mean"), // the last, so that it can stay in view at the right
   ];
-  return element("thead", {}, element("tr", {}, ...columns, plainHeader));
+  return element("thead", {}, element("tr", {}, ...columns));
 }
 
 /** The best value of every column. */
@@ -49,13 +50,18 @@ function bestValues() {
   });
 }
 
-function drawTable() {
-  const found = rows();
-  const shown = state.all ? found : found.slice(0, ROWS_AT_FIRST);
+/** The table of some methods, as a table that is not in the page. */
+function resultsTable(shown) {
   const best = bestValues();
   const body = shown.map((method) => rowOf(method, best));
   if (publishedMean()) body.push(publishedRow());
-  $("table").replaceChildren(tableHead(), element("tbody", {}, ...body));
+  return element("table", {}, tableHead(), element("tbody", {}, ...body));
+}
+
+function drawTable() {
+  const found = rows();
+  const shown = state.all ? found : found.slice(0, ROWS_AT_FIRST);
+  $("table").replaceChildren(...resultsTable(shown).children);
   const count = `${plural(found.length, "method")} of ${members().length}`;
   fillMore("more", count, found.length, shown.length, () => {
     state.all = true;
@@ -72,12 +78,12 @@ function rowOf(method, best) {
   const label = element("label", {}, box, swatch, element("span", {}, method.label));
   const cells = cellsOf(method).map((_, column) => cellOf(method, column, best[column]));
   const seeds = cellsOf(method).at(-1)[2];
+  cells.splice(-1, 0, element("td", {}, seeds ? String(seeds) : "–"));
   return element(
     "tr",
     { class: on ? "on" : null },
     element("th", { scope: "row", title: method.label }, label),
     ...cells,
-    element("td", {}, seeds ? String(seeds) : "–"),
   );
 }
 
@@ -88,8 +94,8 @@ function publishedRow() {
     { class: "published" },
     element("th", { scope: "row" }, "OMASGAN, published"),
     ...setting().classes.map(() => element("td")),
-    element("td", { class: "mean" }, figures(publishedMean(), 2)),
     element("td", {}, "–"),
+    element("td", { class: "mean" }, figures(publishedMean(), 2)),
   );
 }
 
@@ -120,25 +126,8 @@ function cellOf(method, column, best) {
     "button",
     { type: "button", class: mean === best ? "best" : null, "aria-label": `${name}: ${figures(mean)}`, onclick: open },
     figures(mean),
-    deviation === null ? null : element("span", { class: "pm" }, plusMinus(deviation)),
     method.complete[column] ? null : "†",
+    deviation === null ? null : element("span", { class: "pm" }, plusMinus(deviation)),
   );
-  return element("td", { class: classes, title }, button);
-}
-
-/** Copies the methods that pass the filter, in the order of the table, as CSV. */
-async function copyTable() {
-  const quote = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-  const values = (method) => cellsOf(method).map(([mean], column) => (mean === null ? method.states[column] : mean));
-  const lines = [["method", ...setting().columns], ...rows().map((method) => [method.label, ...values(method)])];
-  const text = lines.map((line) => line.map((cell) => quote(String(cell))).join(",")).join("\n");
-  try {
-    await navigator.clipboard.writeText(text);
-    $("csv").textContent = "Copied";
-  } catch {
-    $("csv").textContent = "Not allowed here: see tables.csv";
-  }
-  setTimeout(() => {
-    $("csv").textContent = "Copy as CSV";
-  }, 1500);
+  return element("td", { class: classes, title, "data-value": mean }, button);
 }

@@ -47,6 +47,12 @@ function setTheme(name) {
 // A method's place in the palette: its order among the methods that are ticked at first, else the first free place.
 const places = new Map();
 
+/** Gives the ticked methods the first places of the palette. */
+function giveColours() {
+  places.clear();
+  [...state.chosen].forEach((id, place) => places.set(id, place));
+}
+
 /** A method's colour and symbol, the same in all figures. */
 function appearance(method) {
   if (!places.has(method.id)) {
