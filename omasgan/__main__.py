@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import pkgutil
+import shlex
+import stat
 import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, TextIO
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -29,6 +32,57 @@ from omasgan.runs.folder import remove_empty
 from omasgan.runs.lock import HeldError
 
 log = logging.getLogger("omasgan")
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it: 128 and the number of the signal SIGINT."""
+
+
+class UnbrokenPipe:
+    """A standard stream that falls silent when its reader ends, as in `omasgan task=list | head`.
+
+    A command goes on without its reader, so that the results of a run are kept.
+
+    Parameters
+    ----------
+    stream
+        A stream that writes to a pipe.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    @classmethod
+    def around(cls, stream: Any) -> Any:
+        """The stream, made unbroken where it writes to a pipe."""
+        try:
+            mode = os.fstat(stream.fileno()).st_mode
+        except (AttributeError, OSError, ValueError):  # it is closed, or no file
+            return stream
+        return cls(stream) if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) else stream
+
+    def write(self, text: str) -> int:
+        """Write a text, or nothing where there is no reader."""
+        try:
+            return self._stream.write(text)
+        except BrokenPipeError:
+            return self._fall_silent(len(text))
+
+    def flush(self) -> None:
+        """Write what is buffered, or nothing where there is no reader."""
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            self._fall_silent()
+
+    def _fall_silent(self, written: int = 0) -> int:
+        """Send this and all further output, also of the interpreter when it ends, nowhere."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self._stream.fileno())
+        os.close(nowhere)
+        return written
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def job(cfg: DictConfig) -> float | None:
@@ -112,6 +166,12 @@ def asks_for_help(arguments: Sequence[str]) -> bool:
     return bool({"--help", "-h"} & set(arguments)) or set(arguments) <= {"-m", "--multirun"}
 
 
+def _how_to_continue(arguments: Sequence[str]) -> str:
+    """The command that continues interrupted runs, for the end of a line; empty for a task that makes none."""
+    task = next((word.partition("=")[2] for word in reversed(arguments) if word.startswith("task=")), "run")
+    return "" if task != "run" else f"; continue with: omasgan {shlex.join(arguments)}"
+
+
 def _show_help() -> None:
     from omasgan.commands import help  # imported here because it imports rich, which no other command needs
 
@@ -127,8 +187,9 @@ def main() -> None:
     Raises
     ------
     SystemExit
-        With exit code 1, after an error that the user can correct was printed in one line.
+        With exit code 1, after an error that the user can correct was printed in one line, or with 130 after Ctrl-C.
     """
+    sys.stdout, sys.stderr = map(UnbrokenPipe.around, (sys.stdout, sys.stderr))
     # Hydra's parser accepts overrides in one piece only, which `omasgan seed=1 -m boundary.mu=0,1` does not have.
     sys.argv[1:] = sorted(sys.argv[1:], key=lambda argument: argument not in ("-m", "--multirun"))
     if "--version" in sys.argv[1:]:
@@ -146,7 +207,8 @@ def main() -> None:
     try:
         run()
     except KeyboardInterrupt:
-        sys.exit("omasgan: interrupted; the same command continues from the last checkpoint")
+        print(f"omasgan: interrupted{_how_to_continue(sys.argv[1:])}", file=sys.stderr)
+        sys.exit(INTERRUPTED)
     except Exception as error:
         if traceback_wanted() or not is_users(error):
             raise

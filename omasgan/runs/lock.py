@@ -1,11 +1,13 @@
 """The lock of a run's folder, which one process at a time can hold.
 
 It is a lock of the operating system, which releases it when the process ends in any way, so a killed run can be
-resumed. The file `owner` names the process that holds it.
+resumed. The file `owner` names the process that holds it and, in a second line, the one that started it, which is the
+sweep where a launcher makes a process for each job.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import socket
 from collections.abc import Iterator
@@ -49,7 +51,7 @@ def claimed(folder: Path) -> Iterator[None]:
         raise UserError(f"cannot lock {folder / LOCK}: {error.strerror or error}; choose another folder") from error
     try:
         with suppress(UserError):  # only a message needs this file; a full disk is reported by other writes
-            write_text(folder / OWNER, f"{os.getpid()}@{socket.gethostname()}\n")
+            write_text(folder / OWNER, f"{_here(os.getpid())}\n{_starter()}\n")
         yield
     finally:
         with suppress(OSError):
@@ -59,10 +61,28 @@ def claimed(folder: Path) -> Iterator[None]:
 
 def owner(folder: Path) -> str:
     """The process that holds the run, as 'process@host'; 'unknown' where it cannot be read."""
+    return (_owner_lines(folder) or ["unknown"])[0]
+
+
+def started_here(folder: Path) -> bool:
+    """Whether this process, or one that it started, holds the run."""
+    return _starter() in _owner_lines(folder)
+
+
+def _owner_lines(folder: Path) -> list[str]:
     try:
-        return (folder / OWNER).read_text(encoding="utf-8").strip()
+        return (folder / OWNER).read_text(encoding="utf-8").split()
     except OSError:  # the process has only just begun, or has just ended
-        return "unknown"
+        return []
+
+
+def _starter() -> str:
+    parent = multiprocessing.parent_process()
+    return _here(os.getpid() if parent is None or parent.pid is None else parent.pid)
+
+
+def _here(pid: int) -> str:
+    return f"{pid}@{socket.gethostname()}"
 
 
 def held(folder: Path) -> bool:

@@ -46,6 +46,8 @@ def sweep(
     ------
     UserError
         Where a job failed or was interrupted, or the overrides are wrong.
+    KeyboardInterrupt
+        After Ctrl-C, once the table is printed.
     """
     jobs = books.listed(context, config, books.parse(context, params, arguments))
     before = [job.state() for job in jobs]
@@ -56,22 +58,28 @@ def sweep(
         hydra_context=context, task_function=task_function, config=config
     )
     returns: list[JobReturn] = []
+    stopped: KeyboardInterrupt | None = None
     broken = ""
+    chosen_launcher = config.hydra.runtime.choices["hydra/launcher"]
     # Jobs of the basic launcher draw progress bars of their own in this terminal.
-    bar = None if config.hydra.runtime.choices["hydra/launcher"] == "pool" else False
-    with books.watched([jobs[place] for place in chosen], bar):
-        try:
+    bar = None if chosen_launcher == "pool" else False
+    try:
+        with books.watched([jobs[place] for place in chosen], bar, local=chosen_launcher in ("basic", "pool")):
             for start in range(0, len(chosen), batch or len(chosen) or 1):
                 part = chosen[start : start + (batch or len(chosen))]
                 returns += launcher.launch([list(jobs[place].overrides) for place in part], initial_job_idx=start)
-        except Exception as error:  # slurm's launcher raises where a job was killed; the folders show how each ended
-            log.error("the launcher stopped: %s", explain(error))
-            broken = explain(error)
+    except KeyboardInterrupt as error:
+        stopped = error
+    except Exception as error:  # slurm's launcher raises where a job was killed; the folders show how each ended
+        log.error("the launcher stopped: %s", explain(error))
+        broken = explain(error)
 
     results = dict(zip(chosen, returns, strict=False))
     outcomes = [books.outcome(job, before[place], results.get(place)) for place, job in enumerate(jobs)]
     print(books.report(jobs, outcomes))
-    wrong = [what for what, _ in outcomes if what in ("failed", "interrupted")]
+    if stopped:
+        raise stopped
+    wrong = [what for what, _ in outcomes if what in ("failed", "interrupted", "not begun")]
     if wrong or broken:
         where = " (run.log and failed.json of each say why)" if "failed" in wrong else ""
         raise UserError(

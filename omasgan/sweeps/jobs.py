@@ -24,7 +24,7 @@ from omasgan.configuration.identity import chosen_only
 from omasgan.errors import UserError
 from omasgan.runs import folder as runs
 from omasgan.runs.folder import State
-from omasgan.runs.lock import OWNER, HeldError, owner
+from omasgan.runs.lock import OWNER, HeldError, owner, started_here
 from omasgan.text import figures, shortened, table
 from omasgan.training.progress import progress
 
@@ -41,6 +41,13 @@ NOTE_LENGTH = 80
 
 ABSENT = {State.DONE: "finished", State.INTERRUPTED: "to resume", State.FAILED: "to retry", State.NEW: "new"}
 """What the state of a job that is not running means to a sweep that starts."""
+
+
+ENDINGS = ("done", "skipped", "failed", "interrupted", "not begun", "elsewhere")
+"""How a job can end for a sweep; 'elsewhere' is a job that another process took."""
+
+ALWAYS_TOLD = ("done", "skipped", "failed", "interrupted")
+"""The endings that are counted even where there is none."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,10 @@ class SweepJob:
     folder: Path | None
     label: str
     baselines: Mapping[str, Any] = field(default_factory=dict)
+
+    def here(self) -> bool:
+        """Whether this process, or one that it started, is running a part of the job."""
+        return self.folder is not None and any(map(started_here, [self.folder, *runs.find(self.folder)]))
 
     def state(self) -> State:
         """The state of the job's folder; a finished run that lacks a baseline counts as interrupted."""
@@ -134,7 +145,7 @@ def plan(states: Sequence[State]) -> str:
 
 
 @contextmanager
-def watched(jobs: Sequence[SweepJob], enabled: bool | None) -> Iterator[None]:
+def watched(jobs: Sequence[SweepJob], enabled: bool | None, local: bool) -> Iterator[None]:
     """Show how many jobs are done, running and failed, and the time left, while the jobs run.
 
     The states are read from the folders, so that this works for jobs in any process and on other machines.
@@ -145,36 +156,40 @@ def watched(jobs: Sequence[SweepJob], enabled: bool | None) -> Iterator[None]:
         The jobs to watch.
     enabled
         True shows a bar, False writes log lines; None shows a bar where standard error is a terminal.
+    local
+        Whether the launcher runs the jobs in this process or its children, so that those of another sweep are known.
     """
     end = threading.Event()
-    folders = [job.folder for job in jobs if job.folder is not None]
-    failed_before = {folder for folder in folders if runs.job_state(folder) == State.FAILED}
+    of_folder = {job.folder: job for job in jobs if job.folder is not None}
+    failed_before = {folder for folder in of_folder if runs.job_state(folder) == State.FAILED}
 
     def watch() -> None:
         over: dict[Path, State] = {}
-        with progress("sweep", len(folders), enabled=enabled, unit="job") as bar:
+        with progress("sweep", len(of_folder), enabled=enabled, unit="job") as bar:
             pause = LOOK_EVERY
             while True:
                 last = end.wait(pause)
                 began = time.monotonic()
-                now = {folder: over.get(folder) or runs.job_state(folder) for folder in folders}
+                now = {folder: over.get(folder) or runs.job_state(folder) for folder in of_folder}
                 over.update({folder: state for folder, state in now.items() if state == State.DONE})
-                failed_before.difference_update({f for f, state in now.items() if state == State.RUNNING})
+                running = [folder for folder, state in now.items() if state == State.RUNNING]
+                failed_before.difference_update(running)
                 failed = sum(state == State.FAILED and folder not in failed_before for folder, state in now.items())
-                running = sum(state == State.RUNNING for state in now.values())
-                bar.update(len(over) + failed, {"done": len(over), "running": running, "failed": failed})
+                elsewhere = sum(not of_folder[folder].here() for folder in running) if local else 0
+                counts = {"done": len(over), "running": len(running) - elsewhere, "failed": failed}
+                bar.update(len(over) + failed, {**counts, **({"elsewhere": elsewhere} if elsewhere else {})})
                 if last:
                     return
                 pause = max(LOOK_EVERY, (time.monotonic() - began) / LOOKING)
 
     thread = threading.Thread(target=watch, name="sweep progress", daemon=True)
-    if folders:
+    if of_folder:
         thread.start()
     try:
         yield
     finally:
         end.set()
-        if folders:
+        if of_folder:
             thread.join()
 
 
@@ -193,26 +208,22 @@ def outcome(job: SweepJob, before: State, result: JobReturn | None) -> tuple[str
     Returns
     -------
     tuple of str
-        'done', 'skipped', 'failed', 'interrupted' or 'elsewhere' (run by another process), and the reason or ''.
+        One of `ENDINGS`, and the reason or ''.
     """
     if before == State.DONE:
         return "skipped", "already finished"
-    if before == State.RUNNING:
-        return "elsewhere", _holder(job)
     error = result._return_value if result is not None and result.status == JobStatus.FAILED else None
-    if isinstance(error, HeldError):
-        return "elsewhere", explain(error)
     after = job.state()
     if job.folder is None:
         after = State.FAILED if error or result is None else State.DONE
+    if before == State.RUNNING or isinstance(error, HeldError) or after == State.RUNNING:
+        return "elsewhere", "finished there" if after == State.DONE else _holder(job)
     if after == State.DONE:
         return "done", ""
-    if after == State.RUNNING:
-        return "elsewhere", _holder(job)
     told = explain(error) if isinstance(error, BaseException) else ""
     if after == State.FAILED and job.folder is not None:
         told = told or str(runs.read(job.folder / runs.FAILED).get("error", ""))
-    return ("failed" if after == State.FAILED else "interrupted"), told
+    return {State.FAILED: "failed", State.NEW: "not begun"}.get(after, "interrupted"), told
 
 
 def report(jobs: Sequence[SweepJob], outcomes: Sequence[tuple[str, str]]) -> str:
@@ -223,8 +234,7 @@ def report(jobs: Sequence[SweepJob], outcomes: Sequence[tuple[str, str]]) -> str
         score = "-" if auroc is None else figures(auroc)
         rows.append([job.label, what, score, shortened(" ".join(why.split()), NOTE_LENGTH)])
     counts = Counter(what for what, _ in outcomes)
-    kinds = ["done", "skipped", "failed", "interrupted", *(["elsewhere"] if counts["elsewhere"] else [])]
-    words = ", ".join(f"{counts[kind]} {kind}" for kind in kinds)
+    words = ", ".join(f"{counts[kind]} {kind}" for kind in ENDINGS if counts[kind] or kind in ALWAYS_TOLD)
     return f"{table(rows, ['job', 'state', 'AUROC', 'note'])}\n{len(jobs)} jobs: {words}"
 
 

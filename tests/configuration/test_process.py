@@ -2,7 +2,10 @@
 
 import json
 import re
+import shlex
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -25,6 +28,14 @@ def test_a_wrong_key_in_a_process_of_its_own(process, runs):
     assert re.fullmatch(r"omasgan: there is no setting 'boundary.muu'[^\n]*\n", errors)
 
 
+def test_a_reader_that_has_gone_is_no_error():
+    """As in `omasgan --help | head`, where the reader is gone before the first word."""
+    command = [sys.executable, "-m", "omasgan", "--help"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        child.stdout.close()
+        assert (child.stderr.read(), child.wait()) == (b"", 0)
+
+
 def test_ctrl_c_and_on(process, command, runs, without_progress):
     def interrupt(child, line):
         if line.startswith("task1 6"):
@@ -32,8 +43,8 @@ def test_ctrl_c_and_on(process, command, runs, without_progress):
 
     same = (*TOY, f"runs={runs}", "budget.task1=1200")
     code, output, errors = process(*same, watch=interrupt)
-    assert (code, output) == (1, "")
-    assert without_progress(errors) == ["omasgan: interrupted; the same command continues from the last checkpoint"]
+    assert (code, output) == (130, "")
+    assert without_progress(errors) == [f"omasgan: interrupted; continue with: omasgan {shlex.join(same)}"]
     check_whole(runs)
 
     (log,) = runs.rglob("run.log")

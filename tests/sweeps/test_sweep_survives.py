@@ -98,6 +98,13 @@ def test_two_sweeps_at_once_share_the_jobs(tmp_path):
         outputs = [process.communicate(timeout=300)[0] for process in (one, other)]
     assert [one.returncode, other.returncode] == [0, 0], outputs
     assert len(results(tmp_path)) == 4
+    counts = [
+        re.search(r"4 jobs: (\d) done, (\d) skipped,.*?(?:, (\d) elsewhere)?$", output, re.M) for output in outputs
+    ]
+    each = [[int(number or 0) for number in found.groups()] for found in counts]
+    assert all(sum(numbers) == 4 for numbers in each)
+    assert sum(done for done, _, _ in each) == 4, "each job is counted as done by the one that ran it"
+    assert all(int(number) <= 1 for output in outputs for number in re.findall(r"running (\d)", output))
     for folder in results(tmp_path).values():
         rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
         assert len({(row["stage"], row["step"]) for row in rows}) == len(rows), "a step was done twice"
@@ -117,7 +124,10 @@ def test_the_jobs_end_with_the_sweep_however_it_ends(tmp_path, how):
     states = [runs.state(folder) for folder in runs.find(tmp_path)]
     assert states == [State.INTERRUPTED] * 2, "and free for the next"
     if how == "Ctrl-C":
-        assert "omasgan: interrupted; the same command continues from the last checkpoint" in output
+        assert process.returncode == 130
+        assert "3 jobs: 0 done, 0 skipped, 0 failed, 2 interrupted, 1 not begun" in output
+        assert f"omasgan: interrupted; continue with: omasgan -m {TOY[0]}" in output.splitlines()[-1]
+        assert output.splitlines()[-1].endswith(f"seed=0,1,2 {ENDLESS}")
         assert "Traceback" not in output
 
 
