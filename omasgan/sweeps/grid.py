@@ -53,36 +53,41 @@ def sweep(
     before = [job.state() for job in jobs]
     if config.task == "run":
         log.info("%s", books.plan(before))
-    chosen = [place for place, state in enumerate(before) if state not in (State.DONE, State.RUNNING)]
     launcher = Plugins.instance().instantiate_launcher(
         hydra_context=context, task_function=task_function, config=config
     )
-    returns: list[JobReturn] = []
-    stopped: KeyboardInterrupt | None = None
-    broken = ""
-    chosen_launcher = config.hydra.runtime.choices["hydra/launcher"]
-    # Jobs of the basic launcher draw progress bars of their own in this terminal.
-    bar = None if chosen_launcher == "pool" else False
-    try:
-        with books.watched([jobs[place] for place in chosen], bar, local=chosen_launcher in ("basic", "pool")):
-            for start in range(0, len(chosen), batch or len(chosen) or 1):
-                part = chosen[start : start + (batch or len(chosen))]
-                returns += launcher.launch([list(jobs[place].overrides) for place in part], initial_job_idx=start)
-    except KeyboardInterrupt as error:
-        stopped = error
-    except Exception as error:  # slurm's launcher raises where a job was killed; the folders show how each ended
-        log.error("the launcher stopped: %s", explain(error))
-        broken = explain(error)
-
+    chosen = [place for place, state in enumerate(before) if state not in (State.DONE, State.RUNNING)]
+    returns, stopped = _launched(launcher, config, [jobs[place] for place in chosen], batch)
     results = dict(zip(chosen, returns, strict=False))
     outcomes = [books.outcome(job, before[place], results.get(place)) for place, job in enumerate(jobs)]
     print(books.report(jobs, outcomes))
-    if stopped:
+    if isinstance(stopped, KeyboardInterrupt):
         raise stopped
     wrong = [what for what, _ in outcomes if what in ("failed", "interrupted", "not begun")]
-    if wrong or broken:
+    if wrong or stopped:
         where = " (run.log and failed.json of each say why)" if "failed" in wrong else ""
         raise UserError(
             f"{len(wrong)} of {len(jobs)} jobs did not finish{where}: run the same command again to continue them"
         )
     return returns
+
+
+def _launched(
+    launcher: Any, config: DictConfig, jobs: Sequence[books.SweepJob], batch: int | None
+) -> tuple[list[JobReturn], BaseException | None]:
+    """Run the jobs; how each ended, and what stopped the launcher before the last one did, if anything."""
+    choice = config.hydra.runtime.choices["hydra/launcher"]
+    returns: list[JobReturn] = []
+    # Jobs of the basic launcher draw progress bars of their own in this terminal.
+    bar = None if choice == "pool" else False
+    try:
+        with books.watched(jobs, bar, local=choice in ("basic", "pool")):
+            for start in range(0, len(jobs), batch or len(jobs) or 1):
+                part = jobs[start : start + (batch or len(jobs))]
+                returns += launcher.launch([list(job.overrides) for job in part], initial_job_idx=start)
+    except KeyboardInterrupt as error:
+        return returns, error
+    except Exception as error:  # slurm's launcher raises where a job was killed; the folders show how each ended
+        log.error("the launcher stopped: %s", explain(error))
+        return returns, error
+    return returns, None
