@@ -112,7 +112,7 @@ def curve_lines(seed: int) -> str:
         names = ("loss/D", "loss/G", "divergence/m", "gradient norm/D", "gradient norm/G")
         for point, row in enumerate(losses):
             values = dict(zip(names, row.tolist(), strict=True))
-            lines.append(json.dumps({"stage": stage, "step": 1 + 20 * point, "time": 1.0, **values}))
+            lines.append(json.dumps({"stage": stage, "step": 1 + 20 * point, "time": 0.5 * point, **values}))
     return "\n".join(lines) + "\n"
 
 

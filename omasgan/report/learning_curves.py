@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,31 @@ MOST_VALUES = 200_000
 FEWEST_POINTS, MOST_POINTS = 8, 200
 """Points of one curve in the page."""
 
-Curves = dict[str, dict[str, tuple[list[int], list[float | None]]]]
-"""Learning curves: stage -> name -> (steps, values)."""
 
-Thinned = dict[int, dict[str, dict[str, list[list[Any]]]]]
-"""Thinned curves: run -> stage -> name -> [steps, values]."""
+@dataclass
+class Curve:
+    """One learning curve.
+
+    Attributes
+    ----------
+    steps
+        The steps of its stage, in rising order, at which there is a value.
+    times
+        When each value was recorded, in seconds since 1970.
+    values
+        The values; None for one that was not finite.
+    """
+
+    steps: list[int] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    values: list[float | None] = field(default_factory=list)
+
+
+Curves = dict[str, dict[str, Curve]]
+"""Learning curves: stage -> name -> curve."""
+
+Thinned = dict[int, dict[str, list[dict[str, Any]]]]
+"""Thinned curves: run -> stage -> groups of curves with the same steps, as the page reads them."""
 
 
 def read(folder: Path) -> Curves:
@@ -38,7 +59,7 @@ def read(folder: Path) -> Curves:
     Returns
     -------
     Curves
-        The steps and values by stage and name; empty where there is no such file.
+        The curves by stage and name; empty where there is no such file.
 
     Raises
     ------
@@ -56,11 +77,12 @@ def read(folder: Path) -> Curves:
     for number, line in enumerate(lines, 1):
         try:
             row = json.loads(line)
-            stage, step, _ = row.pop("stage"), int(row.pop("step")), row.pop("time")
+            stage, step, time = row.pop("stage"), int(row.pop("step")), float(row.pop("time"))
             for name, value in row.items():
-                steps, values = found.setdefault(stage, {}).setdefault(name, ([], []))
-                steps.append(step)
-                values.append(None if value is None else float(value))
+                curve = found.setdefault(stage, {}).setdefault(name, Curve())
+                curve.steps.append(step)
+                curve.times.append(time)
+                curve.values.append(None if value is None else float(value))
         except (ValueError, KeyError, TypeError, AttributeError):
             raise DamagedError(f"{path} is damaged: remove line {number}") from None
     return found
@@ -77,7 +99,8 @@ def thinned(runs: Sequence[Run]) -> tuple[Thinned, list[str]]:
     Returns
     -------
     tuple[Thinned, list[str]]
-        The curves, with values of three figures, and a line for every damaged file.
+        The curves, and a line for every damaged file. A group has `steps`, `seconds` since the first record of its
+        stage, and `values`, by name, of three figures.
     """
     found: dict[int, Curves] = {}
     problems = []
@@ -88,14 +111,21 @@ def thinned(runs: Sequence[Run]) -> tuple[Thinned, list[str]]:
             problems.append(str(error))
     series = sum(len(names) for stages in found.values() for names in stages.values())
     points = max(FEWEST_POINTS, min(MOST_POINTS, MOST_VALUES // max(series, 1)))
-    result: Thinned = {}
-    for number, stages in found.items():
-        for stage, names in stages.items():
-            for name, (steps, values) in names.items():
-                kept = np.unique(np.linspace(0, len(steps) - 1, min(points, len(steps))).round().astype(int))
-                short = [_three_figures(values[i]) for i in kept]
-                result.setdefault(number, {}).setdefault(stage, {})[name] = [[steps[i] for i in kept], short]
-    return result, problems
+    groups = {n: {stage: _grouped(names, points) for stage, names in stages.items()} for n, stages in found.items()}
+    return {number: stages for number, stages in groups.items() if stages}, problems
+
+
+def _grouped(curves: Mapping[str, Curve], points: int) -> list[dict[str, Any]]:
+    """The curves of a stage, thinned to so many points each; those with the same steps share them."""
+    start = min(curve.times[0] for curve in curves.values())
+    groups: dict[tuple[int, ...], dict[str, Any]] = {}
+    for name, curve in curves.items():
+        kept = np.unique(np.linspace(0, len(curve.steps) - 1, min(points, len(curve.steps))).round().astype(int))
+        steps = [curve.steps[i] for i in kept]
+        seconds = [round(curve.times[i] - start, 1) for i in kept]
+        group = groups.setdefault(tuple(steps), {"steps": steps, "seconds": seconds, "values": {}})
+        group["values"][name] = [_three_figures(curve.values[i]) for i in kept]
+    return list(groups.values())
 
 
 def _three_figures(value: float | None) -> float | None:

@@ -1,8 +1,10 @@
 """The page in a real browser: Debian's Chromium, where it is installed."""
 
+import numpy as np
 import pytest
 
 from omasgan.commands import report
+from omasgan.report import learning_curves
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -15,6 +17,7 @@ FIGURES = {
     "fig-parallel": ".scatterlayer .js-line",
     "fig-hist-a": ".barlayer .point",
     "fig-hist-b": ".barlayer .point",
+    "fig-learning": ".scatterlayer .js-line",
     "fig-curves": ".scatterlayer .js-line",
     "fig-roc": ".scatterlayer .js-line",
 }
@@ -169,6 +172,31 @@ def test_two_runs_stand_side_by_side(tab):
     failed = next(option for option in options if "failed" in option)
     tab.select_option("#run-b", label=failed)
     assert "the loss is not finite" in tab.locator("#meta-b").inner_text()
+
+
+def test_learning_curves_are_medians_with_a_band(tab, small_sweep):
+    def shown():
+        traces = tab.evaluate("document.getElementById('fig-learning').data")
+        return [trace for trace in traces if trace["legendgroup"] == "omasgan mu=0.2 nu=0.1"]
+
+    runs = sorted(small_sweep.glob("*/omasgan-*/seed_*/abnormal_0"))[:2]  # a seed has the same curves in any setting
+    recorded = [learning_curves.read(run)["task1"]["loss/D"] for run in runs]
+    tab.select_option("#curve", "task1: loss/D")
+    tab.select_option("#curve-class", "0")
+    low, high, median = shown()
+    pairs = list(zip(*(curve.values for curve in recorded), strict=True))
+    assert median["x"] == recorded[0].steps
+    assert median["y"] == pytest.approx([sum(pair) / 2 for pair in pairs], rel=0.01)
+    assert low["y"] == pytest.approx([min(pair) for pair in pairs], rel=0.01)
+    assert high["y"] == pytest.approx([max(pair) for pair in pairs], rel=0.01)
+    tab.select_option("#curve-x", "seconds")
+    assert shown()[2]["x"] == recorded[0].times, "the first record is at time 0"
+    tab.locator("#smoothing").fill("0.9")
+    tab.wait_for_timeout(200)
+    rough, smooth = (np.abs(np.diff(one["y"])).sum() for one in (median, shown()[2]))
+    assert smooth < rough / 2
+    tab.check("#each-run")
+    assert len(shown()) == 2, "a line for each seed"
 
 
 def test_it_works_by_keyboard(tab):

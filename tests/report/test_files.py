@@ -179,9 +179,28 @@ def test_many_curves_are_thinned_and_keep_their_ends(monkeypatch, small_sweep):
     monkeypatch.setattr(learning_curves, "MOST_VALUES", 100)
     thinned, problems = learning_curves.thinned(runs)
     assert problems == []
-    steps, values = thinned[0]["task1"]["loss/G"]
-    assert len(steps) == len(values) == learning_curves.FEWEST_POINTS
-    assert (steps[0], steps[-1]) == (1, 1981)
+    (group,) = thinned[0]["task1"]
+    values = group["values"]["loss/G"]
+    assert len(group["steps"]) == len(group["seconds"]) == len(values) == learning_curves.FEWEST_POINTS
+    assert (group["steps"][0], group["steps"][-1]) == (1, 1981)
+
+
+def test_a_curve_that_is_recorded_less_often_keeps_its_points(tmp_path, fake):
+    folder = fake.write(tmp_path)
+    rows = [
+        {
+            "stage": "task1",
+            "step": step,
+            "time": 100 + step / 10,
+            "loss/G": 1.0,
+            **({"auroc": 0.9} if step == 60 else {}),
+        }
+        for step in range(100)
+    ]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    ((_, stages),) = learning_curves.thinned([folders.read(folder)[0]])[0].items()
+    _, sparse = stages["task1"]
+    assert sparse == {"steps": [60], "seconds": [6.0], "values": {"auroc": [0.9]}}
 
 
 def test_the_report_needs_no_torch(small_sweep, tmp_path):

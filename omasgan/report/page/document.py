@@ -14,7 +14,7 @@ from typing import Any
 
 SCRIPTS = (
     *("state", "elements", "theme", "plots"),
-    *("table", "details", "classes_and_ablation", "comparison", "sweeps", "side_by_side", "runs"),
+    *("table", "details", "classes_and_ablation", "comparison", "sweeps", "learning_curves", "side_by_side", "runs"),
     *("saving", "address", "start"),
 )
 """The files of script/ in the order in which they are joined: what all share, the sections of the page, its start."""

@@ -32,10 +32,8 @@ function fillSideTerms() {
     .map(({ run }) => run)
     .filter(Boolean);
   const terms = runs.flatMap((run) => Object.keys(run.histograms));
-  const curvesOf = (run) =>
-    Object.entries(run.curves).flatMap(([stage, names]) => Object.keys(names).map((name) => `${stage}: ${name}`));
   fillKeeping("side-term", [...new Set(terms)], "full");
-  fillKeeping("curve", [...new Set(runs.flatMap(curvesOf))], "task1: loss/G");
+  fillKeeping("side-curve", curveNames(runs), "task1: loss/G");
 }
 
 /** Fills a choice, and keeps what was chosen before if it is still offered. */
@@ -142,16 +140,17 @@ function sideLine({ color, dash }) {
   return { type: "scatter", mode: "lines", line: { color, width: 1.5, dash } };
 }
 
+/** The curve of both runs, by the axis and with the smoothing that are chosen for the learning curves. */
 function drawCurves() {
-  const [stage, name] = $("curve").value.split(/: (.*)/);
-  const shown = sides().filter(({ run }) => run && run.curves[stage] && run.curves[stage][name]);
-  const traces = shown.map((side) => {
-    const [x, y] = side.run.curves[stage][name];
-    const hovertemplate = "step %{x}: %{y:.3g}<extra></extra>";
-    return { ...sideLine(side), name: `${side.name}: ${runName(side.run)}`, x, y, hovertemplate };
+  const key = $("side-curve").value;
+  const [stage, name] = key.split(/: (.*)/);
+  const traces = sides().flatMap((side) => {
+    const curve = side.run && curveOf(side.run, key);
+    const title = `${side.name}: ${runName(side.run)}`;
+    return curve ? [{ ...sideLine(side), name: title, ...curve, hovertemplate: "%{x}: %{y:.3g}<extra></extra>" }] : [];
   });
   draw("fig-curves", traces, {
-    xaxis: { title: { text: `step of ${stage}` } },
+    xaxis: { title: { text: curveAxis(stage) } },
     yaxis: { title: { text: name } },
     legend: { orientation: "h", y: -0.28, yanchor: "top", x: 0, font: { size: 10 } },
     margin: { l: 52, r: 14, t: 12, b: 90 },

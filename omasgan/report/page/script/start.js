@@ -16,6 +16,7 @@ function drawSetting() {
   $("results-caption").textContent = `${where.label}. ${role}. ${rest}`;
   fillPairs();
   fillSweeps();
+  fillLearning();
   fillSide();
   redraw();
 }
@@ -23,6 +24,7 @@ function drawSetting() {
 function drawFigures() {
   drawClasses();
   drawAblation();
+  drawLearning();
 }
 
 function redraw() {
@@ -83,7 +85,14 @@ function listen() {
       drawSide();
     });
   }
-  for (const id of ["side-term", "curve"]) listenTo(id, "change", drawSide);
+  for (const id of ["curve", "curve-class", "each-run"]) listenTo(id, "change", drawLearning);
+  const drawAllCurves = () => {
+    drawLearning();
+    drawCurves();
+  };
+  listenTo("curve-x", "change", drawAllCurves);
+  listenTo("smoothing", "input", later(drawAllCurves));
+  for (const id of ["side-term", "side-curve"]) listenTo(id, "change", drawSide);
   listenTo("runs-filter", "input", later(drawRuns));
   listenToAddress();
   listenToWindow();
