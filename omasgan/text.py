@@ -68,6 +68,9 @@ def shortened(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
+CHOSEN_ON_TEST = "chosen on the test split; protocol=pseudo_loo chooses without looking"
+"""What the end of a sweep and the page say of a choice of settings by figures on the test split."""
+
 NAMES = {"task1": "Task 1", "task3": "Task 3", "j": "J", "nearest_neighbour": "1-NN", "pca": "PCA"}
 """Headings of terms and baselines; all others are headed by their own names."""
 

@@ -92,18 +92,19 @@ def compare_all(
         The deviation by method and class, that of the mean under an empty class; and the pairs. Where not all pairs
         fit into the page, those of the detectors' own scores and the baselines come first.
     """
-    classes = study.settings[setting].classes
+    classes, averaged = study.settings[setting].classes, study.settings[setting].averaged
     members = [number for number in study.of(setting) if any((number, cls) in contributions for cls in classes)]
     size = 1 + max((int(places.max()) for places in index.values()), default=0)
     deviation: dict[tuple[int, str], float] = {}
     for number in members:
         have = [cls for cls in classes if (number, cls) in contributions]
-        total = np.zeros(size, np.float32)
         for cls in have:
-            total[index[cls]] += contributions[number, cls]
             deviation[number, cls] = float(np.linalg.norm(contributions[number, cls]))
-        if set(have) == set(study.methods[number].done):
-            deviation[number, ""] = float(np.linalg.norm(total)) / len(have)
+        if set(averaged) <= set(have):
+            total = np.zeros(size, np.float32)
+            for cls in averaged:
+                total[index[cls]] += contributions[number, cls]
+            deviation[number, ""] = float(np.linalg.norm(total)) / len(averaged)
 
     room = math.isqrt(2 * MOST_DEVIATIONS // len(study.settings) // (len(classes) + 1))
     chosen = sorted(sorted(members, key=lambda number: not study.methods[number].main)[:room])
@@ -191,8 +192,7 @@ def headline_pairs(study: Study, pairs: Pairs, limit: int) -> Sequence[tuple[int
         Every two of these methods, the better first.
     """
 
-    def rank(number: int) -> float:
-        return -study.mean(study.methods[number], "auroc").mean
-
-    main = sorted((number for number in pairs.methods if study.methods[number].main), key=rank)[:limit]
+    means = {number: study.mean(study.methods[number], "auroc").mean for number in pairs.methods}
+    able = [number for number, mean in means.items() if study.methods[number].main and not math.isnan(mean)]
+    main = sorted(able, key=lambda number: -means[number])[:limit]
     return list(itertools.combinations(main, 2))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from omasgan.report.common import shared
 from omasgan.report.configurations import baselines_of, canonical, canonical_node, flatten, stands_alone
 from omasgan.report.folders import Run
 from omasgan.report.labels import Variant, make_distinct, variant_labels
@@ -52,6 +53,9 @@ def build_study(runs: list[Run], class_names: Mapping[int, Sequence[str]] | None
     for number, setting in setting_of.items():
         _add_baselines(methods, runs, number, setting)
     result = Study(runs, settings, make_distinct(list(methods.values())), [])
+    for number, where in enumerate(settings):
+        common = shared(result.methods[method].done for method in result.of(number))
+        where.averaged = [cls for cls in where.classes if cls in common]
     for method in result.methods:
         result.problems.extend(_disagreements(result, method))
     return result

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from omasgan.configuration.identity import CLASS_KEYS, PSEUDO, PSEUDO_KEY, is_pseudo
+from omasgan.configuration.identity import CLASS_KEYS, PSEUDO, PSEUDO_KEY
 from omasgan.report.configurations import DATA, PLACES, TARGET, canonical, differing, leaves, short
 from omasgan.report.folders import Run
 from omasgan.report.study import Setting
@@ -16,9 +16,6 @@ WHOLE = "all"
 
 MANY = 20
 """A setting of more classes than this has columns for those alone that have runs."""
-
-OBJECTIVE_OF_A_CHOICE = ": AUROC of pseudo-anomalies, held out of the training split"
-"""What the label of a setting says where its test set holds pseudo-anomalies, by which settings are chosen."""
 
 Key = tuple[str, str, str]
 """What runs of one setting share: the data set's option, the protocol's, and the settings of both."""
@@ -71,8 +68,7 @@ def _label(key: Key, flat: Mapping[Key, Mapping[str, Any]]) -> str:
     """'mnist loo', with the settings in which it differs from others of these options."""
     varied = differing([flat[other] for other in flat if other[:2] == key[:2]])
     suffix = ", ".join(f"{short(k, varied)}={flat[key].get(k, '-')}" for k in varied)
-    label = f"{key[0]} {key[1]}" + (f" ({suffix})" if suffix else "")
-    return label + (OBJECTIVE_OF_A_CHOICE if is_pseudo(key[1]) else "")
+    return f"{key[0]} {key[1]}" + (f" ({suffix})" if suffix else "")
 
 
 def _columns(have: set[str], names: Sequence[str]) -> list[str]:

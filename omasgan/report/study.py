@@ -13,7 +13,8 @@ from statistics import fmean, stdev
 from typing import Any
 
 from omasgan.configuration.identity import split_of
-from omasgan.evaluation.objective import Split
+from omasgan.evaluation.objective import ON, Split
+from omasgan.report.common import lacks, what_figures_are
 from omasgan.report.folders import STATES, Run, State
 from omasgan.report.statistics import interval
 
@@ -40,6 +41,8 @@ class Setting:
         What a class is to the protocol: 'abnormal', 'normal', or empty where there are no classes.
     classes
         The columns of the tables, without that of the mean.
+    averaged
+        The classes that means are over: those with which most methods are compared; see `common.shared`.
     """
 
     label: str
@@ -47,11 +50,22 @@ class Setting:
     protocol: str
     role: str
     classes: list[str] = field(default_factory=list)
+    averaged: list[str] = field(default_factory=list)
 
     @property
     def split(self) -> Split:
         """The split that its figures are on."""
         return split_of(self.protocol)
+
+    @property
+    def heading(self) -> str:
+        """The label, and which samples the figures are on."""
+        return f"{self.label}, {ON[self.split]}"
+
+    @property
+    def note(self) -> str:
+        """Which samples its figures are on, and which classes its means are over."""
+        return what_figures_are(self.split, self.averaged, self.classes)
 
 
 @dataclass
@@ -104,7 +118,7 @@ class Cell:
     Attributes
     ----------
     state
-        'done', or why there is no number: the state of a run, or 'missing'.
+        'done', or why there is no number: the state of a run, 'missing', or for a mean the classes that it lacks.
     mean
         The mean over seeds, or the mean over classes of the mean over seeds; NaN where there is none.
     deviation
@@ -195,7 +209,7 @@ class Study:
         return Cell("done", fmean(values), _stdev(values), len(values), low, high, complete, runs + tuple(rest))
 
     def mean(self, method: Method, metric: str, deviation: float = math.nan) -> Cell:
-        """Return the mean over classes of a method's mean over seeds.
+        """Return the mean over the setting's averaged classes of a method's mean over seeds.
 
         Parameters
         ----------
@@ -209,21 +223,30 @@ class Study:
         Returns
         -------
         Cell
-            The mean, whose deviation is over the seeds that have every class; or why there is none.
+            The mean, whose deviation is over the seeds that have every class; or why there is none, such as that the
+            method lacks a class.
         """
-        classes = self.settings[method.setting].classes
-        columns = {cls: values for cls in classes if (values := self.by_seed(method, cls, metric))}
-        if not columns:
-            states = [self.cell(method, cls, metric).state for cls in classes]
-            runs = tuple(run for rest in method.rest.values() for run in rest)
-            return Cell(_first_state(states), complete=False, runs=runs, classes=0)
+        setting = self.settings[method.setting]
+        columns = {cls: values for cls in setting.averaged if (values := self.by_seed(method, cls, metric))}
+        if len(columns) < len(setting.averaged) or not columns:
+            runs = tuple(run for cls in setting.classes for run in self.cell(method, cls, metric).runs)
+            if any(method.done.values()):
+                state = lacks([cls for cls in setting.averaged if cls not in columns])
+            else:
+                state = _first_state([self.cell(method, cls, metric).state for cls in setting.classes])
+            return Cell(state, complete=False, runs=runs, classes=len(columns))
         mean = fmean(fmean(values.values()) for values in columns.values())
         seeds = set.intersection(*(set(values) for values in columns.values()))
         over_seeds = [fmean(values[seed] for values in columns.values()) for seed in sorted(seeds)]
         low, high = _interval(mean, deviation)
-        complete = len(columns) == len(classes) and all(len(v) == len(method.seeds) for v in columns.values())
+        complete = all(len(values) == len(method.seeds) for values in columns.values())
         runs = tuple(run for cls in columns for seed in sorted(method.done[cls]) for run in method.done[cls][seed])
         return Cell("done", mean, _stdev(over_seeds), len(seeds), low, high, complete, runs, len(columns))
+
+
+def is_sweep(study: Study, setting: int) -> bool:
+    """Whether a detector of a setting has been run with several values of its own settings."""
+    return any(study.methods[n].varied for n in study.of(setting) if not study.methods[n].baseline)
 
 
 def _first_state(states: Sequence[State | str]) -> State | str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
+from omasgan.report.common import shared
 from omasgan.report.configurations import baselines_of
 from omasgan.report.folders import Run
 from omasgan.report.significance import holm, signed_rank
@@ -146,7 +147,7 @@ def rank(variants: Sequence[Variant], metric: str = "auroc", term: str | None = 
         The term; None for the main term of each detector.
     """
     have = [{c for c, run in v.runs.items() if not math.isnan(value(run, metric, term))} for v in variants]
-    chosen = _shared(have)
+    chosen = shared(have)
     cells = sorted(chosen)
     complete = [v for v, cells_of in zip(variants, have, strict=True) if cells and chosen <= cells_of]
     wanted = sorted(set().union(*have))
@@ -161,15 +162,6 @@ def rank(variants: Sequence[Variant], metric: str = "auroc", term: str | None = 
         rows.append(Row(v, mean, deviation, _parts([v.runs[cell] for cell in cells], cells, metric)))
     rows.sort(key=lambda row: row.mean, reverse=metric not in LOWER_IS_BETTER)
     return Ranking(metric, term, cells, rows, left_out)
-
-
-def _shared(have: Sequence[set[Cell]]) -> set[Cell]:
-    """The cells on which the settings are compared; see `rank`."""
-    some = [cells for cells in have if cells]
-    if not some:
-        return set()
-    candidates = [set.intersection(*some), *some]
-    return max(candidates, key=lambda cells: (len(cells) * sum(cells <= other for other in some), len(cells)))
 
 
 def over_seeds(values: Mapping[Cell, float]) -> tuple[float, float]:

@@ -7,7 +7,7 @@ import io
 import math
 from collections.abc import Sequence
 
-from omasgan.report.published import PUBLISHED
+from omasgan.report.published import published
 from omasgan.report.rows import LONG, MEAN, PAIRED, cells, columns, long_rows, paired_rows, ranked
 from omasgan.report.scores import Scores
 from omasgan.report.study import METRICS, Cell, Study
@@ -18,7 +18,7 @@ __all__ = ["LONG", "PAIRED", "latex", "long_rows", "p_text", "paired_rows", "to_
 NOTE = (
     "Mean over seeds; ± is the standard deviation over seeds (ddof 1) where there are several; the 95 % interval of "
     "the mean is over test samples (DeLong). The last column is the mean over classes of the mean over seeds. "
-    "† marks a value that lacks seeds or classes."
+    "† marks a value that lacks seeds."
 )
 """What the printed tables say of their values."""
 
@@ -49,12 +49,12 @@ def to_markdown(study: Study, scores: Scores) -> str:
     """
     lines = ["# Results", "", NOTE, ""]
     for setting, where in enumerate(study.settings):
-        lines += [f"## {where.label}", ""]
+        lines += [f"## {where.heading}", "", where.note, ""]
         rows = ranked(study, setting)
         for metric, title in METRICS.items():
             head = ["method", *columns(study, setting), *(["interval of the mean"] if metric == "auroc" else []), "n"]
             body = [_markdown_row(study, scores, number, metric) for number in rows]
-            if metric == "auroc" and (known := PUBLISHED.get((where.dataset, where.protocol))):
+            if metric == "auroc" and (known := published(where)):
                 blank = [""] * len(where.classes)
                 body.append(["*OMASGAN, published*", *blank, figures(known.full), "", ""])
             lines += [f"### {title}", "", _markdown_line(head), _markdown_line(["---"] + ["---:"] * (len(head) - 1))]
@@ -123,11 +123,15 @@ def to_latex(study: Study, scores: Scores) -> str:
         rows = ranked(study, setting)
         head = columns(study, setting)
         for metric, title in METRICS.items():
-            lines += [r"\begin{table}", r"\centering", rf"\caption{{{latex(title)}, {latex(where.label)}.}}"]
+            lines += [
+                r"\begin{table}",
+                r"\centering",
+                rf"\caption{{{latex(title)}, {latex(where.heading)}. {latex(where.note)}}}",
+            ]
             lines += [r"\small", rf"\begin{{tabular}}{{l{'r' * len(head)}}}", r"\toprule"]
             lines += [_latex_line(["method", *map(latex, head)]), r"\midrule"]
             lines += _latex_body(study, scores, rows, metric)
-            if metric == "auroc" and (known := PUBLISHED.get((where.dataset, where.protocol))):
+            if metric == "auroc" and (known := published(where)):
                 blank = [""] * len(where.classes)
                 lines += [r"\midrule", _latex_line(["OMASGAN, published", *blank, figures(known.full)])]
             lines += [r"\bottomrule", r"\end{tabular}", r"\end{table}", ""]

@@ -63,11 +63,11 @@ def write(record: Record, study: Study, scores: Scores) -> None:
     for setting, where in enumerate(study.settings):
         columns, rows = _sweep(study, setting)
         if len(columns) > 2:
-            record.table(f"sweep of {where.label}", columns, rows)
+            record.table(f"{where.split} sweep of {where.label}", columns, rows)
         shown = [number for number in ranked(study, setting) if study.mean(study.methods[number], "auroc").n][:BARS]
         means = {study.methods[n].label: study.mean(study.methods[n], "auroc").mean for n in shown}
         if means:
-            record.bars(f"AUROC of {where.label}", "method", "AUROC", means)
+            record.bars(f"{where.split} AUROC of {where.label}", "method", "AUROC", means)
     for setting, where in enumerate(study.settings):
         for number in ranked(study, setting)[:BARS]:
             method = study.methods[number]

@@ -66,13 +66,13 @@ def test_a_heatmap_is_not_blank(tab):
           return found.size;
         }"""
     )
-    assert colours >= 4, "two by two settings, each with a mean of its own"
+    assert colours >= 3, "two by two settings, three of which have a mean, each one of its own"
 
 
 def test_the_table_sorts_both_ways_by_any_column(tab):
     falling = column(tab)
     assert falling == sorted(falling, reverse=True)
-    assert len(falling) > 20
+    assert len(falling) > 15
     tab.click("#table button[data-column='-1']")
     assert column(tab) == falling[::-1]
     assert tab.locator("#table th[aria-sort=ascending]").inner_text().startswith("mean")

@@ -102,7 +102,7 @@ def test_every_value_of_the_csv_is_the_mean_of_its_runs(written, small_sweep):
 
 def test_failed_interrupted_and_missing_cells_show_as_such_everywhere(written):
     states = {row["state"] for row in rows(written)}
-    assert states == {"done", "failed", "interrupted", "missing", "damaged"}
+    assert states == {"done", "failed", "interrupted", "missing", "damaged", "lacks 1, 2"}
     for name in ("tables.md", "tables.tex"):
         text = (written / name).read_text()
         assert all(state in text for state in states - {"done"}), name

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import yaml
 
-from omasgan.commands import report
 from omasgan.report.comparison import comparisons
 from omasgan.report.statistics import Ranked
 from omasgan.report.study import METRICS
@@ -33,7 +32,9 @@ def test_a_row_is_the_mean_over_classes_of_the_mean_over_seeds(tmp_path, fake, r
     assert mean.mean == pytest.approx((fmean(first) + fmean(second)) / 2)
     both = [(first[seed] + second[seed]) / 2 for seed in (0, 1)]
     assert (mean.deviation, mean.n, mean.classes) == (pytest.approx(stdev(both)), 2, 2)
-    assert not mean.complete, "eight classes and a seed of the second class are missing"
+    assert not mean.complete, "a seed of the second class is missing"
+    assert study.settings[0].averaged == ["0", "1"]
+    assert "Means are over 0, 1 (2 of 10 classes)" in study.settings[0].note
     assert study.cell(method, "0", "auroc").complete
     assert not study.cell(method, "1", "auroc").complete
 
@@ -220,13 +221,3 @@ def test_without_its_scores_a_run_lacks_the_interval_only(tmp_path, fake, read):
     assert (method, "0") in reading.scores.deviation
     assert (method, "1") not in reading.scores.deviation
     assert (method, "") not in reading.scores.deviation
-
-
-def test_every_table_names_values_of_pseudo_anomalies_as_such(tmp_path, fake, settings):
-    fake.write(tmp_path / "runs", choices={"protocol": "pseudo_loo"})
-    fake.write(tmp_path / "runs", cls=1)
-    report.write(settings(str(tmp_path / "runs"), tmp_path / "out"))
-    for name in ("tables.csv", "tables.md", "tables.tex"):
-        text = (tmp_path / "out" / name).read_text().replace(r"\_", "_")
-        assert "pseudo_loo: AUROC of pseudo-anomalies, held out of the training split" in text, name
-        assert "digits loo: AUROC of pseudo" not in text

@@ -36,7 +36,7 @@ def tables(folder, inspect):
         for key, place in row["item"].items():
             if key.endswith(".path") and str(place).endswith(".table.json"):
                 found[key.removesuffix(".path")] = json.loads((path.parent / "files" / place).read_text())
-    values = {key: value for part in seen["summary"] for key, value in part["update"].items()}
+    values = {key: value for part in seen["summary"] for key, value in part.get("update", {}).items()}
     return found, values, seen
 
 
@@ -73,10 +73,10 @@ def test_the_page_and_wandb_show_the_same_values(small_sweep, settings, tmp_path
     assert ablation["omasgan mu=0.2 nu=0.1"][found["ablation"]["columns"].index("full")] == pytest.approx(
         methods["omasgan mu=0.2 nu=0.1 · full"]["cells"]["auroc"][-1][0], abs=1e-6
     )
-    sweep = found["sweep of mnist loo"]
+    sweep = found["test sweep of mnist loo"]
     assert sweep["columns"][:3] == ["detector", "boundary.mu", "boundary.nu"]
     assert len(sweep["data"]) == 4
-    assert any("AUROC of mnist loo" in key for key in found), "the plot's table"
+    assert any("test AUROC of mnist loo" in key for key in found), "the plot's table"
 
 
 def test_logger_none_leaves_wandb_alone(written):

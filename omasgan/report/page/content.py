@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from omasgan.evaluation.objective import ON
 from omasgan.report.folders import Run
 from omasgan.report.learning_curves import thinned
 from omasgan.report.page.embedded_pictures import PICTURES, Pictures
-from omasgan.report.published import PUBLISHED
+from omasgan.report.published import published
 from omasgan.report.rows import cells, columns
 from omasgan.report.scores import Scores
-from omasgan.report.study import BASELINES_NAME, METRICS, Study
-from omasgan.text import heading
+from omasgan.report.study import BASELINES_NAME, METRICS, Study, is_sweep
+from omasgan.text import CHOSEN_ON_TEST, heading
 
 Variant = tuple[int | None, str, Mapping[str, Any]]
 """A run's setting, the name of its detector's variant, and its values of the settings in which the variants differ."""
@@ -68,9 +69,14 @@ def data(study: Study, scores: Scores, shown: Pictures, problems: Sequence[str],
 
 def _setting(study: Study, scores: Scores, number: int) -> dict[str, Any]:
     setting, pairs = study.settings[number], scores.pairs[number]
-    known = PUBLISHED.get((setting.dataset, setting.protocol))
+    known = published(setting)
     return {
         **asdict(setting),
+        "label": setting.heading,
+        "split": setting.split,
+        "on": ON[setting.split],
+        "note": setting.note,
+        "warning": CHOSEN_ON_TEST if setting.split == "test" and is_sweep(study, number) else "",
         "columns": columns(study, number),
         "published": asdict(known) if known else None,
         "pairs": {"methods": pairs.methods, "deviation": bfloat16(pairs.deviation)},
@@ -124,6 +130,8 @@ def _run(run: Run, variant: Variant) -> dict[str, Any]:
         "seed": run.seed,
         "error": run.error,
         "made": run.made,
+        "split": run.objective.split if run.objective else None,
+        "tested": list(run.objective.abnormal) if run.objective else [],
         "seconds": {key: round(value, 1) for key, value in run.seconds.items()},
         "support": {key: {k: _six(v) for k, v in of.items()} for key, of in run.support.items()},
         "varied": varied,

@@ -68,7 +68,7 @@ function publishedNote() {
 
 function classesCaption(left) {
   const sentences = [
-    `${metricTitle()} of the methods that are ticked in the table, by class and in the mean over classes.`,
+    `${metricTitle()} ${setting().on} of the methods that are ticked in the table, by class and in the mean over classes.`,
     "Bars are ± one standard deviation over seeds or, for a single seed, the 95 % interval over test samples.",
   ];
   if (left > 0) sentences.push(`${left} more are ticked than are drawn.`);
@@ -117,7 +117,7 @@ function drawAblation() {
   });
   const which = "one line for each detector (those of the ticked methods, then the best).";
   const published = terms.length ? " The dashed line is the ablation that the paper published." : "";
-  const text = `From Task 1 alone to the full score: mean ${metricTitle()} over classes, ${which}${published}`;
+  const text = `From Task 1 alone to the full score: mean ${metricTitle()} over classes ${setting().on}, ${which}${published}`;
   caption("cap-ablation", 2, text);
 }
 

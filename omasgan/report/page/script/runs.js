@@ -9,11 +9,15 @@ const RUN_COLUMNS = {
   name: { title: "Detector", value: (run) => run.name },
   class: { title: "Class", value: (run) => run.class },
   seed: { title: "Seed", value: (run) => run.seed },
+  split: { title: "Samples", value: (run) => run.split ?? "" },
   auroc: { title: "AUROC", value: (run) => (run.main ? run.main[0] : -1) },
   seconds: { title: "Training, s", value: (run) => run.seconds.fit ?? -1 },
   folder: { title: "Folder", value: (run) => run.folder },
   error: { title: "Error", value: (run) => run.error },
 };
+
+/** What runs of one data set, protocol and class share: values of others are not ranked against theirs. */
+const samplesOf = (run) => `${run.setting ?? -1} ${run.class}`;
 
 /** The runs that pass the filter, sorted; `main` holds the metrics of a run's own score. */
 function runRows() {
@@ -26,7 +30,8 @@ function runRows() {
   const { value } = RUN_COLUMNS[column];
   const order = (a, b) => (typeof a === "number" ? a - b : byText(a, b));
   const found = shown.map((run) => ({ ...run, main: mainOf(run) }));
-  return found.sort((a, b) => (down ? -1 : 1) * order(value(a), value(b)));
+  const apart = (a, b) => (column === "auroc" ? byText(samplesOf(a), samplesOf(b)) : 0);
+  return found.sort((a, b) => apart(a, b) || (down ? -1 : 1) * order(value(a), value(b)));
 }
 
 function runHeader(key, title) {
@@ -50,6 +55,7 @@ function runRow(run) {
     element("td", { class: "left" }, run.name),
     element("td", {}, run.class || "–"),
     element("td", {}, String(run.seed)),
+    element("td", {}, run.split ?? "–"),
     element("td", {}, main ? `${figures(main[0])} (${figures(main[4])}–${figures(main[5])})` : "–"),
     element("td", {}, run.seconds.fit === undefined ? "–" : String(run.seconds.fit)),
     element("td", { class: "path" }, run.folder),

@@ -70,7 +70,9 @@ function fillFacts(id, run, term) {
   if (values) {
     const [auroc, auprc, balanced, fpr95, low, high] = values;
     const bounds = `(${low} to ${high}, bootstrap)`;
-    facts.push(`${term}: AUROC ${auroc} ${bounds}, AUPRC ${auprc}, at 1:1 ${balanced}, FPR95 ${fpr95}`);
+    const anomalies = run.tested.length ? `, anomalies: ${run.tested.join(", ")}` : "";
+    const others = `AUPRC ${auprc}, at 1:1 ${balanced}, FPR95 ${fpr95}`;
+    facts.push(`${term} (${run.split}${anomalies}): AUROC ${auroc} ${bounds}, ${others}`);
   }
   if (run.error) facts.push(`failed: ${run.error}`);
   if (run.seconds.fit !== undefined) facts.push(`trained in ${run.seconds.fit} s; ${run.made}`);

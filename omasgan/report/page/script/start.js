@@ -13,7 +13,9 @@ function drawSetting() {
     "": "There is one column, since the data have no classes to leave out",
   }[where.role];
   const rest = "Ticked methods are drawn below; click a cell to see the runs behind it.";
-  $("results-caption").textContent = `${where.label}. ${role}. ${rest}`;
+  $("results-caption").textContent = `${where.label}. ${role}. ${where.note} ${rest}`;
+  $("warning").hidden = !where.warning;
+  $("warning").textContent = `The best setting of this sweep is ${where.warning}.`;
   fillPairs();
   fillSweeps();
   fillLearning();

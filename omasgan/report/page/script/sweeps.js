@@ -54,10 +54,9 @@ function drawSweeps() {
   drawMap("fig-map2", $("x2").value, $("y2").value);
   drawParallel();
   const sentences = [
-    `Mean ${metricTitle()} over classes.`,
+    `Mean ${metricTitle()} over classes. ${setting().note}`,
     "A cell of a map is the mean over all other settings that vary.",
     "Below, a line is one combination of settings; the stronger its colour, the better.",
-    "All values are on the test split: they describe the sweep, and must not be used to choose a setting.",
   ];
   caption("cap-sweeps", 3, sentences.join(" "));
 }

@@ -1,0 +1,62 @@
+"""What several methods have in common, so that they can be compared by means over the same classes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from typing import TypeVar
+
+from omasgan.evaluation.objective import ON, Split
+
+Item = TypeVar("Item")
+"""A class, or a class and a seed."""
+
+NAMED = 4
+"""Classes that a cell names at most; of more, it names one fewer, and the number of the others."""
+
+
+def shared(have: Iterable[Collection[Item]]) -> set[Item]:
+    """The items over which means are taken: means over different items are never compared.
+
+    Parameters
+    ----------
+    have
+        The items that each method has. Those without any are not compared.
+
+    Returns
+    -------
+    set
+        The set with which most values are compared (items times methods that have all of them), among the items that
+        all methods have and those of each method. Methods that lack one of its items have no mean.
+
+    Examples
+    --------
+    >>> sorted(shared([{"cat", "dog", "owl"}, {"cat", "dog", "owl"}, {"cat"}]))
+    ['cat', 'dog', 'owl']
+    >>> sorted(shared([{"cat", "dog", "owl"}, {"cat"}, {"cat"}, {"cat"}]))
+    ['cat']
+    """
+    counts = Counter(frozenset(items) for items in have if items)
+    candidates: list[frozenset[Item]] = [frozenset.intersection(*counts), *counts] if counts else [frozenset()]
+    methods = {items: sum(number for other, number in counts.items() if items <= other) for items in candidates}
+    best = max(methods, key=lambda items: (len(items) * methods[items], len(items)))
+    return set(best)
+
+
+def lacks(classes: Sequence[str]) -> str:
+    """What a cell of the mean says of a method without these classes, such as 'lacks 3, 7'."""
+    if len(classes) <= NAMED:
+        return f"lacks {', '.join(classes)}"
+    return f"lacks {', '.join(classes[: NAMED - 1])} and {len(classes) - NAMED + 1} more"
+
+
+def what_figures_are(split: Split, averaged: Sequence[str], classes: Sequence[str]) -> str:
+    """Which samples the figures of a table are on, and which classes its means are over, in one or two sentences."""
+    on = f"All figures are {ON[split]}."
+    if len(classes) < 2 or not averaged:
+        return on
+    every = len(averaged) == len(classes)
+    over = (
+        f"all {len(classes)} classes" if every else f"{', '.join(averaged)} ({len(averaged)} of {len(classes)} classes)"
+    )
+    return f"{on} Means are over {over}; a method without all of them has no mean."
