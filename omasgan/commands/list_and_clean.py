@@ -15,6 +15,8 @@ from filelock import FileLock, Timeout
 from omegaconf import DictConfig
 
 from omasgan.errors import UserError
+from omasgan.report import folders as report_folders
+from omasgan.report.run_table import write_run_table
 from omasgan.runs import folder as runs
 from omasgan.runs.folder import State, remove_empty
 from omasgan.runs.lock import LOCK, owner
@@ -25,7 +27,10 @@ NOTE_LENGTH = 60
 
 
 def list_runs(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
-    """Print every run below the folder `runs`: its state, score, AUROC and age, and its process or error."""
+    """Print every run below the folder `runs`: its state, score, AUROC and age, and its process or error.
+
+    With list.csv=FILE, also write a row for each run to this file; see `omasgan.report.run_table`.
+    """
     top = Path(cfg.runs).expanduser()
     folders = list(runs.find(top))
     if not folders:
@@ -35,6 +40,10 @@ def list_runs(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None
     rows = [_row(top, folder, state) for folder, state in zip(folders, states, strict=True)]
     print(table(rows, ["run", "state", "score", "AUROC", "age", "note"]))
     print(f"{len(rows)} runs in {top}: {counted(states)}")
+    if cfg.list.csv is not None:
+        target = Path(cfg.list.csv).expanduser()
+        write_run_table(target, [report_folders.read(folder)[0] for folder in folders])
+        print(f"a row for each run: {target}")
 
 
 def clean(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:

@@ -16,6 +16,7 @@ from omasgan.files import make_folder, write_text
 from omasgan.report import page, tables, wandb_export
 from omasgan.report.reading import counts, read
 from omasgan.runs.logger import loggers
+from omasgan.text import to_csv
 
 log = logging.getLogger(__name__)
 
@@ -44,10 +45,10 @@ def write(config: Mapping[str, Any]) -> None:
     content = page.data(reading.study, reading.scores, pictures, reading.problems, created)
     written = {
         "report.html": page.render(content, settings["title"]),
-        "tables.csv": tables.to_csv(tables.LONG, tables.long_rows(reading.study, reading.scores)),
+        "tables.csv": to_csv(tables.LONG, tables.long_rows(reading.study, reading.scores)),
         "tables.md": tables.to_markdown(reading.study, reading.scores),
         "tables.tex": tables.to_latex(reading.study, reading.scores),
-        "comparison.csv": tables.to_csv(tables.PAIRED, tables.paired_rows(reading.study, reading.scores)),
+        "comparison.csv": to_csv(tables.PAIRED, tables.paired_rows(reading.study, reading.scores)),
     }
     for name, text in written.items():
         write_text(output / name, text)

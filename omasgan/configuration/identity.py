@@ -19,7 +19,7 @@ from omasgan.configuration.schema import FOLDER, SWEEPS, Config
 NOT_SCIENCE = frozenset(
     {
         *("baselines", "logger", "log_every", "device", "threads", "runs", "data"),
-        *("task", "score", "clean", "search", "report", "debug"),
+        *("task", "score", "list", "clean", "search", "report", "debug"),
     }
 )
 """Keys that do not change a run's results, only where it is computed, what it is compared with and how it is shown.

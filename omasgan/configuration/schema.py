@@ -51,6 +51,19 @@ class Score:
 
 
 @dataclass
+class List:
+    """What `task=list` writes in addition to what it prints.
+
+    Parameters
+    ----------
+    csv
+        The CSV file that a row for each run is written to, with its settings and figures; null for none.
+    """
+
+    csv: str | None = None
+
+
+@dataclass
 class Clean:
     """What `task=clean` removes in addition to interrupted runs, and whether it asks first.
 
@@ -161,6 +174,7 @@ class Config:
     data: str = MISSING
     task: str = "run"
     score: Score = field(default_factory=Score)
+    list: List = field(default_factory=List)
     clean: Clean = field(default_factory=Clean)
     search: Search = field(default_factory=Search)
     report: Report = field(default_factory=Report)

@@ -10,14 +10,16 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omasgan.report.common import shared
 from omasgan.report.configurations import baselines_of
 from omasgan.report.folders import Run
 from omasgan.report.significance import holm, signed_rank
-from omasgan.report.study import Study
 from omasgan.runs.folder import main_term
+
+if TYPE_CHECKING:
+    from omasgan.report.study import Study
 
 Cell = tuple[str, int]
 """A class and a seed, over which the runs of a setting are repeated; two settings are paired over the same cells."""

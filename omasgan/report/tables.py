@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 
@@ -13,7 +11,7 @@ from omasgan.report.scores import Scores
 from omasgan.report.study import METRICS, Cell, Study
 from omasgan.text import figures
 
-__all__ = ["LONG", "PAIRED", "latex", "long_rows", "p_text", "paired_rows", "to_csv", "to_latex", "to_markdown"]
+__all__ = ["LONG", "PAIRED", "latex", "long_rows", "p_text", "paired_rows", "to_latex", "to_markdown"]
 
 NOTE = (
     "Mean over seeds; ± is the standard deviation over seeds (ddof 1) where there are several; the 95 % interval of "
@@ -21,15 +19,6 @@ NOTE = (
     "† marks a value that lacks seeds."
 )
 """What the printed tables say of their values."""
-
-
-def to_csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Write rows as CSV, in which None is an empty field."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return file.getvalue()
 
 
 def to_markdown(study: Study, scores: Scores) -> str:
