@@ -112,7 +112,7 @@ def _remove(folder: Path, top: Path, unwanted: set[State]) -> bool:
             return False
         lock.acquire(timeout=0)  # from here on nobody can resume it
         for entry in folder.iterdir():  # a job's folder also holds the runs of its classes, which are kept
-            if not entry.is_dir() or (folder / runs.RECORD).exists() or not any(runs.find(entry)):
+            if not entry.is_dir() or (folder / runs.PROVENANCE).exists() or not any(runs.find(entry)):
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
     except Timeout:
         return False

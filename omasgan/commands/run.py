@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from omasgan.configuration.checks import check
 from omasgan.configuration.identity import class_folder, class_of, identity_of, sweep_name
-from omasgan.pipeline import build, classes
+from omasgan.pipeline import build, summary
 from omasgan.pipeline import run as pipeline
 from omasgan.pipeline.job import Job, Metrics
 from omasgan.runs.lock import HeldError
@@ -66,20 +66,20 @@ def run(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> float | No
         except HeldError as error:
             held = error
             continue
-        if trial is not None and trial.hopeless(number, classes.mean_auroc(runs)):
+        if trial is not None and trial.hopeless(number, summary.mean_auroc(runs)):
             log.info("pruned: other trials were better after %d of %d classes", number, len(every))
-            return classes.mean_auroc(runs)
+            return summary.mean_auroc(runs)
     if held:
         raise held  # only now, so that this process finishes all other runs first
     whole_job = Job(config, identity, choices, folder, sweep)
     if len(every) > 1:
-        classes.write(folder, runs, role, config["baselines"], whole_job)
+        summary.write(folder, runs, role, config["baselines"], whole_job)
     if all(runs.values()):
-        print(classes.text(runs, role or "data", config["baselines"], whole_job.split))
+        print(summary.text(runs, role or "data", config["baselines"], whole_job.split))
     else:
         print("the test data have no known anomaly, so there are scores but no metrics")
     print(f"scores, metrics and plots: {folder}")
-    return classes.mean_auroc(runs) if all(runs.values()) else None
+    return summary.mean_auroc(runs) if all(runs.values()) else None
 
 
 def _sweep(choices: Mapping[str, str]) -> str | None:

@@ -19,7 +19,7 @@ from omasgan.data.dataset import Spec
 from omasgan.detectors.base import Detector
 from omasgan.training.batches import Scaling
 from omasgan.training.seeding import stream_seed
-from omasgan.training.settings import Count, Share
+from omasgan.training.settings import Count, PositiveFraction
 from omasgan.training.stage import Workspace
 
 Rows = NDArray[np.float32]
@@ -107,7 +107,7 @@ class PCA(Baseline):
         Fraction of the training samples' variance that the components explain. At least one component is left out.
     """
 
-    def __init__(self, spec: Spec, workspace: Workspace, variance: Share = 0.95) -> None:
+    def __init__(self, spec: Spec, workspace: Workspace, variance: PositiveFraction = 0.95) -> None:
         super().__init__(spec, workspace)
         self.variance = variance
 

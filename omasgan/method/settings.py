@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Interval
 
 from omasgan.errors import UserError
-from omasgan.training.settings import Count, Fraction, NonNegative, Positive, Share
+from omasgan.training.settings import Count, Fraction, NonNegative, Positive, PositiveFraction
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Boundary:
     noise_scale: Positive = 2.8
     reference: Literal["generated", "real"] = "real"
     unit: Literal["raw", "sqrt_k", "quantile"] = "quantile"
-    quantile: Share = 0.99
+    quantile: PositiveFraction = 0.99
     norm: Annotated[float, Ge(1)] = 2.0
     squared: bool = True
     neighbours: Count | None = 16

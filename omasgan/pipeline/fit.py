@@ -1,4 +1,4 @@
-"""Step 3: fit the detector to the normal samples, and build the baselines, which `score.score_baselines` fits."""
+"""Step 3: fit the detector to the normal samples. Also builds the baselines, which `score.score_baselines` fits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DETECTOR = "detector.pt"
 
 
 def fit(job: Job, dataset: Dataset, normals: Tensor, workspace: Workspace) -> Detector:
-    """Train the detector on the normal samples, or load it where the run is finished except for some baselines.
+    """Train the detector on the normal samples, or load it if the run is finished and lacks only some baselines.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def fit(job: Job, dataset: Dataset, normals: Tensor, workspace: Workspace) -> De
     dataset
         Gives the shape of a sample.
     normals
-        The training normals: uint8 (n, C, H, W), or float32 rows (n, k).
+        The normal training samples: uint8 (n, C, H, W), or float32 rows (n, k).
     workspace
         The run's workspace.
 
@@ -91,10 +91,10 @@ def baselines(job: Job, dataset: Dataset, detector: Detector, workspace: Workspa
 
     Where a baseline's representation comes from:
 
-    - It has the same parts as the detector's: the baseline shares the embeddings that the detector has learned.
-    - Its parts are some of the detector's: the baseline loads their checkpoints.
-    - It is another one: the baseline trains it in a folder of its own, named after the settings of the representation,
-      so that it finds no checkpoint of other settings.
+    - It has the same parts as the detector's representation: the baseline reuses the detector's embeddings.
+    - It has only some of these parts: the baseline loads their checkpoints.
+    - It has other parts: the baseline trains them in another folder, whose name is made from the settings of the
+      representation, so that no checkpoint of other settings is in it.
 
     A baseline with the name of the detector is left out, because it would replace the detector's score.
 

@@ -1,4 +1,4 @@
-"""A job: one run to be made, with its configuration, its folder and what loggers list it under."""
+"""One run to be made: its configuration, its folder, and the name and tags under which loggers list it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ __all__ = ["Job", "Metrics"]
 @dataclass(frozen=True)
 class Job:
     """One run to be made.
+
+    A job of Hydra is made of one of these, or of several where it runs over all classes. The summary of such a job
+    (`summary.write`) also gets one, whose folder is the one that holds the folders of the runs.
 
     Parameters
     ----------
@@ -41,7 +44,7 @@ class Job:
 
     @property
     def debug(self) -> str | None:
-        """The option of the group `debug` that the run is made with, if any."""
+        """The chosen option of the group `debug`; None where there is none."""
         option = str(self.choices.get("debug"))
         return None if option == "None" else option
 
@@ -51,8 +54,8 @@ class Job:
         return split_of(self.choices["protocol"])
 
     @property
-    def wandb(self) -> Identity:
-        """The run's name, group, job type and tags for the loggers, from the settings that determine its results."""
+    def listed_as(self) -> Identity:
+        """The name, group, job type and tags of the run for all loggers, made from the settings of the run."""
         names = [self.choices[group] for group in ("dataset", "protocol", "detector", "architecture", "divergence")]
         ablation = self.choices["ablation"]
         which = class_folder(self.config["protocol"])

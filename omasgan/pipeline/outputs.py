@@ -1,4 +1,4 @@
-"""Step 6: write the metrics and plots of a run, and hand them to its loggers."""
+"""Step 6: write the metrics and plots of a run, and pass them to its loggers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from omasgan.evaluation import plots
 from omasgan.evaluation.objective import Split, metric_key
 from omasgan.evaluation.scores import ScoreTable
 from omasgan.files import make_folder, write_json
-from omasgan.pipeline.claim import write_config
 from omasgan.pipeline.job import Job, Metrics
+from omasgan.pipeline.run_folder import write_config
 from omasgan.pipeline.score import objective
 from omasgan.runs import folder as runs
 from omasgan.runs import results
@@ -38,7 +38,7 @@ SUPPORT_SAMPLES = 8192
 def record(
     job: Job, dataset: Dataset, split: IndexSplit, detector: Detector, metrics: Metrics, seconds: Mapping[str, float]
 ) -> None:
-    """Write metrics.json, whose existence marks the run as finished, and write config.yaml again.
+    """Write metrics.json and write config.yaml again. A run that has a metrics.json is finished.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def record(
     seconds
         Duration of each step, in seconds.
     """
-    # Where a baseline was added to a finished run, the times of its first training and scoring are kept.
+    # If a baseline is added to a finished run, the times of the run's first training and scoring are kept.
     before = runs.read(job.folder / runs.METRICS).get("seconds", {})
     seconds = {**seconds, **{name: before[name] for name in ("fit", "score") if name in before}}
     figures = results.content(metrics, objective(job, dataset, split))
@@ -103,7 +103,7 @@ def draw(
 
 
 def export(metrics: Metrics, split: Split, record: Record) -> None:
-    """Export the metrics of every term as the record's table `ablation`, and AUROC and AUPRC as its summary."""
+    """Pass the metrics of every term to the loggers as the table `ablation`, and AUROC and AUPRC as the summary."""
     columns = [f"{split}/{column}" for column in COLUMNS]
     record.table("ablation", ["term", *columns], [[term, *(m[c] for c in COLUMNS)] for term, m in metrics.items()])
     record.summary(

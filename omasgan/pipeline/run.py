@@ -1,7 +1,8 @@
 """One run in its six steps: data, split, fit, score, evaluate, record.
 
-No label and no anomaly reaches training (step 3). The labels of the test samples are used in step 2, to mark the
-anomalies; in step 4, to save the scores of the normal ones with the detector; and in step 5, to compute the metrics.
+Training (step 3) gets no label and no anomaly. The labels of the test samples are used in three steps: step 2 decides
+which test samples are anomalies, step 4 saves the scores of the normal ones with the detector, and step 5 computes the
+metrics. `score` scores and evaluates, `outputs` records; `run_folder` checks the folder before the first step.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from pathlib import Path
 from omasgan.data.dataset import Dataset
 from omasgan.data.protocols import IndexSplit, Protocol
 from omasgan.errors import UserError
-from omasgan.pipeline import build, claim, outputs
+from omasgan.pipeline import build, outputs, run_folder
 from omasgan.pipeline.fit import fit
 from omasgan.pipeline.job import Job, Metrics
 from omasgan.pipeline.score import check_split, evaluate, score, score_baselines, score_table
 from omasgan.runs import folder as runs
 from omasgan.runs import results
-from omasgan.runs.lock import claimed
+from omasgan.runs.lock import locked
 from omasgan.runs.logger import loggers
 from omasgan.runs.record import open_record
 from omasgan.training.stage import Workspace
@@ -32,16 +33,17 @@ log = logging.getLogger("omasgan")
 
 
 def run(job: Job, dataset: Dataset, protocol: Protocol) -> Metrics:
-    """Train and evaluate; the metrics of a finished run are read from its folder.
+    """Train and evaluate one run.
 
-    An interrupted run continues from its last checkpoint; a finished run that lacks a baseline gets it.
+    An interrupted run continues from its last checkpoint. The metrics of a finished run are read from its folder; if it
+    lacks a baseline, only that baseline is trained and scored.
 
     Parameters
     ----------
     job
         The run's configuration and folder.
     dataset
-        The data (step 1), which the runs of all classes share.
+        The data (step 1). The runs of all classes share them.
     protocol
         Splits the data by their labels (step 2).
 
@@ -55,27 +57,27 @@ def run(job: Job, dataset: Dataset, protocol: Protocol) -> Metrics:
     HeldError
         Where another process is running the run.
     UserError
-        Where the folder belongs to another configuration or to other data, where training diverges, and where data or
-        disk are not usable. Once the run has begun, the error is also written to `failed.json`.
+        Where the folder belongs to another configuration or to other data, where training diverges, and where data
+        cannot be read or files cannot be written. Once the run has begun, the error is also written to `failed.json`.
     """
     split = protocol.split(dataset.train.y, dataset.test.y, dataset.class_names)
     check_split(job, split)
-    if not claim.is_done(job):
-        with claimed(job.folder):
-            if not claim.is_done(job):  # another process may have finished it while this one waited for the lock
-                return _claimed_run(job, dataset, split)
-    claim.check(job, dataset, split)
+    if not run_folder.is_done(job):
+        with locked(job.folder):
+            if not run_folder.is_done(job):  # another process may have finished it while this one waited for the lock
+                return _locked_run(job, dataset, split)
+    run_folder.check(job, dataset, split)
     metrics = finished_metrics(job.folder / runs.METRICS)
     log.info("already finished: %s", job.folder)
     return metrics
 
 
-def _claimed_run(job: Job, dataset: Dataset, split: IndexSplit) -> Metrics:
+def _locked_run(job: Job, dataset: Dataset, split: IndexSplit) -> Metrics:
     workspace = build.workspace(job.config, job.folder)
-    job = claim.prepare(job, dataset, split, workspace)
+    job = run_folder.prepare(job, dataset, split, workspace)
     with (
-        claim.failure_noted(job),
-        open_record(job.folder, job.wandb, dict(job.config), loggers(job.config["logger"])) as record,
+        run_folder.failure_noted(job),
+        open_record(job.folder, job.listed_as, dict(job.config), loggers(job.config["logger"])) as record,
     ):
         return _steps(job, dataset, split, replace(workspace, record=record))
 

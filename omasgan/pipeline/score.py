@@ -1,4 +1,7 @@
-"""Steps 4 and 5: score the test samples with the detector and the baselines, and compute the metrics."""
+"""Steps 4 and 5: score the test samples with the detector and the baselines, and have the metrics computed.
+
+AUROC and all other metrics are computed in `evaluation.metrics`.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ def score_baselines(
 ) -> dict[str, Tensor]:
     """Train each baseline on the normal samples; its scores of the test samples by name, float64 (n,) each.
 
-    Pass the tensors `normals` and `tested` that the detector was given, so that its embeddings of them are used again.
+    Pass the very tensors `normals` and `tested` that the detector was given, so that their embeddings are reused.
     """
     scores = {}
     for name, baseline in fit.baselines(job, dataset, detector, workspace):
@@ -43,7 +46,10 @@ def score_baselines(
 
 
 def evaluate(table: ScoreTable, split: IndexSplit, seed: int) -> Metrics:
-    """The metrics of every term; empty where the test has no anomalies (a protocol refuses one without normals)."""
+    """The metrics of every term, from `evaluation`; empty where the test samples have no anomalies.
+
+    Test samples without normal ones do not get this far, because the protocol refuses them.
+    """
     both = bool(split.abnormal.any()) and not bool(split.abnormal.all())
     return metrics_of(table, seed=seed) if both else {}
 

@@ -1,4 +1,4 @@
-"""A run's folder: lock and state, record, loggers, provenance, and the reuse of tasks that another run has trained.
+"""A run's folder: lock and state, record, loggers, provenance, and the reuse of stages that another run has trained.
 
 May import: configuration, evaluation. Loads no torch.
 """

@@ -1,4 +1,4 @@
-"""CSV files of a run's values: a table a stage, the results, and every table that the run makes."""
+"""CSV files of a run's values: one for each stage of training, one for the results, and one for each table."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class CSVExporter:
     Parameters
     ----------
     folder
-        Where the files lie; it is made with the first of them.
+        The folder of the files; it is made with the first file.
     """
 
     title = "CSV"
@@ -52,7 +52,7 @@ class CSVExporter:
             file.write(_text([[values.get(column, "") for column in self._columns[stage]]]))
 
     def rewind(self, stage: str, rows: Sequence[Row]) -> None:
-        """See `Exporter`; the file is written anew, so that it is whole whatever was logged before."""
+        """See `Exporter`. The file is written from the record, so it is complete even if it did not exist before."""
         if rows:
             self._write_stage(stage, [_split(row)[1] for row in rows])
         else:
@@ -60,14 +60,14 @@ class CSVExporter:
             self._path(stage).unlink(missing_ok=True)
 
     def picture(self, name: str, path: Path) -> None:
-        """See `Exporter`. It lies in the run's folder, which is enough."""
+        """See `Exporter`. Nothing is copied, because the picture is in the run's folder."""
 
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """See `Exporter`."""
         self._write(name, [columns, *rows])
 
     def bars(self, name: str, label: str, value: str, values: Mapping[str, float]) -> None:
-        """See `Exporter`. The tables have these values."""
+        """See `Exporter`. Nothing is written, because the tables have these values."""
 
     def summary(self, values: Mapping[str, float | str]) -> None:
         """See `Exporter`."""
@@ -75,7 +75,7 @@ class CSVExporter:
         self._write("summary", [("name", "value"), *self._summary.items()])
 
     def finish(self, exit_code: int) -> None:
-        """See `Exporter`. Every line is on the disk already."""
+        """See `Exporter`. There is nothing to do, because every line is already on the disk."""
 
     def _write_stage(self, stage: str, rows: Sequence[Mapping[str, Any]]) -> None:
         columns = list(dict.fromkeys(name for row in rows for name in row))
@@ -91,7 +91,7 @@ class CSVExporter:
 
 
 def _split(row: Row) -> tuple[str, dict[str, Any]]:
-    """The stage, and the columns of its table."""
+    """The stage of a row, and the row's other values by name."""
     return row["stage"], {name: value for name, value in row.items() if name != "stage"}
 
 

@@ -26,11 +26,11 @@ METRICS = "metrics.json"
 FAILED = "failed.json"
 """The error and the traceback of a run that failed."""
 
-RECORD = "run.json"
-"""Provenance of a run: versions, commit, command, data; it is written before the first step."""
+PROVENANCE = "run.json"
+"""Where a run comes from: versions, commit, command, data. It is written before the first step."""
 
 SUMMARY = "summary.json"
-"""The results of a job over several classes, in the folder that holds the folders of their runs."""
+"""The results of a job that has a run for each class. The file is in the folder that holds the folders of its runs."""
 
 CONFIG = "config.yaml"
 """The resolved configuration of a run."""
@@ -57,12 +57,12 @@ def state(folder: Path) -> State:
         return State.RUNNING
     if (folder / FAILED).exists():
         return State.FAILED
-    return State.INTERRUPTED if (folder / RECORD).exists() else State.NEW
+    return State.INTERRUPTED if (folder / PROVENANCE).exists() else State.NEW
 
 
 def job_state(folder: Path) -> State:
-    """The state of the job in a folder: of one run, or of several runs (one for each class) in folders inside it."""
-    if (folder / RECORD).exists():
+    """The state of the job in a folder: of its one run, or of its runs for each class, whose folders are inside it."""
+    if (folder / PROVENANCE).exists():
         return state(folder)
     parts = [state(part) for part in find(folder) if part != folder]
     if State.RUNNING in parts:
@@ -93,9 +93,9 @@ def find(top: Path) -> Iterator[Path]:
     except OSError:  # it does not exist, or was removed in the meantime
         return
     names = {entry.name for entry in entries}
-    if names & {RECORD, FAILED}:
+    if names & {PROVENANCE, FAILED}:
         yield top
-    if RECORD in names:
+    if PROVENANCE in names:
         return  # the folders inside belong to this run
     for entry in entries:
         if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
@@ -190,7 +190,7 @@ def result(folder: Path) -> results.Result | None:
     try:
         if "objective" in content:
             return results.parsed(content, "", {})
-        choice = str(renamed_choices(read(folder / RECORD).get("choices", {})).get("protocol", ""))
+        choice = str(renamed_choices(read(folder / PROVENANCE).get("choices", {})).get("protocol", ""))
         protocol = renamed_config(config_of(folder)).get("protocol", {})
         return results.parsed(content, choice, protocol)
     except (AttributeError, KeyError, TypeError, ValueError, UserError):
@@ -200,14 +200,14 @@ def result(folder: Path) -> results.Result | None:
 def age(folder: Path) -> float:
     """The time in seconds since the run last wrote one of its files."""
     times = [0.0]
-    for name in (METRICS, FAILED, "metrics.jsonl", RECORD):
+    for name in (METRICS, FAILED, "metrics.jsonl", PROVENANCE):
         with suppress(OSError):
             times.append((folder / name).stat().st_mtime)
     return max(0.0, time.time() - max(times))
 
 
 def clear(folder: Path) -> None:
-    """Remove the files of a run except its log and its lock, which the caller must hold."""
+    """Remove the files of a run except its log and its lock. The caller must hold the lock."""
     for entry in folder.iterdir():
         if entry.name not in (LOCK, OWNER, "run.log"):
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()

@@ -1,8 +1,8 @@
-"""The lock of a run's folder, which one process at a time can hold.
+"""The lock of a run's folder, which only one process at a time can hold: the file `lock` in that folder.
 
-It is a lock of the operating system, which releases it when the process ends in any way, so a killed run can be
-resumed. The file `owner` names the process that holds it and, in a second line, the one that started it, which is the
-sweep where a launcher makes a process for each job.
+The operating system holds the lock and releases it when the process ends in any way, so a killed run can be resumed.
+The file `lock` stays in the folder. The file `owner` exists only while a process holds the lock. Its first line names
+that process, and its second line the process that started it: the sweep, where a launcher makes a process for each job.
 """
 
 from __future__ import annotations
@@ -20,19 +20,22 @@ from omasgan.errors import UserError
 from omasgan.files import make_folder, write_text
 
 LOCK = "lock"
+"""The file that is locked."""
+
 OWNER = "owner"
+"""The file that names the process that holds the lock."""
 
 PATIENCE = 1.0
-"""Seconds to wait for the lock, because `held` holds it for less than a millisecond."""
+"""Seconds to wait for the lock. `held`, which looks whether it is free, holds it for less than a millisecond."""
 
 
 class HeldError(UserError):
-    """A run is held by another process that is still alive."""
+    """Another process, which is still alive, holds the lock of a run."""
 
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[None]:
-    """Hold the lock of a run's folder inside a `with` block; the folder is created where it does not exist.
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a run's folder inside a `with` block; the folder is created if it does not exist.
 
     Raises
     ------
@@ -60,12 +63,12 @@ def claimed(folder: Path) -> Iterator[None]:
 
 
 def owner(folder: Path) -> str:
-    """The process that holds the run, as 'process@host'; 'unknown' where it cannot be read."""
+    """The process that holds the lock of a run, as 'process@host'; 'unknown' if it cannot be read."""
     return (_owner_lines(folder) or ["unknown"])[0]
 
 
 def started_here(folder: Path) -> bool:
-    """Whether this process, or one that it started, holds the run."""
+    """Whether this process, or one that it started, holds the lock of a run."""
     return _starter() in _owner_lines(folder)
 
 
@@ -86,7 +89,7 @@ def _here(pid: int) -> str:
 
 
 def held(folder: Path) -> bool:
-    """Whether a process that is still alive holds the run."""
+    """Whether a process that is still alive holds the lock of a run."""
     path = folder / LOCK
     if not path.exists():
         return False

@@ -1,7 +1,7 @@
-"""What a logger is: settings that open an exporter, which is handed the values of a run's record.
+"""The interface of loggers. A logger holds settings and opens an exporter, which copies the record of a run elsewhere.
 
-The run's folder is the truth, and needs no logger. An exporter copies what it is handed to a place of its own; the
-record sees to it that none of its errors ends a run.
+The run's folder holds everything and needs no logger. `record.RunRecord` passes all values to the exporters, and turns
+their errors into warnings, so that they never end a run.
 """
 
 from __future__ import annotations
@@ -13,21 +13,23 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 Row = Mapping[str, Any]
-"""A recorded step: stage, step, time in seconds since 1970, and the values by name, as floats."""
+"""One line of the record: stage, step, time in seconds since 1970, and the recorded values by name, as floats."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What a run is listed under.
+    """The name and tags under which loggers list a run.
+
+    It is not the run's `identity`, the hash of its settings (`configuration.identity`).
 
     Attributes
     ----------
     name
-        The run's own name.
+        The name of the run.
     group
-        The sweep, or the settings, that it is one of.
+        What the run is grouped by: the name of its sweep, or else its settings without seed and class.
     job_type
-        What it does: a detector's name, `summary` or `report`.
+        What the run does: the name of its detector, `summary` or `report`.
     tags
         Words to filter by.
     """
@@ -39,31 +41,31 @@ class Identity:
 
 
 class Exporter(Protocol):
-    """Takes the values of one run. Its methods may raise anything: the record turns the first error into a warning."""
+    """Copies the record of one run elsewhere. Its methods may raise any exception, which becomes a warning."""
 
     title: str
-    """What messages call it."""
+    """The name of the exporter in messages."""
 
     def scalars(self, row: Row) -> None:
-        """Take the values of one recorded step."""
+        """Add the values of one recorded step."""
 
     def rewind(self, stage: str, rows: Sequence[Row]) -> None:
-        """Begin or resume a stage: `rows` are what the record keeps of it, and all that later ones follow on."""
+        """Begin or resume a stage: replace everything that was added for it by `rows`; later rows follow them."""
 
     def picture(self, name: str, path: Path) -> None:
-        """Take a picture that lies in the run's folder."""
+        """Add a picture, a file in the run's folder."""
 
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Take a table."""
+        """Add a table."""
 
     def bars(self, name: str, label: str, value: str, values: Mapping[str, float]) -> None:
-        """Take values by name, to be shown as bars; label and value are what the two axes are called."""
+        """Add a bar chart of values by name; `label` and `value` are the titles of its two axes."""
 
     def summary(self, values: Mapping[str, float | str]) -> None:
-        """Take results of the whole run."""
+        """Add results of the whole run."""
 
     def finish(self, exit_code: int) -> None:
-        """End; the run failed unless the exit code is 0. Nothing is handed over afterwards."""
+        """Close the copy; the run failed unless the exit code is 0. No other method is called afterwards."""
 
 
 class Logger(Protocol):
@@ -77,13 +79,13 @@ class Logger(Protocol):
         folder
             The run's folder.
         identity
-            What the run is listed under.
+            The name and tags under which the run is listed.
         config
             The run's configuration, as plain containers.
 
         Returns
         -------
-        The exporter, or None where none can be had, which the logger has then said.
+        The exporter; None if it cannot be opened, after the logger has warned of that.
         """
         ...
 
@@ -94,7 +96,7 @@ def loggers(nodes: Mapping[str, Mapping[str, Any]]) -> list[Logger]:
     Parameters
     ----------
     nodes
-        The configuration's `logger`: a node with a `_target_` for each logger, by name.
+        The node `logger` of the configuration, which holds a node with a `_target_` for each logger, by name.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""The run's own record: `metrics.jsonl` in its folder, the truth that needs no network. Loggers get copies of it.
+"""The record of a run: the file `metrics.jsonl` in its folder, which is complete without a network or a logger.
 
-`metrics.jsonl` holds a JSON object a line: stage, step, time (seconds since 1970) and the values, null
-for one that is not finite. No error of a logger ends a run or costs a record.
+Each line of `metrics.jsonl` is a JSON object with stage, step, time (seconds since 1970) and the recorded values, where
+null stands for a value that is not finite. Loggers get copies. If a logger fails, the run and its record go on.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from omasgan.runs.logger import Exporter, Identity, Logger, reason
 
 log = logging.getLogger(__name__)
 
-METRICS = "metrics.jsonl"
+HISTORY = "metrics.jsonl"
+"""The file that the losses of training are recorded in."""
 
 
 class RunRecord:
-    """The record in a run's folder, continued where there is one.
+    """The record in a run's folder; an existing one is continued.
 
     Parameters
     ----------
@@ -35,18 +36,18 @@ class RunRecord:
     Attributes
     ----------
     exporters
-        Those that are handed a copy of everything.
+        The exporters of the loggers, which get a copy of everything.
     """
 
     def __init__(self, folder: Path) -> None:
         self.exporters: list[Exporter] = []
-        self._path = folder / METRICS
+        self._path = folder / HISTORY
         self._warned: set[str] = set()
-        # Without a line that a kill cut short, or else the next one would continue it.
+        # Removes an incomplete last line, which a killed process leaves: the next line would be appended to it.
         self._rewrite(_rows(self._path))
 
     def open(self, logger: Logger, identity: Identity, config: dict[str, Any]) -> None:
-        """Open a logger's exporter. An error of its is a warning, and the run is recorded all the same."""
+        """Open a logger's exporter. If that fails, warn of it; the run is recorded in its folder all the same."""
         folder = self._path.parent
         try:
             exporter = logger.open(folder, identity, config)
@@ -57,7 +58,15 @@ class RunRecord:
             self.exporters.append(exporter)
 
     def scalars(self, stage: str, step: int, values: Mapping[str, float]) -> None:
-        """Append a line. UserError where the disk is full, TypeError for a value named as a key."""
+        """Append a line to the file, and pass its values to the exporters.
+
+        Raises
+        ------
+        UserError
+            Where the disk is full.
+        TypeError
+            For a value with the name `stage`, `step` or `time`.
+        """
         finite = {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
         when = round(time.time(), 3)
         line = _line(dict(stage=stage, step=step, time=when, **finite))
@@ -70,34 +79,34 @@ class RunRecord:
         self._export(lambda exporter: exporter.scalars(row))
 
     def rewind(self, stage: str, step: int) -> None:
-        """Drop the stage's lines after `step`."""
+        """Remove what the stage recorded after `step`."""
         rows = [row for row in _rows(self._path) if row["stage"] != stage or row["step"] <= step]
         self._rewrite(rows)
         kept = [_floats(row) for row in rows if row["stage"] == stage]
         self._export(lambda exporter: exporter.rewind(stage, kept))
 
     def picture(self, name: str, path: Path) -> None:
-        """Hand a picture to the loggers; it lies in the folder."""
+        """Pass a picture, a file in the run's folder, to the loggers."""
         self._export(lambda exporter: exporter.picture(name, path))
 
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Hand a table to the loggers."""
+        """Pass a table to the loggers."""
         self._export(lambda exporter: exporter.table(name, columns, rows))
 
     def bars(self, name: str, label: str, value: str, values: Mapping[str, float]) -> None:
-        """Hand bars to the loggers."""
+        """Pass a bar chart to the loggers."""
         self._export(lambda exporter: exporter.bars(name, label, value, values))
 
     def summary(self, values: Mapping[str, float | str]) -> None:
-        """Hand results to the loggers."""
+        """Pass results of the whole run to the loggers."""
         self._export(lambda exporter: exporter.summary(values))
 
     def finish(self, exit_code: int) -> None:
-        """End the loggers' copies, which are those of a failed run unless the exit code is 0."""
+        """Close the loggers' copies; they show a failed run unless the exit code is 0."""
         self._export(lambda exporter: exporter.finish(exit_code))
 
     def _export(self, tell: Callable[[Exporter], object]) -> None:
-        """Tell each exporter. The first error of one is a warning, its later ones are nothing new."""
+        """Call a function with each exporter. Warn of the first error of an exporter, and ignore its later ones."""
         for exporter in self.exporters:
             try:
                 tell(exporter)
@@ -120,13 +129,13 @@ def open_record(
     Parameters
     ----------
     folder
-        The run's folder; it is made where it is missing.
+        The run's folder; it is made if it does not exist.
     identity
-        What loggers list the run under.
+        The name and tags under which loggers list the run.
     config
         The run's configuration, as plain containers.
     loggers
-        Where copies of the record go. An exception inside shows there as a failed run.
+        Where copies of the record go. After an exception inside the `with` block they show a failed run.
 
     Raises
     ------
@@ -146,9 +155,9 @@ def open_record(
 
 
 def history(folder: Path) -> dict[str, dict[str, tuple[list[int], list[float]]]]:
-    """Read the record in a folder back: stage -> name -> (steps, values). UserError where it is damaged."""
+    """Read the record in a folder: stage -> name -> (steps, values); raises UserError if it is damaged."""
     curves: dict[str, dict[str, tuple[list[int], list[float]]]] = {}
-    for row in _rows(folder / METRICS):
+    for row in _rows(folder / HISTORY):
         stage, step, _ = row.pop("stage"), row.pop("step"), row.pop("time")
         for name, value in row.items():
             steps, values = curves.setdefault(stage, {}).setdefault(name, ([], []))
@@ -158,7 +167,7 @@ def history(folder: Path) -> dict[str, dict[str, tuple[list[int], list[float]]]]
 
 
 def _floats(row: dict[str, Any]) -> dict[str, Any]:
-    """A line as it was recorded, as far as JSON can say."""
+    """A line with its values as they were recorded; an infinite value is read back as NaN."""
     return {name: math.nan if value is None else value for name, value in row.items()}
 
 

@@ -1,8 +1,10 @@
 """A run reuses the stages that a finished run has trained with the same settings.
 
 A sweep over lambda trains once, and a sweep over mu trains its representation and Task 1 once. A run copies the
-checkpoints of these stages and continues from them. Its scores are bit-identical to those of training by itself,
-because the reused stages were trained by the same code on the same data.
+checkpoints of these stages and continues from them. Its scores are bit-identical to the ones it would get by training
+all stages itself, because the reused stages were trained by the same code on the same data.
+
+The stages are the representation, Task 1 (`task1`), Task 2 (`critic` and `task2`), Task 3 (`task3`) and J (`j`).
 """
 
 from __future__ import annotations
@@ -55,7 +57,7 @@ class Reusable:
     stages: tuple[str, ...]
 
     def checkpoints(self) -> list[Path]:
-        """The checkpoint files of these stages in the order of training, with those of the baselines."""
+        """The checkpoint files of these stages in the order of training; includes the checkpoints of the baselines."""
         if not self.stages:
             return []
         order = {name: place for place, stage in enumerate(STAGES, 1) for name in STAGES[stage][2]}
@@ -93,7 +95,7 @@ def find(folder: Path, identity: str, config: Mapping[str, Any], record: Mapping
         place = other / folder.relative_to(top)
         if other == top or not (place / runs.METRICS).exists():
             continue
-        record_there, config_there = runs.read(place / runs.RECORD), runs.config_of(place)
+        record_there, config_there = runs.read(place / runs.PROVENANCE), runs.config_of(place)
         if config_there and all(record_there.get(key) == record[key] for key in ALIKE):
             given = training(config_there)
             found.append(Reusable(place, tuple(stage for stage in wanted if given[stage] == wanted[stage])))
@@ -101,7 +103,7 @@ def find(folder: Path, identity: str, config: Mapping[str, Any], record: Mapping
     return max(useful, key=lambda each: len(each.stages), default=None)
 
 
-def copy_tasks(source: Reusable, folder: Path) -> None:
+def copy_stages(source: Reusable, folder: Path) -> None:
     """Copy the recorded losses and the checkpoints of the stages to reuse into a new run's folder.
 
     If the copying is interrupted, the run trains the stages whose checkpoints are missing.
@@ -162,7 +164,7 @@ def training(config: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _budgets(node: object) -> Iterator[dict[str, Any]]:
-    """Every budget in a configuration, because each part that is trained holds one."""
+    """Every node `budget` in a configuration; each part that is trained holds a copy."""
     for key, child in node.items() if isinstance(node, dict) else ():
         if key == "budget" and isinstance(child, dict):
             yield child

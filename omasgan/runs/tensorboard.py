@@ -1,4 +1,4 @@
-"""TensorBoard: event files in the run's folder, one folder a stage."""
+"""TensorBoard: event files in the run's folder, in one folder for each stage."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter  # imported where it is used: this package loads no torch
 
 RESULTS = "results"
-"""The folder, beside those of the stages, of what belongs to the whole run."""
+"""The name of the folder for everything that belongs to the whole run; the other folders are named after stages."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +42,15 @@ class TensorBoardLogger:
 
 
 class TensorBoardExporter:
-    """Writes a folder for each stage, and `results` for the whole run; TensorBoard shows each as a run of its own.
+    """Writes a folder for each stage, and `results` for the whole run; TensorBoard shows each folder as a run.
 
-    A stage that resumes has its folder written anew from the run's record, so no point of the interrupted attempt is
-    left after the step that it resumes from.
+    When a stage resumes, its folder is written again from the run's record, so that no point of the interrupted attempt
+    is left after the step from which the stage resumes.
 
     Parameters
     ----------
     folder
-        Where the folders lie; it is made with the first of them.
+        The folder of these folders; it is made with the first one.
     """
 
     title = "TensorBoard"
@@ -60,7 +60,7 @@ class TensorBoardExporter:
         self._writers: dict[str, SummaryWriter] = {}
 
     def scalars(self, row: Row) -> None:
-        """See `Exporter`; a value's tag is its name, its wall time that of the record."""
+        """See `Exporter`. The tag of a value is its name, and its wall time is the time in the record."""
         values = dict(row)
         stage, step, when = values.pop("stage"), values.pop("step"), values.pop("time")
         writer = self._writer(stage)
@@ -83,17 +83,17 @@ class TensorBoardExporter:
         self._writer(RESULTS).add_image(name, pixels, dataformats="HWC")
 
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """See `Exporter`; shown as a table among the texts."""
+        """See `Exporter`. TensorBoard shows the table among its texts."""
         lines = [columns, ["---"] * len(columns), *rows]
         text = "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
         self._writer(RESULTS).add_text(name, text)
 
     def bars(self, name: str, label: str, value: str, values: Mapping[str, float]) -> None:
-        """See `Exporter`; TensorBoard has no bars, so they are a table."""
+        """See `Exporter`. TensorBoard has no bar charts, so a table is written."""
         self.table(name, [label, value], list(values.items()))
 
     def summary(self, values: Mapping[str, float | str]) -> None:
-        """See `Exporter`; numbers are curves of a single point."""
+        """See `Exporter`. A number is written as a curve with a single point."""
         writer = self._writer(RESULTS)
         for name, value in values.items():
             if isinstance(value, str):
@@ -112,7 +112,7 @@ class TensorBoardExporter:
             from torch.utils.tensorboard import SummaryWriter
 
             self._clear(name)
-            # From step 0: a TensorBoard that has read the removed files drops their points, too.
+            # From step 0, so that a TensorBoard that has already read the removed files drops their points, too.
             self._writers[name] = SummaryWriter(str(self._folder / name), purge_step=0)
         return self._writers[name]
 

@@ -1,6 +1,6 @@
-"""Weights & Biases (W&B): one run of it, online where that is possible, else offline.
+"""Weights & Biases (W&B): copies a run to a W&B run, which is online where that is possible, else offline.
 
-No error of W&B's holds a run up past the time-outs.
+If W&B fails or does not answer, the run waits no longer than the time-outs in the settings.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ WANDB_ID = "wandb_id"
 
 @dataclass(frozen=True)
 class WandbLogger:
-    """`logger=wandb` and `logger=wandb_online`: a W&B run, whose id lies in the run's folder.
+    """`logger=wandb` and `logger=wandb_online`: a W&B run, whose id is in the file `wandb_id` of the run's folder.
 
     Parameters
     ----------
     mode
-        `offline` writes files that `wandb sync` uploads; `online` falls back to that where there is no server.
+        `offline` writes files that `wandb sync` uploads; `online` does the same if it does not reach the server.
     project, entity
-        Where W&B lists the run; without an entity, the account's own.
+        The W&B project and the user or team that the run belongs to; null for the default entity of the account.
     init_timeout, finish_timeout
-        How long its server is waited for, in seconds.
+        Longest time to wait for the server at the start and at the end of the run, in seconds.
     """
 
     mode: Literal["offline", "online"] = "offline"
@@ -48,7 +48,7 @@ class WandbLogger:
     finish_timeout: Annotated[float, Gt(0)] = 30.0
 
     def open(self, folder: Path, identity: Identity, config: dict[str, Any]) -> WandbExporter | None:
-        """See `Logger`; the offline run of a resumed one is a part that `wandb sync` appends."""
+        """See `Logger`. If a run is resumed offline, a second offline run is written; `wandb sync` appends it."""
         with ExitStack() as stack:
             stack.enter_context(environment(folder))
             run = start(folder, identity, config, self)
@@ -56,7 +56,15 @@ class WandbLogger:
 
 
 class WandbExporter:
-    """Tells a W&B run, and ends W&B's process with it where that broke. `left`: what is closed at the end."""
+    """Passes values to a W&B run. If one of its calls failed, W&B's process is ended together with the run.
+
+    Parameters
+    ----------
+    run
+        The W&B run.
+    left
+        Closed after the run has ended.
+    """
 
     title = "W&B"
 
@@ -70,7 +78,7 @@ class WandbExporter:
         """See `Exporter`."""
         values = dict(row)
         stage, step, _ = values.pop("stage"), values.pop("step"), values.pop("time")
-        axis = f"{stage}/step"  # of its own: W&B's one global step never goes back, the stages all start at 0
+        axis = f"{stage}/step"  # one for each stage, because each starts at 0 and W&B's global step never goes back
         if stage not in self._stages:
             self._stages.add(stage)
             self._tell(lambda run, _: run.define_metric(axis))
@@ -79,7 +87,7 @@ class WandbExporter:
         self._tell(lambda run, _: run.log({axis: step, **named}))
 
     def rewind(self, stage: str, rows: Sequence[Row]) -> None:
-        """See `Exporter`. W&B keeps its points and draws the repeated ones over them."""
+        """See `Exporter`. W&B cannot remove points; it draws those of the repeated steps over the old ones."""
 
     def picture(self, name: str, path: Path) -> None:
         """See `Exporter`."""
@@ -105,16 +113,16 @@ class WandbExporter:
         self._tell(lambda run, _: run.summary.update(dict(values)))
 
     def finish(self, exit_code: int) -> None:
-        """See `Exporter`. The run shows as crashed unless the exit code is 0."""
+        """See `Exporter`. W&B shows the run as crashed unless the exit code is 0."""
         try:
             self._tell(lambda run, _: run.finish(exit_code))
         finally:
             if self._broken:
-                stop()  # a run that did not end would take the next one of this process with it
+                stop()  # otherwise the next run of this process would fail because of this one
             self._left.close()
 
     def _tell(self, tell: Callable[[Run, Any], object]) -> None:
-        """Tell the run, given W&B's module, and remember whether that failed."""
+        """Call a function with the W&B run and the module `wandb`, and remember whether it failed."""
         import wandb
 
         try:
@@ -126,9 +134,9 @@ class WandbExporter:
 
 @contextmanager
 def environment(folder: Path) -> Iterator[None]:
-    """Keep W&B's files by the run, unless the user's environment says otherwise: `wandb sync` needs them all.
+    """Keep all files of W&B in the run's folder, because `wandb sync` needs them; the user's own variables win.
 
-    Its error reports are off: they hold up the end of the program by ten seconds where the server is silent.
+    W&B's error reports are switched off, because they delay the end of the program by ten seconds without a server.
     """
     ours = {
         "WANDB_DATA_DIR": str(folder.resolve() / "wandb" / "data"),
@@ -200,7 +208,7 @@ def _init(
 
 
 def stop() -> None:
-    """End W&B's process, whatever state it is in."""
+    """End W&B's process in whatever state it is."""
     with suppress(Exception, SystemExit):  # it exits with the code of a service that died
         import wandb
 

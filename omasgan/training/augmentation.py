@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
 from omasgan.errors import UserError
-from omasgan.training.settings import Fraction, NonNegative, Share
+from omasgan.training.settings import Fraction, NonNegative, PositiveFraction
 
 
 class Augmentation(Protocol):
@@ -159,7 +159,7 @@ class Crop:
         Probability that an image loses its colours.
     """
 
-    smallest: Share = 0.5
+    smallest: PositiveFraction = 0.5
     strength: Fraction = 0.4
     grey: Fraction = 0.2
 

@@ -10,7 +10,7 @@ from annotated_types import Ge, Gt, Interval
 Positive = Annotated[float, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]
 Fraction = Annotated[float, Interval(ge=0, le=1)]
-Share = Annotated[float, Interval(gt=0, le=1)]
+PositiveFraction = Annotated[float, Interval(gt=0, le=1)]
 Decay = Annotated[float, Interval(ge=0, lt=1)]
 Count = Annotated[int, Ge(1)]
 Steps = Annotated[int, Ge(0)]

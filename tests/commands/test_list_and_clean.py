@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from omasgan.runs.lock import claimed
+from omasgan.runs.lock import locked
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 
@@ -22,7 +22,7 @@ def top(tmp_path):
         (folder / "set" / name / "run.json").write_text("{}")
     (folder / "set" / "done" / "metrics.json").write_text(json.dumps(METRICS))
     (folder / "set" / "failed" / "failed.json").write_text(json.dumps({"error": "mu is\n-1"}))
-    with claimed(folder / "set" / "running"):
+    with locked(folder / "set" / "running"):
         yield folder
 
 
@@ -88,9 +88,9 @@ def test_clean_asks(command, top, monkeypatch, answer, left):
 
 
 def test_clean_leaves_a_run_that_was_taken_up_while_it_asked(command, top, monkeypatch):
-    with claimed(top / "set" / "interrupted"):
+    with locked(top / "set" / "interrupted"):
         pass
-    taken = claimed(top / "set" / "interrupted")
+    taken = locked(top / "set" / "interrupted")
     monkeypatch.setattr("builtins.input", lambda _: taken.__enter__() or "y")
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     outcome = command("task=clean", f"runs={top}")

@@ -17,7 +17,7 @@ from omasgan.evaluation.objective import metric_key
 from omasgan.report import folders, learning_curves, page, tables
 from omasgan.report.page import document
 from omasgan.report.study import METRICS
-from omasgan.runs.lock import claimed
+from omasgan.runs.lock import locked
 
 
 def rows(folder, name="tables.csv"):
@@ -223,6 +223,6 @@ def test_a_run_that_is_still_running_is_not_called_interrupted(tmp_path):
     (folder / "run.json").write_text("{}")
     (folder / "config.yaml").write_text("protocol: {}\n")
     (folder / "run.json").write_text('{"choices": {}}')
-    with claimed(folder):
+    with locked(folder):
         assert folders.read(folder)[0].state == "running"
     assert folders.read(folder)[0].state == "interrupted"

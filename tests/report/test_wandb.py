@@ -12,7 +12,7 @@ from omasgan.configuration.checks import check
 from omasgan.configuration.identity import SWEEP_NAME, sweep_name
 from omasgan.configuration.schema import FOLDER, register
 from omasgan.errors import UserError
-from omasgan.pipeline import classes
+from omasgan.pipeline import summary
 from omasgan.pipeline.run import Job
 from omasgan.report import page
 
@@ -95,8 +95,8 @@ def job(tmp_path):
 
 def test_a_run_over_all_classes_has_a_summary_run(job, tmp_path, inspect, fake):
     runs = {str(cls): fake.measured(fake.scores(cls, 200, 0)) for cls in (0, 1)}
-    classes.write(tmp_path, runs, "abnormal", ["pca"], job)
-    classes.write(tmp_path, runs, "abnormal", ["pca"], job)  # read back: nothing new to tell
+    summary.write(tmp_path, runs, "abnormal", ["pca"], job)
+    summary.write(tmp_path, runs, "abnormal", ["pca"], job)  # read back: nothing new to tell
     found, values, seen = tables(tmp_path / "record", inspect)
     (run,) = seen["run"]
     assert (run["run_group"], run["job_type"]) == ("digits_loo over boundary.mu", "summary")
@@ -106,18 +106,18 @@ def test_a_run_over_all_classes_has_a_summary_run(job, tmp_path, inspect, fake):
     for name, metrics in runs.items():
         for term, measured in metrics.items():
             assert rows[name, term][2] == pytest.approx(measured["auroc"])
-    for term, mean in classes.means(runs).items():
+    for term, mean in summary.means(runs).items():
         assert values[f"test/auroc/{term}"] == pytest.approx(mean)
-    assert {row[0] for row in found["ablation"]["data"]} == set(classes.means(runs))
+    assert {row[0] for row in found["ablation"]["data"]} == set(summary.means(runs))
     assert {"mean test AUROC_table", "test AUROC of full by class_table"} <= set(found)
     assert any(key.startswith("comparison") for row in seen["history"] for key in row["item"])
 
 
 def test_a_changed_summary_is_exported_again(job, tmp_path, fake):
     runs = {str(cls): fake.measured(fake.scores(cls, 200, 0)) for cls in (0, 1)}
-    classes.write(tmp_path, runs, "abnormal", ["pca"], job)
+    summary.write(tmp_path, runs, "abnormal", ["pca"], job)
     runs["2"] = fake.measured(fake.scores(2, 200, 0))
-    classes.write(tmp_path, runs, "abnormal", ["pca"], job)
+    summary.write(tmp_path, runs, "abnormal", ["pca"], job)
     assert len(list((tmp_path / "record").glob("wandb/offline-run-*"))) == 2
 
 

@@ -3,13 +3,13 @@
 import json
 
 from omasgan.runs.logger import Identity
-from omasgan.runs.record import METRICS
+from omasgan.runs.record import HISTORY
 
 WHO = Identity("mnist-3", "mnist", "train", ("smoke", "kl"))
 
 
 def lines(folder):
-    return [json.loads(line) for line in (folder / METRICS).read_text().splitlines()]
+    return [json.loads(line) for line in (folder / HISTORY).read_text().splitlines()]
 
 
 def steps(folder, stage):

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from omasgan.runs import folder as runs
 from omasgan.runs.folder import State
-from omasgan.runs.lock import OWNER, HeldError, claimed, owner
+from omasgan.runs.lock import OWNER, HeldError, locked, owner
 
 HOLDER = """
 import sys, time
 from pathlib import Path
 from omasgan.runs import lock as runs
-with runs.claimed(Path(sys.argv[1])):
+with runs.locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -56,7 +56,7 @@ def test_a_run_is_held_by_one_process_which_is_named(tmp_path, hold):
     assert runs.state(tmp_path / "run") == State.RUNNING
     with (
         pytest.raises(HeldError, match=rf"is being run by process {process.pid}@\S+: wait"),
-        claimed(tmp_path / "run"),
+        locked(tmp_path / "run"),
     ):
         pytest.fail("two hold it")
 
@@ -68,17 +68,17 @@ def test_the_run_of_a_dead_process_is_taken_over(tmp_path, hold, how):
     process.send_signal(how)
     process.wait()
     assert runs.state(tmp_path) == State.INTERRUPTED
-    with claimed(tmp_path):
+    with locked(tmp_path):
         assert owner(tmp_path).startswith(f"{os.getpid()}@")
         assert runs.state(tmp_path) == State.RUNNING
 
 
 def test_a_run_is_free_after_an_error(tmp_path):
-    with pytest.raises(ZeroDivisionError), claimed(tmp_path):
+    with pytest.raises(ZeroDivisionError), locked(tmp_path):
         _ = 1 / 0
     assert runs.state(tmp_path) == State.NEW
     assert not (tmp_path / OWNER).exists()
-    with claimed(tmp_path):
+    with locked(tmp_path):
         pass
 
 
@@ -90,13 +90,13 @@ print("looking", flush=True)
 while True:
     runs.state(Path({str(tmp_path)!r}))
 """
-    with claimed(tmp_path):
+    with locked(tmp_path):
         pass
     with subprocess.Popen([sys.executable, "-c", looker], stdout=subprocess.PIPE) as process:
         process.stdout.readline()
         end = time.monotonic() + 1
         while time.monotonic() < end:
-            with claimed(tmp_path):
+            with locked(tmp_path):
                 pass
         process.kill()
 

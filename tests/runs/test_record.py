@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from omasgan.errors import UserError
-from omasgan.runs.record import METRICS, history, open_record
+from omasgan.runs.record import HISTORY, history, open_record
 from omasgan.runs.wandb import WANDB_ID
 from tests.runs.common import WHO, lines, steps, told
 
@@ -49,7 +49,7 @@ def test_rewind_forgets_later_steps_of_that_stage_alone(tmp_path):
 
 
 def test_a_line_cut_short_anywhere_is_dropped_and_none_is_glued_to_it(tmp_path):
-    path = tmp_path / METRICS
+    path = tmp_path / HISTORY
     with open_record(tmp_path, WHO, {}, []) as record:
         for step in (1, 2):
             record.scalars("task1", step, {"loss": step})
@@ -64,7 +64,7 @@ def test_a_line_cut_short_anywhere_is_dropped_and_none_is_glued_to_it(tmp_path):
 
 
 def test_a_damaged_line_is_named(tmp_path):
-    (tmp_path / METRICS).write_text('{"stage": "task1"\n{}\n')
+    (tmp_path / HISTORY).write_text('{"stage": "task1"\n{}\n')
     with pytest.raises(UserError, match=r"metrics\.jsonl is damaged.*task1"):
         history(tmp_path)
 
@@ -72,8 +72,8 @@ def test_a_damaged_line_is_named(tmp_path):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no full device")
 def test_a_full_disk_is_one_line(tmp_path):
     with open_record(tmp_path, WHO, {}, []) as record:
-        (tmp_path / METRICS).unlink()
-        (tmp_path / METRICS).symlink_to("/dev/full")
+        (tmp_path / HISTORY).unlink()
+        (tmp_path / HISTORY).symlink_to("/dev/full")
         with pytest.raises(UserError, match="No space left"):
             record.scalars("task1", 1, {"loss": 1})
 

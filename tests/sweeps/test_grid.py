@@ -11,7 +11,7 @@ from omasgan.configuration.checks import check
 from omasgan.configuration.schema import SWEEPS
 from omasgan.evaluation.scores import ScoreTable
 from omasgan.runs import folder as runs
-from omasgan.runs.lock import claimed
+from omasgan.runs.lock import locked
 from omasgan.sweeps import jobs as books
 from tests.sweeps.tiny import TINY, TOY
 
@@ -174,7 +174,7 @@ def test_what_another_process_runs_is_left_to_it_and_is_no_failure(command, tmp_
     sweep = [f"runs={tmp_path}", *TOY, "-m"]
     command(*sweep, "seed=0")
     (seed_folder(tmp_path, 0) / "metrics.json").unlink()
-    with claimed(seed_folder(tmp_path, 0)):
+    with locked(seed_folder(tmp_path, 0)):
         outcome = command(*sweep, "seed=0,1")
     assert outcome.code == 0
     assert "2 jobs: 0 finished, 0 to resume, 0 to retry, 1 new, 1 running elsewhere" in outcome.errors
@@ -191,7 +191,7 @@ def test_a_job_that_another_process_claims_meanwhile_is_left_to_it(command, tmp_
 
     def run(job, *rest):
         if job.config["seed"] == 0:
-            holds.append(claimed(job.folder))
+            holds.append(locked(job.folder))
             holds[0].__enter__()
         return plain(job, *rest)
 
@@ -204,7 +204,7 @@ def test_a_job_that_another_process_claims_meanwhile_is_left_to_it(command, tmp_
 
 
 def test_a_single_run_that_another_process_has_ends_in_one_line(command, tmp_path):
-    with claimed(tmp_path / "run"):
+    with locked(tmp_path / "run"):
         outcome = command(*TOY, f"hydra.run.dir={tmp_path}/run")
     assert outcome.code == 1
     assert re.search(r"^omasgan: .*/run is being run by process \d+@\S+: wait for it", outcome.errors[-1])
@@ -217,7 +217,7 @@ def test_the_classes_that_nobody_has_are_run(command, tmp_path):
     sweep = (*TINY, "dataset=arrays", f"dataset.path={tmp_path}/three.npz", f"runs={tmp_path}/runs", "-m")
     assert command(*sweep, "protocol.abnormal_class=a").code == 0
     (first,) = (tmp_path / "runs").rglob("abnormal_a")
-    with claimed(first.parent / "abnormal_b"):
+    with locked(first.parent / "abnormal_b"):
         outcome = command(*sweep)
     assert re.search("the one job +elsewhere", outcome.output)
     assert outcome.code == 0

@@ -7,8 +7,8 @@ import pytest
 from filelock import FileLock
 
 from omasgan.errors import UserError
-from omasgan.pipeline import classes
 from omasgan.pipeline import run as pipeline
+from omasgan.pipeline import summary
 from omasgan.sweeps import search
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
@@ -30,7 +30,7 @@ def seen(monkeypatch):
         return {"task1": {"auroc": 0.1}, "full": {"auroc": max(0.0, 0.9 - 0.3 * abs(math.log10(mu / BEST)))}}
 
     monkeypatch.setattr(pipeline, "run", run)
-    monkeypatch.setattr(classes, "write", lambda *_: None)
+    monkeypatch.setattr(summary, "write", lambda *_: None)
     return protocols
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from omasgan.pipeline import classes
+from omasgan.pipeline import summary
 
 METRICS = {"task1": {"auroc": 0.7}, "full": {"auroc": 0.9}, "nearest_neighbour": {"auroc": 0.95}, "pca": {"auroc": 0.8}}
 
@@ -18,14 +18,14 @@ METRICS = {"task1": {"auroc": 0.7}, "full": {"auroc": 0.9}, "nearest_neighbour":
     ],
 )
 def test_the_last_line_compares_the_whole_score_to_what_there_is(baselines, expected):
-    lines = classes.text({"0": METRICS, "1": METRICS}, "abnormal", baselines, "test").splitlines()
+    lines = summary.text({"0": METRICS, "1": METRICS}, "abnormal", baselines, "test").splitlines()
     assert lines[0] == "AUROC on the test split"
     assert lines[-1] == expected
     assert lines[-2].startswith("    mean")
 
 
 def test_a_detector_without_a_whole_score_has_a_table_alone():
-    lines = classes.text({"0": {"task1": {"auroc": 0.7}}}, "abnormal", ["pca"], "pseudo").splitlines()
+    lines = summary.text({"0": {"task1": {"auroc": 0.7}}}, "abnormal", ["pca"], "pseudo").splitlines()
     assert "pseudo-anomalies" in lines.pop(0)
     assert [line.split() for line in lines if "-" not in line] == [["abnormal", "Task", "1"], ["0", ".700"]]
     assert lines[-1].split() == ["0", ".700"]

@@ -1,4 +1,7 @@
-"""Checks that a run's folder belongs to the run that is asked for, and begins the folder of a new run."""
+"""What a run does with its folder before its first step: begin a new one, or check that it belongs to this run.
+
+The lock of the folder is in `runs.lock`, the names of its files are in `runs.folder`.
+"""
 
 from __future__ import annotations
 
@@ -35,13 +38,16 @@ def is_done(job: Job) -> bool:
 
 
 def _starts_anew(job: Job) -> bool:
-    """Whether a debug run was made here before: the code may have changed since."""
-    before = runs.read(job.folder / runs.RECORD).get("choices", {}).get("debug")
+    """Whether the folder holds an earlier run with the same option of `debug`.
+
+    Such a run is never continued, because the code may have changed since.
+    """
+    before = runs.read(job.folder / runs.PROVENANCE).get("choices", {}).get("debug")
     return job.debug is not None and before == job.debug
 
 
 def prepare(job: Job, dataset: Dataset, split: IndexSplit, workspace: Workspace) -> Job:
-    """Write the record of a new run before its first step, or check that the folder holds the run of this job.
+    """Write run.json of a new run before its first step, or check that the folder holds the run of this job.
 
     Parameters
     ----------
@@ -55,8 +61,8 @@ def prepare(job: Job, dataset: Dataset, split: IndexSplit, workspace: Workspace)
     Returns
     -------
     Job
-        The same job. For a finished run that lacks some baselines, a copy whose `baselines` are those that the run has
-        already and those that are asked for.
+        The same job. For a finished run that lacks some baselines, a copy of the job, whose `baselines` are the ones
+        that the run already has and the ones that are asked for.
 
     Raises
     ------
@@ -65,7 +71,7 @@ def prepare(job: Job, dataset: Dataset, split: IndexSplit, workspace: Workspace)
     """
     if _starts_anew(job):
         runs.clear(job.folder)
-    if not (job.folder / runs.RECORD).exists():
+    if not (job.folder / runs.PROVENANCE).exists():
         _begin(job, dataset, workspace)
         return job
     check(job, dataset, split)
@@ -78,7 +84,7 @@ def prepare(job: Job, dataset: Dataset, split: IndexSplit, workspace: Workspace)
 
 @contextmanager
 def failure_noted(job: Job) -> Iterator[None]:
-    """Write failed.json when an exception is raised inside; remove that of an earlier attempt first."""
+    """Remove the failed.json of an earlier attempt, and write a new one if an exception is raised inside."""
     failed = job.folder / runs.FAILED
     failed.unlink(missing_ok=True)
     try:
@@ -101,9 +107,9 @@ def check(job: Job, dataset: Dataset, split: IndexSplit) -> None:
     Raises
     ------
     UserError
-        Where that is not so, or the record is damaged.
+        Where the run or its data are others, or run.json is damaged.
     """
-    record = job.folder / runs.RECORD
+    record = job.folder / runs.PROVENANCE
     try:
         written = json.loads(record.read_text())
         other = [f"{key} {written[key]}, not {value}" for key, value in _which(job).items() if written[key] != value]
@@ -113,7 +119,7 @@ def check(job: Job, dataset: Dataset, split: IndexSplit) -> None:
     if other:
         raise UserError(
             f"{job.folder} holds a run with other settings ({', '.join(other)}; identity is a hash of the settings): "
-            f"choose another folder, or delete this one; if hydra.run.dir is given, leaving it out is enough"
+            f"choose another folder, or delete this one; if you gave hydra.run.dir, leave it out instead"
         )
     data = {"training": (trained_on, dataset.train)}
     if tested_on := runs.read(job.folder / runs.METRICS).get("tested"):
@@ -127,17 +133,17 @@ def check(job: Job, dataset: Dataset, split: IndexSplit) -> None:
 
 
 def _begin(job: Job, dataset: Dataset, workspace: Workspace) -> None:
-    """Write the run's record, and copy the tasks that a finished run has trained with the same settings."""
+    """Write run.json, and copy the stages that a finished run has trained with the same settings."""
     make_folder(job.folder / "checkpoints")
     write_config(job)
     arithmetic = {"device": workspace.device.type, "arithmetic": str(workspace.dtype or torch.float32)}
     made = {"data": dataset.train.digest, **arithmetic, **provenance()}
     source = None if job.debug else reuse.find(job.folder, job.identity, job.config, made)
     reused = {"reused_from": str(source.folder), "reused_stages": source.stages} if source else {}
-    write_json(job.folder / runs.RECORD, {**_which(job), **reused, "choices": dict(job.choices), **made})
+    write_json(job.folder / runs.PROVENANCE, {**_which(job), **reused, "choices": dict(job.choices), **made})
     if source:
         log.info("reuses %s of %s", ", ".join(source.stages), source.folder)
-        reuse.copy_tasks(source, job.folder)
+        reuse.copy_stages(source, job.folder)
 
 
 def write_config(job: Job) -> None:

@@ -1,4 +1,4 @@
-"""The summary of a run over all classes: a table with a row for each class and the mean, and a comparison plot."""
+"""The results of several runs, one for each class: the table that is printed, summary.json and a comparison plot."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from omasgan.training.record import Record
 
 
 def means(runs: Mapping[str, Metrics], metric: str = "auroc") -> dict[str, float]:
-    """The mean of a metric over the runs, for each term that all of them have; some may lack the baselines."""
+    """The mean of a metric over the runs, for each term that all runs have; some runs may lack baselines."""
     terms = [term for term in next(iter(runs.values())) if all(term in metrics for metrics in runs.values())]
     return {term: fmean(metrics[term][metric] for metrics in runs.values()) for term in terms}
 
@@ -60,7 +60,7 @@ def text(runs: Mapping[str, Metrics], row_name: str, baselines: Collection[str],
 
 
 def write(folder: Path, runs: Mapping[str, Metrics], row_name: str, baselines: Collection[str], job: Job) -> None:
-    """Write summary.json, table.txt and comparison.png, and hand them to the loggers where they have changed.
+    """Write summary.json, table.txt and comparison.png, and pass them to the loggers if they have changed.
 
     Parameters
     ----------
@@ -85,14 +85,14 @@ def write(folder: Path, runs: Mapping[str, Metrics], row_name: str, baselines: C
     plots.save(plots.bar_comparison(aurocs, [heading(baseline) for baseline in baselines]), folder / "comparison.png")
     chosen = loggers(job.config["logger"])
     if news and chosen:
-        identity = replace(job.wandb, job_type="summary")
+        identity = replace(job.listed_as, job_type="summary")
         with open_record(folder / "record", identity, dict(job.config), chosen) as record:
             tell(record, runs, row_name, job.split)
             record.picture("comparison", folder / "comparison.png")
 
 
 def tell(record: Record, runs: Mapping[str, Metrics], row_name: str, split: Split) -> None:
-    """Record the results of all classes: tables per_class and ablation, bar charts, and the means as summary."""
+    """Record the results of all classes: the tables `per_class` and `ablation`, bar charts, and the mean metrics."""
     rows = [
         [name, term, *(values[column] for column in COLUMNS)]
         for name, metrics in runs.items()
