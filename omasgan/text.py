@@ -66,6 +66,11 @@ def figures(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.3f}".removeprefix("0")
 
 
+def p_text(p: float) -> str:
+    """A p-value: .034, or < .001."""
+    return "< .001" if p < 0.001 else figures(p)
+
+
 def duration(seconds: float) -> str:
     """A time in seconds as text in its largest unit, as 12 s, 3 min, 5 h or 8 d."""
     for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from omasgan.configuration.checks import check
 from omasgan.errors import UserError
 from omasgan.files import make_folder, write_text
-from omasgan.report import page, tables, wandb_export
+from omasgan.report import analyses, page, tables, wandb_export
 from omasgan.report.reading import counts, read
 from omasgan.runs.logger import loggers
 from omasgan.text import to_csv
@@ -27,7 +27,7 @@ def report(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
 
 
 def write(config: Mapping[str, Any]) -> None:
-    """Write report.html, tables.csv, tables.md, tables.tex and comparison.csv, and export them to W&B.
+    """Write report.html, tables.csv, tables.md, tables.tex, comparison.csv and ranks.csv, and export them to W&B.
 
     Raises
     ------
@@ -49,6 +49,7 @@ def write(config: Mapping[str, Any]) -> None:
         "tables.md": tables.to_markdown(reading.study, reading.scores),
         "tables.tex": tables.to_latex(reading.study, reading.scores),
         "comparison.csv": to_csv(tables.PAIRED, tables.paired_rows(reading.study, reading.scores)),
+        "ranks.csv": to_csv(analyses.RANKED, analyses.ranked_rows(reading.study)),
     }
     for name, text in written.items():
         write_text(output / name, text)

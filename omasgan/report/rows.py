@@ -123,6 +123,16 @@ def paired_rows(study: Study, scores: Scores) -> list[list[object]]:
     return rows
 
 
+def headline(study: Study, setting: int, limit: int) -> list[int]:
+    """Return the best of the detectors' own scores and the baselines of a setting, the best mean AUROC first."""
+
+    def rank(number: int) -> float:
+        mean = study.mean(study.methods[number], "auroc").mean
+        return math.inf if math.isnan(mean) else -mean
+
+    return sorted((number for number in study.of(setting) if study.methods[number].main), key=rank)[:limit]
+
+
 def ranked(study: Study, setting: int) -> list[int]:
     """Choose the methods of a printed table.
 

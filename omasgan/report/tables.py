@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from omasgan.report.analyses import ranks_markdown
 from omasgan.report.published import published
 from omasgan.report.rows import LONG, MEAN, PAIRED, cells, columns, long_rows, paired_rows, ranked
 from omasgan.report.scores import Scores
 from omasgan.report.study import METRICS, Cell, Study
-from omasgan.text import figures
+from omasgan.text import figures, p_text
 
-__all__ = ["LONG", "PAIRED", "latex", "long_rows", "p_text", "paired_rows", "to_latex", "to_markdown"]
+__all__ = ["LONG", "PAIRED", "latex", "long_rows", "paired_rows", "to_latex", "to_markdown"]
 
 NOTE = (
     "Mean over seeds; ± is the standard deviation over seeds (ddof 1) where there are several; the 95 % interval of "
@@ -34,7 +35,7 @@ def to_markdown(study: Study, scores: Scores) -> str:
     Returns
     -------
     str
-        A section for every setting, with a table for every metric and one of the paired comparisons.
+        A section for every setting, with a table for every metric, one of the paired comparisons and one of mean ranks.
     """
     lines = ["# Results", "", NOTE, ""]
     for setting, where in enumerate(study.settings):
@@ -55,6 +56,7 @@ def to_markdown(study: Study, scores: Scores) -> str:
             lines += [_markdown_line(["first", "second", "difference", "95 % interval", "p"])]
             lines += [_markdown_line(["---", "---", "---:", "---:", "---:"])]
             lines += [_markdown_line(_paired_text(row)) for row in chosen] + [""]
+        lines += ranks_markdown(study, setting)
     return "\n".join(lines)
 
 
@@ -76,11 +78,6 @@ def _cell_text(cell: Cell, plus_minus: str, mark: str) -> str:
 def _paired_text(row: Sequence[object]) -> list[str]:
     _, first, second, _, difference, low, high, p = row
     return [str(first), str(second), f"{difference:+.3f}", f"{low:+.3f} to {high:+.3f}", p_text(float(str(p)))]
-
-
-def p_text(p: float) -> str:
-    """Write a p-value: .034, or < .001."""
-    return "< .001" if p < 0.001 else figures(p)
 
 
 def _markdown_line(cells: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from omasgan.report.folders import Run
 from omasgan.report.learning_curves import thinned
 from omasgan.report.page.embedded_pictures import PICTURES, Pictures
 from omasgan.report.published import published
+from omasgan.report.ranking import quantiles
 from omasgan.report.rows import cells, columns
 from omasgan.report.scores import Scores
 from omasgan.report.study import BASELINES_NAME, METRICS, Study, is_sweep
@@ -50,6 +51,7 @@ def data(study: Study, scores: Scores, shown: Pictures, problems: Sequence[str],
     return {
         "created": created,
         "metrics": METRICS,
+        "quantiles": quantiles(),
         "pictures": PICTURES,
         "pictures_left_out": shown.left_out,
         "settings": [_setting(study, scores, number) for number in range(len(study.settings))],

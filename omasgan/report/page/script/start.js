@@ -27,6 +27,7 @@ function drawFigures() {
   drawClasses();
   drawAblation();
   drawLearning();
+  drawRanks();
 }
 
 function redraw() {
@@ -76,6 +77,7 @@ function listen() {
       drawPairs();
     });
   }
+  listenTo("rank-test", "change", drawRanks);
   for (const id of ["term", "x1", "y1", "x2", "y2"]) listenTo(id, "change", drawSweeps);
   for (const [id, side] of [
     ["run-a", "runA"],
