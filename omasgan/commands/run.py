@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from omasgan.configuration.checks import check
-from omasgan.configuration.identity import class_folder, class_of, identity_of, sweep_name
+from omasgan.configuration.identity import class_folder, class_of, identity_of
+from omasgan.configuration.sweep_names import InSweep, in_sweep
+from omasgan.data.protocols import Protocol
 from omasgan.pipeline import build, summary
 from omasgan.pipeline import run as pipeline
 from omasgan.pipeline.job import Job, Metrics
@@ -46,23 +50,19 @@ def run(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> float | No
     """
     config = check(cfg)
     loggers(config["logger"])  # one whose package is missing is told of before the data are read
-    identity = identity_of(cfg)
     dataset = build.dataset(config)
-    whole = build.protocol(config)
+    every = build.protocol(config).classes(dataset.class_names)
     trial = search.open_trial(config["search"], choices["protocol"])
-    sweep = _sweep(choices)
+    job = Job(config, identity_of(cfg), choices, folder, _sweep(config, choices))
     runs: dict[str, Metrics] = {}
     held: HeldError | None = None
-    every = whole.classes(dataset.class_names)
     for number, protocol in enumerate(every, 1):
-        node = {**config["protocol"], **(vars(protocol) if len(every) > 1 else {})}
-        role, name = class_of(node)
+        part = _of_class(job, protocol) if len(every) > 1 else job
+        role, name = class_of(part.config["protocol"])
         if len(every) > 1:
             log.info("%d of %d: %s %s", number, len(every), role, name)
-        place = folder / class_folder(node) if len(every) > 1 else folder
-        job = Job({**config, "protocol": node}, identity, choices, place, sweep)
         try:
-            runs[name or choices["dataset"]] = pipeline.run(job, dataset, protocol)
+            runs[name or choices["dataset"]] = pipeline.run(part, dataset, protocol)
         except HeldError as error:
             held = error
             continue
@@ -71,19 +71,25 @@ def run(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> float | No
             return summary.mean_auroc(runs)
     if held:
         raise held  # only now, so that this process finishes all other runs first
-    whole_job = Job(config, identity, choices, folder, sweep)
     if len(every) > 1:
-        summary.write(folder, runs, role, config["baselines"], whole_job)
+        summary.write(folder, runs, role, config["baselines"], job)
     if all(runs.values()):
-        print(summary.text(runs, role or "data", config["baselines"], whole_job.split))
+        print(summary.text(runs, role or "data", config["baselines"], job.split))
     else:
         print("the test data have no known anomaly, so there are scores but no metrics")
     print(f"scores, metrics and plots: {folder}")
     return summary.mean_auroc(runs) if all(runs.values()) else None
 
 
-def _sweep(choices: Mapping[str, str]) -> str | None:
-    """The name of the sweep that this job is part of; None outside a sweep."""
+def _of_class(job: Job, protocol: Protocol) -> Job:
+    """The run of one class of a job over several."""
+    node = {**job.config["protocol"], **vars(protocol)}
+    part = class_folder(node)
+    return replace(job, config={**job.config, "protocol": node}, folder=job.folder / part, part=part)
+
+
+def _sweep(config: Mapping[str, Any], choices: Mapping[str, str]) -> InSweep | None:
+    """What loggers call this job in its sweep; None outside a sweep."""
     if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
         return None
-    return sweep_name(HydraConfig.get().overrides.task, choices)
+    return in_sweep(HydraConfig.get().overrides.task, config["sweep"]["varied"], choices)

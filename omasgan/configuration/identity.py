@@ -1,4 +1,4 @@
-"""A run's identity: the settings that determine its results, and the names of folders and sweeps made from them."""
+"""A run's identity: the settings that determine its results, and the names of folders made from them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from omasgan.configuration.schema import FOLDER, SWEEPS, Config
 NOT_SCIENCE = frozenset(
     {
         *("baselines", "logger", "log_every", "device", "threads", "runs", "data"),
-        *("task", "score", "list", "clean", "search", "report", "debug"),
+        *("task", "score", "list", "clean", "search", "sweep", "report", "debug"),
     }
 )
 """Keys that do not change a run's results, only where it is computed, what it is compared with and how it is shown.
@@ -227,40 +227,3 @@ OmegaConf.register_new_resolver("expanduser", os.path.expanduser, replace=True)
 OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
 
 OmegaConf.register_new_resolver("sweeps_folder", lambda: str(SWEEPS), replace=True)
-
-WEIGHTS = {"mu": ("boundary", "mu"), "nu": ("boundary", "nu"), "beta": ("retraining", "beta")}
-"""The paper's three weights, which sweeps change most often, and where the configuration holds them."""
-
-
-def weights_of(config: Mapping[str, Any]) -> list[str]:
-    """The weights mu, nu and beta of a run's detector as tags for W&B, such as 'mu=0.2'; empty where it has none."""
-    detector = config["detector"].get("detector", config["detector"])
-    return [f"{name}={detector[group][key]:g}" for name, (group, key) in WEIGHTS.items() if group in detector]
-
-
-SWEEP_NAME = 110
-"""Largest number of characters of a sweep's name; W&B accepts 128."""
-
-
-def sweep_name(overrides: Sequence[str], choices: Mapping[str, str]) -> str:
-    """The name of a sweep: its data set, its protocol and the keys that its command line sets.
-
-    The name holds no values, so a sweep keeps its name when it is started again or extended to more values.
-
-    Parameters
-    ----------
-    overrides
-        The overrides of the command line, such as 'boundary.mu=0.1'.
-    choices
-        The chosen option of each group.
-
-    Returns
-    -------
-    str
-        At most `SWEEP_NAME` characters; a longer name is cut and ends with its hash.
-    """
-    keys = [override.lstrip("+~").partition("=")[0] for override in overrides]
-    left_out = NOT_SCIENCE | {"dataset", "protocol"}
-    shown = [key for key in keys if key.partition(".")[0] not in left_out]
-    name = f"{choices['dataset']}_{choices['protocol']} over {', '.join(sorted(shown)) or 'nothing'}"
-    return name if len(name) <= SWEEP_NAME else f"{name[: SWEEP_NAME - 9]}-{_digest(name, 8)}"

@@ -99,6 +99,19 @@ class Search:
 
 
 @dataclass
+class Sweep:
+    """What a job knows of its sweep; the sweeper sets this.
+
+    Parameters
+    ----------
+    varied
+        The keys that differ between the jobs, after which loggers name the runs; null where no sweeper says so.
+    """
+
+    varied: Any = None
+
+
+@dataclass
 class Report:
     """What `task=report` and `task=dashboard` read, and where the report is written.
 
@@ -177,6 +190,7 @@ class Config:
     list: List = field(default_factory=List)
     clean: Clean = field(default_factory=Clean)
     search: Search = field(default_factory=Search)
+    sweep: Sweep = field(default_factory=Sweep)
     report: Report = field(default_factory=Report)
     debug: Debug = field(default_factory=Debug)
 

@@ -1,4 +1,4 @@
-"""One run to be made: its configuration, its folder, and the name and tags under which loggers list it."""
+"""One run to be made: its configuration, its folder, and its place in a sweep."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omasgan.configuration.identity import class_folder, split_of, weights_of
+from omasgan.configuration.identity import split_of
+from omasgan.configuration.sweep_names import InSweep
 from omasgan.evaluation.objective import Split
-from omasgan.runs.logger import Identity
 from omasgan.runs.results import Figures as Metrics
 
 __all__ = ["Job", "Metrics"]
@@ -33,14 +33,17 @@ class Job:
     folder
         The run's folder.
     sweep
-        Name of the sweep that the run is part of; None outside a sweep.
+        The job's place in its sweep; None outside a sweep.
+    part
+        The name of the run's folder in that of a job over several classes; empty for a job of one run.
     """
 
     config: Mapping[str, Any]
     identity: str
     choices: Mapping[str, str]
     folder: Path
-    sweep: str | None = None
+    sweep: InSweep | None = None
+    part: str = ""
 
     @property
     def debug(self) -> str | None:
@@ -52,19 +55,3 @@ class Job:
     def split(self) -> Split:
         """The split that the run's figures are on."""
         return split_of(self.choices["protocol"])
-
-    @property
-    def listed_as(self) -> Identity:
-        """The name, group, job type and tags of the run for all loggers, made from the settings of the run."""
-        names = [self.choices[group] for group in ("dataset", "protocol", "detector", "architecture", "divergence")]
-        ablation = self.choices["ablation"]
-        which = class_folder(self.config["protocol"])
-        seed = f"seed_{self.config['seed']}"
-        dataset, protocol, detector = names[:3]
-        weights = weights_of(self.config)
-        return Identity(
-            name=" ".join(part for part in (dataset, protocol, detector, which, seed) if part),
-            group=self.sweep or f"{dataset}_{protocol}_{detector}-{self.identity}",
-            job_type=detector if ablation == "none" else f"{detector}_{ablation}",
-            tags=tuple(part for part in (*names, which, seed, ablation, *weights) if part and part != "none"),
-        )

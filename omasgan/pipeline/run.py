@@ -18,7 +18,7 @@ from pathlib import Path
 from omasgan.data.dataset import Dataset
 from omasgan.data.protocols import IndexSplit, Protocol
 from omasgan.errors import UserError
-from omasgan.pipeline import build, outputs, run_folder
+from omasgan.pipeline import build, hardest, listing, outputs, run_folder
 from omasgan.pipeline.fit import fit
 from omasgan.pipeline.job import Job, Metrics
 from omasgan.pipeline.score import check_split, evaluate, score, score_baselines, score_table
@@ -77,7 +77,9 @@ def _locked_run(job: Job, dataset: Dataset, split: IndexSplit) -> Metrics:
     job = run_folder.prepare(job, dataset, split, workspace)
     with (
         run_folder.failure_noted(job),
-        open_record(job.folder, job.listed_as, dict(job.config), loggers(job.config["logger"])) as record,
+        open_record(
+            job.folder, listing.identity(job), listing.configuration(job), loggers(job.config["logger"])
+        ) as record,
     ):
         return _steps(job, dataset, split, replace(workspace, record=record))
 
@@ -98,6 +100,7 @@ def _steps(job: Job, dataset: Dataset, split: IndexSplit, workspace: Workspace) 
     metrics = evaluate(table, split, job.config["seed"])
     outputs.draw(job, dataset, split, detector, table, metrics, workspace.record)
     outputs.export(metrics, job.split, workspace.record)
+    workspace.record.table("hardest_samples", *hardest.table(table, dataset, split))
     outputs.record(job, dataset, split, detector, metrics, seconds)
     return metrics
 

@@ -10,6 +10,7 @@ from statistics import fmean
 from omasgan.evaluation import plots
 from omasgan.evaluation.objective import ON, Split, flat, metric_key
 from omasgan.files import json_bytes, write_json, write_text
+from omasgan.pipeline import listing
 from omasgan.pipeline.job import Job, Metrics
 from omasgan.pipeline.outputs import COLUMNS
 from omasgan.runs.folder import main_term
@@ -85,8 +86,8 @@ def write(folder: Path, runs: Mapping[str, Metrics], row_name: str, baselines: C
     plots.save(plots.bar_comparison(aurocs, [heading(baseline) for baseline in baselines]), folder / "comparison.png")
     chosen = loggers(job.config["logger"])
     if news and chosen:
-        identity = replace(job.listed_as, job_type="summary")
-        with open_record(folder / "record", identity, dict(job.config), chosen) as record:
+        identity = replace(listing.identity(job), job_type="summary")
+        with open_record(folder / "record", identity, listing.configuration(job), chosen) as record:
             tell(record, runs, row_name, job.split)
             record.picture("comparison", folder / "comparison.png")
 

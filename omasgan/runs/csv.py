@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from omasgan.files import make_folder, write_text
-from omasgan.runs.logger import Identity, Row
+from omasgan.runs.logger import Identity, Row, without_pictures
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,8 @@ class CSVExporter:
         """See `Exporter`. Nothing is copied, because the picture is in the run's folder."""
 
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """See `Exporter`."""
+        """See `Exporter`; columns of pictures are left out."""
+        columns, rows = without_pictures(columns, rows)
         self._write(name, [columns, *rows])
 
     def bars(self, name: str, label: str, value: str, values: Mapping[str, float]) -> None:

@@ -32,12 +32,31 @@ class Identity:
         What the run does: the name of its detector, `summary` or `report`.
     tags
         Words to filter by.
+    notes
+        A text to show with the run.
+    part
+        Which run of a job over several classes it is; empty for a job of one run.
     """
 
     name: str
     group: str
     job_type: str
     tags: tuple[str, ...]
+    notes: str = ""
+    part: str = ""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture in a cell of a table.
+
+    Attributes
+    ----------
+    pixels
+        uint8 (H, W) or (H, W, 3).
+    """
+
+    pixels: Any
 
 
 class Exporter(Protocol):
@@ -56,7 +75,7 @@ class Exporter(Protocol):
         """Add a picture, a file in the run's folder."""
 
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Add a table."""
+        """Add a table. A cell is a number, a text, a bool, None or a `Picture`."""
 
     def bars(self, name: str, label: str, value: str, values: Mapping[str, float]) -> None:
         """Add a bar chart of values by name; `label` and `value` are the titles of its two axes."""
@@ -108,6 +127,12 @@ def loggers(nodes: Mapping[str, Mapping[str, Any]]) -> list[Logger]:
         settings = {key: value for key, value in node.items() if key != "_target_"}
         made.append(cast(Logger, pkgutil.resolve_name(node["_target_"])(**settings)))
     return made
+
+
+def without_pictures(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> tuple[list[str], list[list[object]]]:
+    """A table without its columns of pictures, for exporters that write text."""
+    kept = [place for place in range(len(columns)) if not any(isinstance(row[place], Picture) for row in rows)]
+    return [columns[place] for place in kept], [[row[place] for place in kept] for row in rows]
 
 
 def reason(error: Exception) -> str:

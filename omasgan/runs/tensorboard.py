@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omasgan.errors import UserError
-from omasgan.runs.logger import Identity, Row
+from omasgan.runs.logger import Identity, Row, without_pictures
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter  # imported where it is used: this package loads no torch
@@ -83,8 +83,9 @@ class TensorBoardExporter:
         self._writer(RESULTS).add_image(name, pixels, dataformats="HWC")
 
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """See `Exporter`. TensorBoard shows the table among its texts."""
-        lines = [columns, ["---"] * len(columns), *rows]
+        """See `Exporter`. TensorBoard shows the table among its texts, without columns of pictures."""
+        shown, body = without_pictures(columns, rows)
+        lines: list[list[object]] = [[*shown], ["---"] * len(shown), *body]
         text = "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
         self._writer(RESULTS).add_text(name, text)
 

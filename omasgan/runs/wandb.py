@@ -8,16 +8,18 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Gt
 
+from omasgan.errors import UserError
 from omasgan.files import write_text
-from omasgan.runs.logger import Identity, Row, reason
+from omasgan.runs.logger import Identity, reason
+from omasgan.runs.wandb_exporter import WandbExporter, stop
 
 if TYPE_CHECKING:
     from wandb import Run  # imported where it is used: half a second that other loggers need not wait for
@@ -25,6 +27,23 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 WANDB_ID = "wandb_id"
+
+VARIABLES = {
+    "mode": "WANDB_MODE",
+    "project": "WANDB_PROJECT",
+    "entity": "WANDB_ENTITY",
+    "name": "WANDB_NAME",
+    "group": "WANDB_RUN_GROUP",
+    "tags": "WANDB_TAGS",
+    "notes": "WANDB_NOTES",
+}
+"""The environment variable of W&B's that conf/logger/wandb.yaml reads as the default of a setting."""
+
+NAME_LENGTH = 128
+"""Largest number of characters of a name or a group that W&B accepts."""
+
+TAG_LENGTH = 64
+"""Largest number of characters of a tag that W&B accepts."""
 
 
 @dataclass(frozen=True)
@@ -34,102 +53,105 @@ class WandbLogger:
     Parameters
     ----------
     mode
-        `offline` writes files that `wandb sync` uploads; `online` does the same if it does not reach the server.
+        `offline` writes files that `wandb sync` uploads; `online` does the same if it does not reach the server;
+        `disabled` does not log to W&B.
     project, entity
         The W&B project and the user or team that the run belongs to; null for the default entity of the account.
+    name
+        The run's name; null for one that says what differs from the other runs of a sweep. The run of one class of
+        several has its class added.
+    group
+        The runs that W&B shows together; null for the sweep, or outside of sweeps for the runs that differ only in seed
+        and class.
+    tags
+        Words to filter by, in addition to those that follow from the settings: a list, or a text with commas.
+    notes
+        A text that W&B shows with the run; null for the command.
     init_timeout, finish_timeout
         Longest time to wait for the server at the start and at the end of the run, in seconds.
+
+    Raises
+    ------
+    UserError
+        For a tag that is empty or longer than W&B accepts.
     """
 
-    mode: Literal["offline", "online"] = "offline"
+    mode: Literal["offline", "online", "disabled"] = "offline"
     project: str = "omasgan"
     entity: str | None = None
+    name: str | None = None
+    group: str | None = None
+    tags: str | list[str] | None = None
+    notes: str | None = None
     init_timeout: Annotated[float, Gt(0)] = 20.0
     finish_timeout: Annotated[float, Gt(0)] = 30.0
 
+    def __post_init__(self) -> None:
+        for tag in self._own_tags():
+            if not 1 <= len(tag) <= TAG_LENGTH:
+                raise UserError(f"logger.wandb.tags has {tag!r}: give tags of 1 to {TAG_LENGTH} characters")
+
     def open(self, folder: Path, identity: Identity, config: dict[str, Any]) -> WandbExporter | None:
         """See `Logger`. If a run is resumed offline, a second offline run is written; `wandb sync` appends it."""
+        if self.mode == "disabled":
+            return None
+        id_path = folder / WANDB_ID
+        is_new = not id_path.exists()
+        if is_new:
+            write_text(id_path, secrets.token_hex(4))
         with ExitStack() as stack:
             stack.enter_context(environment(folder))
-            run = start(folder, identity, config, self)
-            return None if run is None else WandbExporter(run, stack.pop_all())
+            run = start(folder, self.listed(identity, id_path.read_text(encoding="utf-8"), config), self)
+            return None if run is None else WandbExporter(run, stack.pop_all(), is_new)
+
+    def listed(self, identity: Identity, run_id: str, config: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments of `wandb.init` that say what the run is, from the settings where they say something."""
+        name = identity.name if self.name is None else f"{self.name} {identity.part}".strip()
+        return {
+            "id": run_id,
+            "project": self.project,
+            "entity": self.entity,
+            "name": name[:NAME_LENGTH],
+            "group": (self.group or identity.group)[:NAME_LENGTH],
+            "job_type": identity.job_type,
+            "tags": tuple(dict.fromkeys(tag[:TAG_LENGTH] for tag in (*identity.tags, *self._own_tags()))),
+            "notes": identity.notes if self.notes is None else self.notes,
+            "config": {**flat(config), "wandb_variables": ", ".join(self.variables())},
+        }
+
+    def variables(self) -> list[str]:
+        """The environment variables that gave a setting its value; others were overruled or are not set."""
+        return [
+            name
+            for setting, name in VARIABLES.items()
+            if name in os.environ and getattr(self, setting) == os.environ[name]
+        ]
+
+    def _own_tags(self) -> list[str]:
+        tags = self.tags.split(",") if isinstance(self.tags, str) else self.tags or []
+        return [tag.strip() for tag in tags]
 
 
-class WandbExporter:
-    """Passes values to a W&B run. If one of its calls failed, W&B's process is ended together with the run.
+def flat(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration as W&B can filter by it.
 
-    Parameters
-    ----------
-    run
-        The W&B run.
-    left
-        Closed after the run has ended.
+    W&B shows the value at `{"boundary": {"mu": 0.1}}` as `boundary.mu`, and filters by numbers and texts, so lists
+    become texts, and empty nodes are left out. So are copies of a group inside other nodes, which equal the group: a
+    detector holds those that it is built from.
     """
 
-    title = "W&B"
+    def inside(node: Mapping[str, Any]) -> dict[str, Any]:
+        return {str(key): value(child) for key, child in node.items() if child != {} and not is_copy(key, child)}
 
-    def __init__(self, run: Run, left: ExitStack) -> None:
-        self.run = run
-        self._left = left
-        self._stages: set[str] = set()
-        self._broken = False
+    def is_copy(key: str, child: Any) -> bool:
+        return isinstance(child, Mapping) and child == config.get(key)
 
-    def scalars(self, row: Row) -> None:
-        """See `Exporter`."""
-        values = dict(row)
-        stage, step, _ = values.pop("stage"), values.pop("step"), values.pop("time")
-        axis = f"{stage}/step"  # one for each stage, because each starts at 0 and W&B's global step never goes back
-        if stage not in self._stages:
-            self._stages.add(stage)
-            self._tell(lambda run, _: run.define_metric(axis))
-            self._tell(lambda run, _: run.define_metric(f"{stage}/*", step_metric=axis))
-        named = {f"{stage}/{name}": value for name, value in values.items()}
-        self._tell(lambda run, _: run.log({axis: step, **named}))
+    def value(child: Any) -> Any:
+        if isinstance(child, Mapping):
+            return inside(child)
+        return ", ".join(map(str, child)) if isinstance(child, list | tuple) else child
 
-    def rewind(self, stage: str, rows: Sequence[Row]) -> None:
-        """See `Exporter`. W&B cannot remove points; it draws those of the repeated steps over the old ones."""
-
-    def picture(self, name: str, path: Path) -> None:
-        """See `Exporter`."""
-        self._tell(lambda run, wandb: run.log({name: wandb.Image(str(path))}))
-
-    def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """See `Exporter`."""
-        data = [list(row) for row in rows]
-        self._tell(lambda run, wandb: run.log({name: wandb.Table(columns=list(columns), data=data)}))
-
-    def bars(self, name: str, label: str, value: str, values: Mapping[str, float]) -> None:
-        """See `Exporter`."""
-        rows = [[key, number] for key, number in values.items()]
-
-        def tell(run: Run, wandb: Any) -> None:
-            table = wandb.Table(columns=[label, value], data=rows)
-            run.log({name: wandb.plot.bar(table, label, value, title=name)})
-
-        self._tell(tell)
-
-    def summary(self, values: Mapping[str, float | str]) -> None:
-        """See `Exporter`."""
-        self._tell(lambda run, _: run.summary.update(dict(values)))
-
-    def finish(self, exit_code: int) -> None:
-        """See `Exporter`. W&B shows the run as crashed unless the exit code is 0."""
-        try:
-            self._tell(lambda run, _: run.finish(exit_code))
-        finally:
-            if self._broken:
-                stop()  # otherwise the next run of this process would fail because of this one
-            self._left.close()
-
-    def _tell(self, tell: Callable[[Run, Any], object]) -> None:
-        """Call a function with the W&B run and the module `wandb`, and remember whether it failed."""
-        import wandb
-
-        try:
-            tell(self.run, wandb)
-        except Exception:
-            self._broken = True
-            raise
+    return {str(key): value(child) for key, child in config.items() if child != {}}
 
 
 @contextmanager
@@ -152,50 +174,34 @@ def environment(folder: Path) -> Iterator[None]:
             os.environ.pop(name, None)
 
 
-def start(folder: Path, identity: Identity, config: dict[str, Any], logger: WandbLogger) -> Run | None:
+def start(folder: Path, listed: Mapping[str, Any], logger: WandbLogger) -> Run | None:
     """Start W&B's run: online where that is wanted and possible, else offline; None where that fails too."""
-    id_path = folder / WANDB_ID
-    if not id_path.exists():
-        write_text(id_path, secrets.token_hex(4))
     if logger.mode == "online":
         try:
-            run = _init("online", folder, identity, config, logger)
+            run = _init("online", folder, listed, logger)
             log.info("W&B shows this run at %s", run.url)
             return run
         except Exception as error:
             log.warning("W&B is not online, `wandb sync` can upload this run later: %s", reason(error))
             stop()  # it holds the run's id, which the offline run needs
     try:
-        return _init("offline", folder, identity, config, logger)
+        return _init("offline", folder, listed, logger)
     except Exception as error:
         log.warning("W&B does not record this run, its folder does: %s", reason(error))
         stop()
     return None
 
 
-def _init(
-    mode: Literal["online", "offline"],
-    folder: Path,
-    identity: Identity,
-    config: dict[str, Any],
-    logger: WandbLogger,
-) -> Run:
+def _init(mode: Literal["online", "offline"], folder: Path, listed: Mapping[str, Any], logger: WandbLogger) -> Run:
     import wandb
 
     wandb.setup(wandb.Settings(silent=True))  # before `init`, or a missing key is asked for on the terminal
     return wandb.init(
+        **listed,
         mode=mode,
         dir=folder,
-        id=(folder / WANDB_ID).read_text(encoding="utf-8"),
         resume="allow",  # offline too: `wandb sync` then appends the parts of a resumed run
         reinit="finish_previous",
-        project=logger.project,
-        entity=logger.entity,
-        name=identity.name,
-        group=identity.group,
-        job_type=identity.job_type,
-        tags=identity.tags,
-        config=config,
         settings=wandb.Settings(
             console="off",
             disable_code=True,
@@ -205,11 +211,3 @@ def _init(
             finish_timeout_raises=True,
         ),
     )
-
-
-def stop() -> None:
-    """End W&B's process in whatever state it is."""
-    with suppress(Exception, SystemExit):  # it exits with the code of a service that died
-        import wandb
-
-        wandb.teardown()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
@@ -131,8 +131,19 @@ def listed(context: HydraContext, config: DictConfig, overrides: Mapping[str, Ov
         if cfg.task == "run":
             folder = Path(cfg.hydra.sweep.dir) / cfg.hydra.sweep.subdir
             baselines = chosen_only(OmegaConf.to_container(cfg.baselines, resolve=True))
-        found.setdefault(folder or chosen, SweepJob(chosen, folder, label, baselines))
+        found.setdefault(folder or chosen, SweepJob((*chosen, varying(overrides)), folder, label, baselines))
     return list(found.values())
+
+
+def varying(overrides: Mapping[str, Override]) -> str:
+    """The override that tells a job which keys differ between the jobs of its sweep."""
+    keys = [key.lstrip("+~") for key, override in overrides.items() if override.is_sweep_override()]
+    return f"sweep.varied=[{','.join(map(quoted, keys))}]"
+
+
+def quoted(text: str) -> str:
+    """A text, quoted as the value of an override."""
+    return QuotedString(text, Quote.double).with_quotes()
 
 
 def plan(states: Sequence[State]) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from filelock import FileLock, Timeout
-from hydra.core.override_parser.types import IntervalSweep, Override, Quote, QuotedString
+from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import HydraContext, TaskFunction
@@ -146,7 +146,7 @@ def sweep(
         failed = 0
         while (left := options.trials - len(_counted(study)) - failed) > 0:
             trials = [study.ask(space) for _ in range(min(parallel, left))]
-            place = [f"search.journal={_quoted(str(journal))}", f"search.study={name}"]
+            place = [f"search.journal={books.quoted(str(journal))}", f"search.study={name}", books.varying(overrides)]
             given = [[*fixed, *values(t.params), *place, f"search.trial={t.number}"] for t in trials]
             results = launcher.launch(given, initial_job_idx=len(returns))
             failed += sum(_tell(study, trial, result) for trial, result in zip(trials, results, strict=True))
@@ -246,11 +246,6 @@ def _progress(study: Any, trials: int) -> str:
 def _best(study: Any) -> str:
     whole = [trial.value for trial in _counted(study) if GIVEN_UP not in trial.user_attrs]
     return f", best {figures(max(whole))}" if whole else ""
-
-
-def _quoted(text: str) -> str:
-    """A text, quoted as the value of an override."""
-    return QuotedString(text, Quote.double).with_quotes()
 
 
 def _tell(study: Any, trial: Any, result: JobReturn) -> bool:

@@ -1,8 +1,4 @@
-import json
-import os
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,23 +48,6 @@ def written(small_sweep, settings, tmp_path_factory):
     output = tmp_path_factory.mktemp("report")
     report.write(settings(str(small_sweep), output))
     return output
-
-
-@pytest.fixture(scope="session")
-def inspect():
-    """All records of a `.wandb` file, by type, as W&B's own reader gives them."""
-
-    def read_back(path):
-        records = {}
-        run = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(path)]
-        environment = os.environ | {"WANDB_ERROR_REPORTING": "false"}
-        done = subprocess.run(run, check=True, capture_output=True, text=True, env=environment)
-        for line in done.stdout.splitlines():
-            record = json.loads(line)
-            records.setdefault(record["type"], []).append(record[record["type"]])
-        return records
-
-    return read_back
 
 
 @pytest.fixture(scope="package")

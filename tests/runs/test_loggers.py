@@ -50,7 +50,7 @@ def check_tables(folder):
         for stage, rows in tables(folder).items()
     }
     assert {stage: rows for stage, rows in seen.items() if stage in found} == found
-    assert seen.keys() - found.keys() <= {"summary", "ablation"}
+    assert seen.keys() - found.keys() <= {"summary", "ablation", "hardest_samples"}
 
 
 def check_events(folder, accumulated):
@@ -175,7 +175,7 @@ def test_a_list_of_loggers_follows_a_run_that_is_interrupted(command, tmp_path, 
     monkeypatch.setattr(Stage, "__init__", often)
     with monkeypatch.context() as patch:
         patch.setattr(Stage, "record", killed)
-        assert command(*TINY, "logger=csv", f"runs={tmp_path}/runs").code == 1
+        assert command(*TINY, "logger=csv", f"runs={tmp_path}/runs").code == 130
     (folder,) = (path.parent for path in tmp_path.rglob("run.json"))
     check_tables(folder)
     assert [line["step"] for line in lines(folder) if line["stage"] == "task2"] == [1, 2, 3]

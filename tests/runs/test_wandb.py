@@ -5,6 +5,7 @@ import pty
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from omasgan.configuration.validation import check_node
 from omasgan.errors import UserError
 from omasgan.runs.record import open_record
 from omasgan.runs.wandb import WANDB_ID, WandbLogger
+from omasgan.runs.wandb_exporter import key
 from tests.runs.common import WHO, steps, told
+from tests.wandb_reader import records
 
 OFFLINE = WandbLogger()
 KEY = "0" * 40
@@ -40,18 +43,6 @@ def parts(folder):
     return sorted(folder.glob("wandb/offline-run-*/*.wandb"), key=lambda path: (path.stat().st_mtime, path))
 
 
-def inspect(path):
-    """All records of a `.wandb` file, by type."""
-    command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(path)]
-    records = {}
-    environment = os.environ | {"WANDB_ERROR_REPORTING": "false"}  # or it waits for the server, too
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
-    for line in done.stdout.splitlines():
-        record = json.loads(line)
-        records.setdefault(record["type"], []).append(record[record["type"]])
-    return records
-
-
 @pytest.mark.parametrize(
     ("setting", "value"),
     [("mode", "on"), ("init_timeout", 0), ("finish_timeout", math.nan)],
@@ -59,6 +50,39 @@ def inspect(path):
 def test_settings_out_of_range_are_named(setting, value):
     with pytest.raises(UserError, match=f"logger.wandb.{setting} is"):
         check_node("logger.wandb", {"_target_": "omasgan.runs.wandb.WandbLogger", setting: value})
+
+
+def test_what_is_given_takes_the_place_of_what_follows_from_the_settings():
+    part = replace(WHO, part="abnormal_3", notes="omasgan seed=1")
+    plain = OFFLINE.listed(part, "1", {})
+    assert (plain["name"], plain["group"], plain["tags"]) == (WHO.name, WHO.group, WHO.tags)
+    assert plain["notes"] == "omasgan seed=1"
+    given = WandbLogger(name="mine", group="ours", tags="paper, kl", notes="see the appendix").listed(part, "1", {})
+    assert (given["name"], given["group"], given["notes"]) == ("mine abnormal_3", "ours", "see the appendix")
+    assert given["tags"] == (*WHO.tags, "paper"), "each once"
+    assert WandbLogger(name="mine", tags=["x"]).listed(WHO, "1", {})["name"] == "mine"
+
+
+@pytest.mark.parametrize("tags", ["a,,b", ["x" * 65]])
+def test_a_tag_that_wandb_refuses_is_named(tags):
+    with pytest.raises(UserError, match=r"logger.wandb.tags has '.*': give tags of 1 to 64"):
+        WandbLogger(tags=tags)
+
+
+def test_a_long_name_of_a_class_is_cut_where_wandb_would_refuse_it():
+    listed = OFFLINE.listed(replace(WHO, name="x" * 200, tags=("abnormal_" + "y" * 60,)), "1", {})
+    assert (len(listed["name"]), [len(tag) for tag in listed["tags"]]) == (128, [64])
+
+
+def test_a_disabled_logger_leaves_no_trace(tmp_path):
+    assert WandbLogger(mode="disabled").open(tmp_path / "run", WHO, {}) is None
+    assert not (tmp_path / "run").exists()
+
+
+def test_names_become_keys_that_wandb_can_query():
+    assert key("loss/G'") == "loss/G_prime"
+    assert key("divergence/data to B") == "divergence/data_to_B"
+    assert key("test/auroc/full") == "test/auroc/full"
 
 
 # --- offline
@@ -82,7 +106,7 @@ def test_the_mirror_is_complete_and_quiet_and_leaves_the_home_alone(tmp_path, ho
     assert dict(os.environ) | {"WANDB_SERVICE": ""} == environment | {"WANDB_SERVICE": ""}
 
     (path,) = parts(tmp_path / "run")
-    seen = inspect(path)
+    seen = records(path)
     assert "ours" not in json.dumps(seen)  # the console is none of W&B's business
     (run,) = seen["run"]
     assert (run["display_name"], run["run_group"], run["job_type"]) == (WHO.name, WHO.group, WHO.job_type)
@@ -130,7 +154,7 @@ def test_jobs_of_one_process_stay_apart_and_a_crash_shows(tmp_path, capfd):
     assert capfd.readouterr() == ("", "")  # W&B's own `with` prints the traceback
     for job, loss, code in (("a", 1.0, 1), ("b", 2.0, 0)):
         (path,) = parts(tmp_path / job)
-        seen = inspect(path)
+        seen = records(path)
         assert seen["run"][0]["config"]["update"]["job"] == job
         assert [row["item"]["task1/loss"] for row in seen["history"]] == [loss]
         assert seen["exit"][-1].get("exit_code", 0) == code
@@ -162,7 +186,7 @@ def test_a_death_of_wandbs_is_one_warning_and_the_next_job_has_its_mirror(tmp_pa
     assert steps(tmp_path / "a", "task1") == [1, 2, 3]
     with open_record(tmp_path / "b", WHO, {}, [OFFLINE]) as record:
         record.scalars("task1", 1, {"loss": 1})
-    assert len(inspect(parts(tmp_path / "b")[0])["history"]) == 1
+    assert len(records(parts(tmp_path / "b")[0])["history"]) == 1
 
 
 def test_a_run_that_wandb_refuses_is_recorded_all_the_same(tmp_path, caplog):
@@ -325,7 +349,7 @@ def test_a_dead_server_costs_a_time_out_and_no_record(tmp_path, server, monkeypa
     for job in jobs:
         assert steps(tmp_path / job, "task1") == [1, 2]
         (path,) = parts(tmp_path / job)
-        assert losses(row["item"] for row in inspect(path)["history"]) == [(1, 1), (2, 2)]
+        assert losses(row["item"] for row in records(path)["history"]) == [(1, 1), (2, 2)]
 
 
 def test_a_server_lost_on_the_way_costs_a_time_out_and_no_record(tmp_path, server):
