@@ -126,9 +126,10 @@ def write(
     choices: Mapping[str, str] | None = None,
     pictures: Sequence[str] = (),
     curves: int | None = None,
+    root: str = "somewhere",
     **weights: float,
 ) -> Path:
-    """Write one run below `top`; state is 'done', 'failed' or 'interrupted'."""
+    """Write one run below `top`, with its data in `root`; state is 'done', 'failed' or 'interrupted'."""
     cfg = config(**weights)
     cfg["protocol"]["abnormal_class"], cfg["seed"] = cls, seed
     chosen = {**CHOICES, **(choices or {})}
@@ -137,6 +138,7 @@ def write(
     place = f"{chosen['dataset']}_{chosen['protocol']}"
     folder = top / place / f"{detector}-{identity}" / f"seed_{seed}" / f"abnormal_{cls}"
     folder.mkdir(parents=True)
+    cfg["dataset"]["root"] = root
     (folder / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(cfg)))
     record = {
         "identity": identity,

@@ -1,6 +1,7 @@
 """The tasks of the command line; list and clean share a module, each other task has its own.
 
-May import: configuration, data, pipeline, report, runs, sweeps, training. Only `run` and `score` load torch.
+May import: configuration, data, pipeline, report, runs, sweeps, training. Only `run` and `score` load torch, and
+`report` where it shows test samples.
 """
 
 from __future__ import annotations

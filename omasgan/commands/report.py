@@ -14,6 +14,7 @@ from omasgan.configuration.checks import check
 from omasgan.errors import UserError
 from omasgan.files import make_folder, write_text
 from omasgan.report import analyses, page, tables, wandb_export
+from omasgan.report.folders import Run, one_line
 from omasgan.report.reading import counts, read
 from omasgan.runs.logger import loggers
 from omasgan.text import to_csv
@@ -42,6 +43,8 @@ def write(config: Mapping[str, Any]) -> None:
     make_folder(output)
     pictures = page.pictures(reading.study.runs, settings["pictures"])
     created = time.strftime("%Y-%m-%d %H:%M")
+    if settings["pictures"]:
+        pictures.sheets = page.sheets(reading.study, reading.scores.compared, images)
     content = page.data(reading.study, reading.scores, pictures, reading.problems, created)
     written = {
         "report.html": page.render(content, settings["title"]),
@@ -57,6 +60,32 @@ def write(config: Mapping[str, Any]) -> None:
         log.warning("%s", problem)
     wandb_export.tell(output / "record", reading.study, reading.scores, chosen)
     print(f"{counts(reading.study)}, read in {time.monotonic() - started:.1f} s: {output / 'report.html'}")
+
+
+def images(run: Run) -> page.Images:
+    """Load the official split that a run was tested on, from the files on this machine; nothing is downloaded.
+
+    Raises
+    ------
+    UserError
+        Where the data are not here or not images, or where loading them would run code from outside the package.
+    """
+    targets = [str(run.config[group]["_target_"]) for group in ("dataset", "abnormal_dataset") if run.config.get(group)]
+    if strange := [target for target in targets if not target.startswith("omasgan.data.")]:
+        raise UserError(f"a report does not run code from outside the package: {strange[0]}")
+    # Here, so that a report that shows no test samples does not wait for torch.
+    from omasgan.data.benchmarks import downloads
+    from omasgan.pipeline import build
+
+    try:
+        with downloads(False):
+            dataset = build.dataset({"abnormal_dataset": None, **run.config})
+    except Exception as error:  # Hydra wraps what a data set raises
+        raise UserError(one_line(f"the data cannot be loaded: {error.__cause__ or error}")) from None
+    if not dataset.spec.is_image:
+        raise UserError("the samples are no images")
+    tested = dataset.train if run.objective and run.objective.split == "pseudo" else dataset.test
+    return tested.x.numpy(), tested.y.numpy()
 
 
 def places(config: Mapping[str, Any]) -> list[Path]:

@@ -124,7 +124,8 @@ class Report:
     title
         The title of the page.
     pictures
-        Largest number of runs whose sample grids and boundary plots are embedded in the page.
+        Largest number of runs whose sample grids and boundary plots are embedded in the page. With 0, the page has no
+        pictures of test samples either, for which the data set would be read.
     """
 
     folders: Any = None

@@ -11,7 +11,9 @@ import math
 import struct
 import tempfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from http.client import HTTPException
 from pathlib import Path
@@ -33,6 +35,19 @@ IDX_FILES = (
     "t10k-labels-idx1-ubyte",
 )
 MEND = "replace it, or delete it to have it downloaded again"
+
+
+_DOWNLOADS = ContextVar("downloads", default=True)
+
+
+@contextmanager
+def downloads(allowed: bool) -> Iterator[None]:
+    """A context in which missing files are downloaded, or else are an error."""
+    token = _DOWNLOADS.set(allowed)
+    try:
+        yield
+    finally:
+        _DOWNLOADS.reset(token)
 
 
 def mnist(root: str) -> Dataset:
@@ -194,6 +209,8 @@ def _provide(title: str, root: Path, files: Iterable[str], fetches: Iterable[Cal
     missing = [file for file in files if not (root / file).is_file()]
     if not missing:
         return
+    if not _DOWNLOADS.get():
+        raise UserError(f"{title} is not in {root}")
     try:
         root.mkdir(parents=True, exist_ok=True)
         # A file is moved into place once it is complete, so that an interrupted download leaves nothing behind.

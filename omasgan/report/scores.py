@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,20 +15,44 @@ from omasgan.configuration import old_names
 from omasgan.errors import UserError
 from omasgan.evaluation.scores import ScoreTable
 from omasgan.report.comparison import Array, Pairs, compare_all
+from omasgan.report.samples import Compared, choose, fingerprint_of, packed, runs_by_cell
 from omasgan.report.statistics import Ranked
 from omasgan.report.study import Study
 
 BINS = 24
 """Bins of a histogram."""
 
-ROC_POINTS = 26
-"""Points of a ROC curve, at evenly spaced false-positive rates."""
+ROC_RATES = sorted({*(n / 25 for n in range(26)), *(m * 10**-e for e in (4, 3, 2) for m in (1, 2, 5)), 0.03})
+"""The false-positive rates at which a ROC curve is kept: evenly spaced, and more of the small ones."""
 
 Place = tuple[int, str]
 """A method and a class, or a setting and a class."""
 
 Wanted = dict[int, dict[str, list[Place]]]
 """For every run, the terms that are compared, each with the methods and classes that it is compared for."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the page draws of the scores of one run.
+
+    Attributes
+    ----------
+    normals
+        The number of normal test samples, which bounds how small a false-positive rate can be.
+    histograms
+        By term, the histogram of the scores.
+    rocs
+        By term, the true-positive rates at `ROC_RATES`.
+    shares
+        By term, the shares of lower scores of the samples that are compared, as `omasgan.report.samples.packed` packs
+        them; empty where the run's test samples are not those.
+    """
+
+    normals: int
+    histograms: dict[str, dict[str, Any]]
+    rocs: dict[str, list[float]]
+    shares: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -44,17 +67,14 @@ class Digest:
         A text that is equal for equal test samples and labels.
     contributions
         By term (n,), the samples' contributions to the AUROC, in the order of `index`.
-    histograms
-        By term, the histogram of the scores.
-    rocs
-        By term, the true-positive rates of the ROC curve.
+    shown
+        What the page draws.
     """
 
     index: NDArray[np.int64]
     samples: str
     contributions: dict[str, Array]
-    histograms: dict[str, dict[str, Any]]
-    rocs: dict[str, list[float]]
+    shown: Shown
 
 
 @dataclass
@@ -67,15 +87,18 @@ class Scores:
         By method and class, the standard deviation of the AUROC over test samples; the class of the mean is empty.
     pairs
         The comparisons, by setting.
-    digests
-        By run, its histograms and its ROC curves.
+    shown
+        By run, what the page draws of its scores.
+    compared
+        By setting and class, the samples that the page compares one by one.
     problems
         A line for every file that is damaged, or whose test samples are not those of its setting.
     """
 
     deviation: dict[tuple[int, str], float] = field(default_factory=dict)
     pairs: list[Pairs] = field(default_factory=list)
-    digests: dict[int, tuple[dict[str, dict[str, Any]], dict[str, list[float]]]] = field(default_factory=dict)
+    shown: dict[int, Shown] = field(default_factory=dict)
+    compared: dict[Place, Compared] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
 
@@ -88,7 +111,7 @@ def class_names(path: Path) -> list[str]:
         return []
 
 
-def digest(path: Path, compared: Collection[str], shown: Collection[str]) -> Digest:
+def digest(path: Path, compared: Collection[str], shown: Collection[str], samples: Compared | None = None) -> Digest:
     """Read a run's scores.
 
     Parameters
@@ -99,6 +122,8 @@ def digest(path: Path, compared: Collection[str], shown: Collection[str]) -> Dig
         The terms whose contributions are kept.
     shown
         The terms whose histograms and ROC curves are kept.
+    samples
+        The samples that the page compares one by one.
 
     Returns
     -------
@@ -111,7 +136,9 @@ def digest(path: Path, compared: Collection[str], shown: Collection[str]) -> Dig
         Where the file, or a term in it, cannot be used; the message names the file.
     """
     table = ScoreTable.load(path, only={*compared, *shown}, renamed=old_names.TERMS)
-    made, histograms, rocs = {}, {}, {}
+    fingerprint = fingerprint_of(table)
+    made = {}
+    drawn = Shown(int((~table.label).sum()), {}, {}, {})
     for term in dict.fromkeys([*compared, *shown]):
         if (
             term not in table.terms
@@ -123,9 +150,10 @@ def digest(path: Path, compared: Collection[str], shown: Collection[str]) -> Dig
         if term in compared:
             made[term] = ranked.contributions()[1]
         if term in shown:
-            histograms[term], rocs[term] = ranked.histogram(BINS), ranked.roc(ROC_POINTS)
-    samples = hashlib.sha256(table.index.tobytes() + table.label.tobytes()).hexdigest()
-    return Digest(table.index, samples, made, histograms, rocs)
+            drawn.histograms[term], drawn.rocs[term] = ranked.histogram(BINS), ranked.roc(ROC_RATES)
+            if samples is not None and samples.fingerprint == fingerprint:
+                drawn.shares[term] = packed(ranked.shares_below()[samples.rows])
+    return Digest(table.index, fingerprint, made, drawn)
 
 
 def read_scores(study: Study, workers: int) -> Scores:
@@ -143,13 +171,15 @@ def read_scores(study: Study, workers: int) -> Scores:
     Scores
         Intervals, comparisons, histograms and ROC curves.
     """
-    result = Scores()
     compared, shown = _compared_terms(study), _shown_terms(study)
+    result = Scores(compared=choose(study))
+    cell_of = {number: place for place, numbers in runs_by_cell(study).items() for number in numbers}
 
     def work(number: int) -> Digest | str:
         try:
             path = study.runs[number].folder / "scores.npz"
-            return digest(path, compared.get(number, {}), shown.get(number, []))
+            samples = result.compared.get(cell_of.get(number, (-1, "")))
+            return digest(path, compared.get(number, {}), shown.get(number, []), samples)
         except UserError as error:
             return str(error)
 
@@ -160,7 +190,7 @@ def read_scores(study: Study, workers: int) -> Scores:
             if isinstance(found, str):
                 result.problems.append(found)
                 continue
-            result.digests[number] = found.histograms, found.rocs
+            result.shown[number] = found.shown
             result.problems += sums.add(number, found, compared.get(number, {}))
     result.problems = list(dict.fromkeys(result.problems))
     means = sums.means()

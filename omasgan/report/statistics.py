@@ -14,6 +14,7 @@ operating characteristic curves: a nonparametric approach. Biometrics 44, 837-84
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,13 +83,19 @@ class Ranked:
         of_abnormal, of_normal = (below - area) / _root(m), (above - area) / _root(n)
         return area, np.where(self.label, of_abnormal[self.rank], of_normal[self.rank]).astype(np.float32)
 
-    def roc(self, points: int) -> list[float]:
+    def shares_below(self) -> NDArray[np.float64]:
+        """Return, for each sample (n,), the share of all samples that have a lower score; a tie counts half."""
+        total = self.normal + self.abnormal
+        shares: NDArray[np.float64] = ((np.cumsum(total) - total / 2) / len(self.label))[self.rank]
+        return shares
+
+    def roc(self, rates: Sequence[float]) -> list[float]:
         """Return the ROC curve.
 
         Parameters
         ----------
-        points
-            The number of evenly spaced false-positive rates from 0 to 1.
+        rates
+            False-positive rates, rising from 0 to 1.
 
         Returns
         -------
@@ -97,7 +104,7 @@ class Ranked:
         """
         counts = self.normal, self.abnormal
         fpr, tpr = (np.append(0, np.cumsum(kind[::-1])) / max(int(kind.sum()), 1) for kind in counts)
-        return [round(float(value), 3) for value in np.interp(np.linspace(0, 1, points), fpr, tpr)]
+        return [round(float(value), 3) for value in np.interp(rates, fpr, tpr)]
 
     def histogram(self, bins: int) -> dict[str, Any]:
         """Return the histograms of the normal and of the abnormal scores.

@@ -1,7 +1,9 @@
 import shutil
+import struct
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pytest
 
 from omasgan.commands import report
@@ -20,10 +22,22 @@ def settings(tmp_path_factory):
     return make
 
 
+def write_idx(folder, classes):
+    """MNIST's four files, in which every pixel of image i is i modulo 256."""
+    for name in ("train", "t10k"):
+        images = np.repeat(np.arange(len(classes)) % 256, 64).astype(np.uint8)
+        header = struct.pack(">4BIII", 0, 0, 8, 3, len(classes), 8, 8)
+        (folder / f"{name}-images-idx3-ubyte").write_bytes(header + images.tobytes())
+        header = struct.pack(">4BI", 0, 0, 8, 1, len(classes))
+        (folder / f"{name}-labels-idx1-ubyte").write_bytes(header + classes.astype(np.uint8).tobytes())
+
+
 @pytest.fixture(scope="session")
 def small_sweep(tmp_path_factory, fake):
     """Two by two settings, three classes of ten, two seeds; a failed run, an interrupted one, a damaged one."""
     top = tmp_path_factory.mktemp("sweep") / "runs"
+    data = tmp_path_factory.mktemp("data")
+    write_idx(data, fake.scores(0, 400, 0).class_index)
     for mu in (0.02, 0.2):
         for nu in (0.1, 0.25):
             for cls in (0, 1, 2):
@@ -31,7 +45,8 @@ def small_sweep(tmp_path_factory, fake):
                     state = {(0.2, 0.25, 1): "failed", (0.2, 0.25, 2): "interrupted"}.get((mu, nu, cls), "done")
                     state = "failed" if (mu, nu, cls, seed) == (0.02, 0.1, 2, 1) else state
                     table = fake.scores(cls, 400, seed, lift=mu + nu)
-                    fake.write(top, cls, seed, state, table, pictures=("samples", "plane"), mu=mu, nu=nu)
+                    shown = {"pictures": ("samples", "plane"), "root": str(data)}
+                    fake.write(top, cls, seed, state, table, **shown, mu=mu, nu=nu)
     damaged = fake.write(top, 3, 0, mu=0.02, nu=0.1)
     (damaged / "metrics.json").write_text('{"metrics": {"full": {')
     return top

@@ -93,7 +93,7 @@ def test_every_figure_can_be_saved_in_the_colours_of_paper(tab):
     tab.wait_for_timeout(500)  # Plotly waits for a second click
     shown = tab.locator("#fig-ablation .js-line").count()
     name, svg = saved(tab, "#fig-ablation + .save button >> nth=0")
-    assert name == "ablation-mnist-loo.svg"
+    assert name == "ablation-mnist-loo-on-the-test-split.svg"
     assert svg.count(b"js-line") == shown, "a line that the reader has hidden stays hidden"
     assert b"rgb(28, 28, 26)" in svg, "the ink of the light theme"
     assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
@@ -110,7 +110,7 @@ def test_every_table_can_be_saved_as_csv_and_latex(tab):
     tab.wait_for_timeout(200)
     shown = [text.strip() for text in tab.locator(f"{METHODS} th").all_inner_texts()]
     name, text = saved(tab, ".scroll:has(#table) + .save button >> nth=0")
-    assert name == "results-mnist-loo.csv"
+    assert name == "results-mnist-loo-on-the-test-split.csv"
     rows = list(csv.DictReader(io.StringIO(text.decode())))
     assert [row["Method"] for row in rows][: len(shown)] == shown, "what passes the filter, in the table's order"
     assert len(rows[0]["mean"]) >= 6, "more digits than are shown"
@@ -120,6 +120,10 @@ def test_every_table_can_be_saved_as_csv_and_latex(tab):
     assert latex.count(r"\textbf{") >= 4, "the best of every column"
     assert all(
         word in latex
-        for word in (r"\toprule", r"\caption{Results: mnist loo, AUROC.}", r"\label{tab:results-mnist-loo}")
+        for word in (
+            r"\toprule",
+            r"\caption{Results: mnist loo, on the test split, AUROC.}",
+            r"\label{tab:results-mnist-loo-on-the-test-split}",
+        )
     )
     assert tab.locator("main table").count() == tab.locator(".scroll + .save button", has_text="LaTeX").count()

@@ -49,7 +49,9 @@ def test_the_interval_agrees_with_the_bootstrap():
 def test_the_roc_curve_goes_through_the_points_of_sklearn(levels):
     label, scores = samples(2, 400, levels)
     fpr, tpr, _ = roc_curve(label, scores, drop_intermediate=False)
-    own = Ranked.of(label, scores).roc(301)  # every one of the 300 normal samples is a point of the grid
+    own = Ranked.of(label, scores).roc(
+        np.linspace(0, 1, 301)
+    )  # every one of the 300 normal samples is a point of the grid
     for x, y in zip(fpr, tpr, strict=True):
         if (fpr == x).sum() == 1:
             assert own[round(x * 300)] == pytest.approx(y, abs=0.001)

@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 
 from omasgan.evaluation.objective import ON
+from omasgan.report.configurations import differing, flatten
 from omasgan.report.folders import Run
 from omasgan.report.learning_curves import thinned
-from omasgan.report.page.embedded_pictures import PICTURES, Pictures
+from omasgan.report.page.embedded_pictures import PICTURES, Pictures, Sheet
 from omasgan.report.published import published
 from omasgan.report.ranking import quantiles
 from omasgan.report.rows import cells, columns
-from omasgan.report.scores import Scores
+from omasgan.report.samples import Compared
+from omasgan.report.scores import ROC_RATES, Scores
 from omasgan.report.study import BASELINES_NAME, METRICS, Study, is_sweep
 from omasgan.text import CHOSEN_ON_TEST, heading
 
@@ -48,18 +50,24 @@ def data(study: Study, scores: Scores, shown: Pictures, problems: Sequence[str],
     """
     curves, damaged = thinned(study.runs)
     variant_of = _variants(study)
+    configurations, configuration_of = _configurations(study.runs)
     return {
         "created": created,
         "metrics": METRICS,
         "quantiles": quantiles(),
         "pictures": PICTURES,
         "pictures_left_out": shown.left_out,
+        "roc_rates": ROC_RATES,
+        "headings": {term: heading(term) for run in study.runs for term in run.metrics},
+        "configurations": configurations,
+        "samples": [_samples(place, of, shown.sheets.get(place)) for place, of in scores.compared.items()],
         "settings": [_setting(study, scores, number) for number in range(len(study.settings))],
         "methods": [_method(study, scores, number) for number in range(len(study.methods))],
         "runs": [
             {
                 **_run(run, variant_of.get(number, (None, run.choices.get("detector", ""), {}))),
                 **_score_plots(scores, number),
+                "configuration": configuration_of.get(number),
                 "curves": curves.get(number, {}),
                 "pictures": shown.urls.get(number, {}),
             }
@@ -145,8 +153,39 @@ def _run(run: Run, variant: Variant) -> dict[str, Any]:
 
 
 def _score_plots(scores: Scores, number: int) -> dict[str, Any]:
-    histograms, rocs = scores.digests.get(number, ({}, {}))
-    return {"histograms": histograms, "rocs": rocs}
+    shown = scores.shown.get(number)
+    return asdict(shown) if shown else {"normals": 0, "histograms": {}, "rocs": {}, "shares": {}}
+
+
+def _samples(place: tuple[int, str], samples: Compared, sheet: Sheet | None) -> dict[str, Any]:
+    """The samples of a setting and class that the page compares one by one."""
+    setting, cls = place
+    return {
+        "setting": setting,
+        "class": cls,
+        "index": samples.index.tolist(),
+        "classes": [samples.class_names[i] for i in samples.class_index.tolist()],
+        "abnormal": samples.label.astype(int).tolist(),
+        "names": samples.names,
+        "disputed": samples.disputed,
+        "sheet": asdict(sheet) if sheet else None,
+    }
+
+
+def _configurations(runs: Sequence[Run]) -> tuple[list[dict[str, Any]], dict[int, int]]:
+    """The settings in which any two runs differ: the different combinations, and that of every run by its place."""
+    place_of: dict[tuple[str, ...], int] = {}
+    flat: list[dict[str, Any]] = []
+    numbers: dict[int, int] = {}
+    for number, run in enumerate(runs):
+        if run.config:
+            key = (run.identity or str(run.folder), run.choices.get("detector", ""), run.choices.get("ablation", ""))
+            if key not in place_of:
+                place_of[key] = len(flat)
+                flat.append({"detector": key[1], "ablation": key[2], **flatten(run)})
+            numbers[number] = place_of[key]
+    keys = differing(flat)
+    return [{key: settings[key] for key in keys if key in settings} for settings in flat], numbers
 
 
 def _six(value: Any) -> Any:

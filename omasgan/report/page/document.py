@@ -16,7 +16,7 @@ SCRIPTS = (
     *("state", "elements", "theme", "plots", "statistics"),
     *("table", "details", "classes_and_ablation", "comparison"),
     *("ranks", "sweeps"),
-    *("learning_curves", "side_by_side", "runs"),
+    *("learning_curves", "disagreements", "side_by_side", "runs"),
     *("saving", "address", "start"),
 )
 """The files of script/ in the order in which they are joined: what all share, the sections of the page, its start."""

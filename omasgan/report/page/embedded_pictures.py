@@ -20,6 +20,29 @@ PICTURE_WIDTH = 900
 """Pixels; a wider picture is scaled down."""
 
 
+@dataclass(frozen=True)
+class Sheet:
+    """The pictures of the samples of a setting and class.
+
+    Attributes
+    ----------
+    url
+        One picture that holds them all, as a data URL: `columns` in a row, in the order of the samples; empty where
+        there is none.
+    columns
+        Samples in a row.
+    rows
+        Rows.
+    reason
+        Why there is no picture.
+    """
+
+    url: str = ""
+    columns: int = 0
+    rows: int = 0
+    reason: str = ""
+
+
 @dataclass
 class Pictures:
     """WebP pictures as data URLs.
@@ -32,11 +55,14 @@ class Pictures:
         How many runs have pictures that the page lacks.
     problems
         A line for every file that is not a picture.
+    sheets
+        By setting and class, the test samples that are compared one by one.
     """
 
     urls: dict[int, dict[str, str]] = field(default_factory=dict)
     left_out: int = 0
     problems: list[str] = field(default_factory=list)
+    sheets: dict[tuple[int, str], Sheet] = field(default_factory=dict)
 
 
 def pictures(runs: Sequence[Run], limit: int) -> Pictures:
@@ -83,6 +109,11 @@ def _data_url(path: Path) -> str:
     if shown.width > PICTURE_WIDTH:
         height = round(shown.height * PICTURE_WIDTH / shown.width)
         shown = shown.resize((PICTURE_WIDTH, height), Image.Resampling.LANCZOS)
+    return webp_url(shown)
+
+
+def webp_url(picture: Image.Image, lossless: bool = False) -> str:
+    """Return a picture as a WebP data URL."""
     file = io.BytesIO()
-    shown.save(file, "webp", quality=82)
+    picture.save(file, "webp", quality=82, lossless=lossless)
     return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"

@@ -44,8 +44,8 @@ const sortedBy = (text) => ({ title: text.replace(/^-/, ""), down: text.startsWi
 
 /** The titles of the table's columns, by the column's number. */
 function columnTitles() {
-  const titles = [...setting().classes.map((name, column) => [column, name]), [MEAN_COLUMN, MEAN], [NAME_COLUMN, "method"]];
-  return new Map(titles);
+  const classes = setting().classes.map((name, column) => [column, name]);
+  return new Map([...classes, [MEAN_COLUMN, MEAN], [NAME_COLUMN, "method"]]);
 }
 
 const sameSort = (a, b) => a.column === b.column && a.down === b.down;
@@ -60,10 +60,13 @@ function addressText() {
   }
   if (!data.settings.length) return told.toString();
   const first = new Set(headline());
-  const changed = first.size !== state.chosen.size || [...state.chosen].some((id) => !first.has(id));
-  if (changed) for (const id of state.chosen.size ? state.chosen : [null]) told.append("show", data.methods[id]?.label ?? "");
-  if (!sameSort(state.sort, defaultSort())) told.set("sort", sortText(columnTitles().get(state.sort.column), state.sort));
-  if (!sameSort(state.runsSort, DEFAULT_RUNS_SORT)) told.set("runs-sort", sortText(state.runsSort.column, state.runsSort));
+  const { chosen: ticked, sort, runsSort } = state;
+  if (first.size !== ticked.size || [...ticked].some((id) => !first.has(id))) {
+    const labels = [...ticked].map((id) => data.methods[id].label);
+    for (const label of labels.length ? labels : [""]) told.append("show", label);
+  }
+  if (!sameSort(sort, defaultSort())) told.set("sort", sortText(columnTitles().get(sort.column), sort));
+  if (!sameSort(runsSort, DEFAULT_RUNS_SORT)) told.set("runs-sort", sortText(runsSort.column, runsSort));
   return told.toString();
 }
 
@@ -79,17 +82,24 @@ function writeAddress() {
   knownAddress = window.location.hash;
 }
 
-/** Shows what the address says; a choice that it does not name is that of a newly opened page. */
-function readAddress() {
+/**
+ * Shows what the address says; a choice that it does not name is that of a newly opened page. Nothing is drawn where
+ * nothing changes, unless the page is new.
+ */
+function readAddress(isNew = false) {
+  const before = addressText();
   knownAddress = window.location.hash;
   const [section, text] = knownAddress.replace(/^#/, "").split(/\?(.*)/);
   const told = new URLSearchParams(text ?? "");
   const lost = [];
-  for (const choice of choices()) {
-    const wanted = told.get(choice.id);
-    if (!choose(choice, wanted ?? defaultText(choice)) && wanted !== null) lost.push(wanted);
-  }
-  if (data.settings.length) lost.push(...readTicks(told.getAll("show")), ...readSorts(told));
+  withoutDrawing(() => {
+    for (const choice of choices()) {
+      const wanted = told.get(choice.id);
+      if (!choose(choice, wanted ?? defaultText(choice)) && wanted !== null) lost.push(wanted);
+    }
+    if (data.settings.length) lost.push(...readTicks(told.getAll("show")), ...readSorts(told));
+  });
+  if (isNew || addressText() !== before) redraw();
   $("lost").hidden = lost.length === 0;
   $("lost").textContent = `The link also names what this page does not have: ${lost.join("; ")}.`;
   if (section) goTo(section);
@@ -99,11 +109,9 @@ function readAddress() {
 function readTicks(labels) {
   const byLabel = new Map(members().map((method) => [method.label, method.id]));
   const named = labels.filter(Boolean);
-  const ids = labels.length ? named.filter((label) => byLabel.has(label)).map((label) => byLabel.get(label)) : headline();
-  state.chosen = new Set(ids);
+  const found = named.filter((label) => byLabel.has(label)).map((label) => byLabel.get(label));
+  state.chosen = new Set(labels.length ? found : headline());
   giveColours();
-  drawTable();
-  drawFigures();
   return named.filter((label) => !byLabel.has(label));
 }
 
@@ -114,8 +122,6 @@ function readSorts(told) {
   const isColumn = column !== undefined && column !== null;
   state.sort = isColumn ? { column, down: table.down } : defaultSort();
   state.runsSort = runs && runs.title in RUN_COLUMNS ? { column: runs.title, down: runs.down } : DEFAULT_RUNS_SORT;
-  drawTable();
-  drawRuns();
   return [table && !isColumn && table.title, runs && !(runs.title in RUN_COLUMNS) && runs.title].filter(Boolean);
 }
 
@@ -138,5 +144,5 @@ function listenToAddress() {
       goTo(link.getAttribute("href").slice(1));
     });
   }
-  window.addEventListener("hashchange", readAddress);
+  window.addEventListener("hashchange", () => readAddress());
 }

@@ -1,7 +1,18 @@
 // What all figures share: the layout, and drawing with Plotly.
 
-/** While a figure is made for saving: its id, and then its traces and its layout. Nothing is drawn meanwhile. */
+/** While figures are made but not drawn: the id of the one that is wanted, and then its traces and its layout. */
 let capturing = null;
+
+/** Makes figures without drawing them; returns the traces and the layout of one of them. */
+function withoutDrawing(work, id = null) {
+  capturing = { id, figure: null };
+  try {
+    work();
+    return capturing.figure;
+  } finally {
+    capturing = null;
+  }
+}
 
 const narrow = () => window.innerWidth < 640 && !capturing;
 

@@ -1,6 +1,6 @@
 // Saving: every figure as SVG and PNG in the colours of paper, every table as CSV and LaTeX.
 
-/** Pixels of a saved PNG for each of the figure's: 300 dots an inch where the figure is printed at 100 pixels an inch. */
+/** Pixels of a saved PNG for each of the figure's: 300 dots an inch where a figure has 100 pixels an inch. */
 const PNG_SCALE = 3;
 /** The chunk of a PNG file that says 300 dots an inch: 11811 a metre in both directions, with its checksum. */
 const DOTS = [0, 0, 0, 9, 112, 72, 89, 115, 0, 0, 46, 35, 0, 0, 46, 35, 1, 120, 165, 63, 118];
@@ -25,13 +25,11 @@ function fileName(title, ending) {
 /** A figure as it would be drawn on paper: light, at least so wide, with what the reader has hidden or filtered. */
 function onPaper(id) {
   const before = theme();
-  capturing = { id, figure: null };
   document.documentElement.dataset.theme = "light";
   try {
-    drawAll();
-    return { ...capturing.figure, layout: paperLayout(id, capturing.figure.layout) };
+    const { traces, layout: drawn } = withoutDrawing(drawAll, id);
+    return { traces, layout: paperLayout(id, drawn) };
   } finally {
-    capturing = null;
     document.documentElement.dataset.theme = before;
   }
 }
@@ -47,8 +45,8 @@ function keepHandMade(traces, shown) {
   return traces.map((trace, i) => {
     const kept = { ...trace, visible: shown[i].visible ?? trace.visible };
     if (!trace.dimensions) return kept;
-    const ranges = trace.dimensions.map((axis, j) => ({ ...axis, constraintrange: shown[i].dimensions[j]?.constraintrange }));
-    return { ...kept, dimensions: ranges };
+    const filter = (j) => ({ constraintrange: shown[i].dimensions[j]?.constraintrange });
+    return { ...kept, dimensions: trace.dimensions.map((axis, j) => ({ ...axis, ...filter(j) })) };
   });
 }
 
@@ -82,7 +80,10 @@ function asCsv(id) {
 }
 
 const LATEX = { "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}" };
-const LATEX_SYMBOLS = { "±": "$\\pm$", "−": "$-$", "†": "$^\\dagger$", "–": "--", "·": "$\\cdot$", "<": "$<$", ">": "$>$", "\u00a0": "~" };
+const LATEX_SYMBOLS = {
+  ...{ "±": "$\\pm$", "−": "$-$", "†": "$^\\dagger$", "–": "--", "·": "$\\cdot$" },
+  ...{ "<": "$<$", ">": "$>$", "\u00a0": "~" },
+};
 
 /** A text in LaTeX, letter by letter. */
 function latexText(text) {

@@ -1,5 +1,8 @@
 // Two runs side by side: what they were, their histograms, learning curves, ROC curves and pictures.
 
+/** The legend of a ROC curve stands where the curve is not. */
+const ROC_LEGEND = { x: 0.98, xanchor: "right", y: 0.05, yanchor: "bottom" };
+
 /** A run's name in the choices and the captions. */
 function runName(run) {
   const cls = run.class ? ` · ${data.settings[run.setting]?.role ?? ""} ${run.class}` : "";
@@ -12,14 +15,17 @@ const sides = () => [
   { id: "b", name: "right", run: data.runs[state.runB], color: palette()[2], dash: "dash" },
 ];
 
-/** Fills the choice of the runs; at first two finished runs are chosen, with pictures if there are any. */
+/** Fills the choice of the runs; at first two finished runs of one class are chosen, with pictures if there are any. */
 function fillSide() {
   const found = data.runs.map((run, id) => ({ ...run, id })).filter((run) => run.setting === state.setting);
   found.sort((a, b) => byText(a.name, b.name) || a.seed - b.seed || a.id - b.id);
   const done = found.filter((run) => run.state === "done");
   const drawn = done.filter((run) => Object.keys(run.pictures).length);
-  state.runA = (drawn[0] || done[0] || found[0] || {}).id;
-  state.runB = (drawn[1] || done.find((run) => run.id !== state.runA) || found[1] || found[0] || {}).id;
+  const first = drawn[0] || done[0] || found[0] || {};
+  const others = [...done, ...found].filter((run) => run.id !== first.id);
+  const alike = others.filter((run) => run.class === first.class);
+  state.runA = first.id;
+  state.runB = (alike.find((run) => run.name !== first.name) || alike[0] || others[0] || first).id;
   const options = found.map((run) => [run.id, runName(run), run.folder]);
   fillSelect("run-a", options, state.runA);
   fillSelect("run-b", options, state.runB);
@@ -59,6 +65,10 @@ function drawSide() {
     drawHistogram(id, run, term);
     fillPictures(id, run);
   }
+  const [left, right] = sides().map(({ run }) => run);
+  fillDifferingSettings(left, right);
+  fillBothScores();
+  drawSamples(left, right, term);
   drawCurves();
   drawRocs(term);
 }
@@ -96,12 +106,23 @@ function measureText(key, value) {
 function drawHistogram(id, run, term) {
   const histogram = run.histograms[term];
   const traces = histogram ? ["normal", "abnormal"].map((kind) => histogramTrace(histogram, kind)) : [];
+  const { x, y } = histogramRanges(run, term);
   draw(`fig-hist-${id}`, traces, {
     barmode: "overlay",
     bargap: 0,
-    xaxis: { title: { text: `${term || "no"} score` }, showgrid: false },
-    yaxis: { title: { text: "share of samples" }, tickformat: ".0%" },
+    xaxis: { title: { text: `${term || "no"} score` }, showgrid: false, range: x },
+    yaxis: { title: { text: "share of samples" }, tickformat: ".0%", range: y },
   });
+}
+
+/** The ranges of a histogram's axes, which the histograms of one class share. */
+function histogramRanges(run, term) {
+  const alike = sides().filter((side) => side.run && side.run.class === run.class);
+  const found = alike.map((side) => side.run.histograms[term]).filter(Boolean);
+  if (!found.length) return {};
+  const highest = Math.max(...found.flatMap(({ normal, abnormal }) => [...normal, ...abnormal])) / 1000;
+  const x = [Math.min(...found.map(({ low }) => low)), Math.max(...found.map(({ high }) => high))];
+  return { x, y: [0, 1.05 * highest] };
 }
 
 /** The bars of the normal or the abnormal samples; the data hold shares in thousandths. */
@@ -161,22 +182,23 @@ function drawCurves() {
 
 function drawRocs(term) {
   const shown = sides().filter(({ run }) => run && run.rocs[term]);
-  const traces = shown.map((side) => {
-    const roc = side.run.rocs[term];
-    return {
-      ...sideLine(side),
-      name: `${side.name}: ${figures(side.run.metrics[term][0])}`,
-      x: roc.map((_, i) => i / (roc.length - 1)),
-      y: roc,
-      hovertemplate: "FPR %{x:.2f}, TPR %{y:.3f}<extra></extra>",
-    };
-  });
-  const line = { color: style("--soft"), width: 1, dash: "dot" };
-  const diagonal = { type: "scatter", mode: "lines", x: [0, 1], y: [0, 1], line, showlegend: false, hoverinfo: "skip" };
-  draw("fig-roc", traces.length ? [...traces, diagonal] : [], {
-    xaxis: { title: { text: "false-positive rate" }, range: [0, 1] },
+  const logarithmic = $("roc-x").value === "log";
+  const fewest = 1 / Math.max(...shown.map(({ run }) => run.normals), 1);
+  const traces = shown.map((side) => ({
+    ...sideLine(side),
+    name: `${side.name}: ${figures(side.run.metrics[term][0])}`,
+    x: data.roc_rates,
+    y: side.run.rocs[term],
+    hovertemplate: "FPR %{x:.2~g}, TPR %{y:.3f}<extra></extra>",
+  }));
+  const chance = { ...diagonal(), x: data.roc_rates, y: data.roc_rates };
+  draw("fig-roc", traces.length ? [...traces, chance] : [], {
+    xaxis: {
+      title: { text: "false-positive rate" },
+      ...(logarithmic ? { type: "log", range: [Math.log10(fewest), 0], dtick: 1 } : { range: [0, 1] }),
+    },
     yaxis: { title: { text: `true-positive rate, ${term}` }, range: [0, 1.02] },
-    legend: { x: 0.98, xanchor: "right", y: 0.05, yanchor: "bottom" },
+    legend: logarithmic ? { x: 0.02, xanchor: "left", y: 0.98, yanchor: "top" } : ROC_LEGEND,
     margin: { l: 52, r: 14, t: 12, b: 50 },
   });
 }

@@ -33,6 +33,7 @@ function drawFigures() {
 function redraw() {
   drawTable();
   drawAll();
+  drawRuns();
 }
 
 /** Draws all figures; the tables, which only the theme and the width would change, stay. */
@@ -69,6 +70,7 @@ function listen() {
     drawTable();
     drawFigures();
     drawSweeps();
+    fillBothScores();
   });
   listenToTable();
   for (const id of ["first", "second"]) {
@@ -96,7 +98,7 @@ function listen() {
   };
   listenTo("curve-x", "change", drawAllCurves);
   listenTo("smoothing", "input", later(drawAllCurves));
-  for (const id of ["side-term", "side-curve"]) listenTo(id, "change", drawSide);
+  for (const id of ["side-term", "side-curve", "roc-x"]) listenTo(id, "change", drawSide);
   listenTo("runs-filter", "input", later(drawRuns));
   listenToAddress();
   listenToWindow();
@@ -181,11 +183,10 @@ async function start() {
   fillTop();
   listen();
   if (data.settings.length) {
-    drawSetting();
+    withoutDrawing(drawSetting);
     fillSaveButtons();
-  }
-  drawRuns();
-  if (window.location.hash) readAddress();
+    readAddress(true);
+  } else drawRuns();
   document.documentElement.dataset.ready = "yes";
 }
 
