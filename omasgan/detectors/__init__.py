@@ -1,4 +1,5 @@
-"""The interface of a detector, OMASGAN, its base f-GAN, the baselines, and any of them on embeddings.
+"""Detectors: their interface (`base`), OMASGAN, f-GAN (its Task 1 alone) and the baselines.
 
-May import: data, method, networks, representations, training. The baselines share a file.
+May import: data, method, networks, representations, training. `represented` lets any of them work on embeddings. The
+baselines share the file `baselines`.
 """

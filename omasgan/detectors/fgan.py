@@ -34,16 +34,18 @@ class FGAN(Detector):
     divergence
         The f-divergence.
     architecture
-        Makes the networks.
+        The kind and size of the networks.
     augmentation
         The random change of each training sample.
-    optimisation, budget
-        How the networks are trained, and for how long.
+    optimisation
+        The optimiser, the gradient penalty and the running averages of weights.
+    budget
+        The number of training steps of each stage, and the batch sizes.
 
     Attributes
     ----------
     G, D
-        The networks; after `fit` they are frozen, and G has the average of its weights in training.
+        The networks. After `fit` they are frozen, and the weights of G are the running average of those in training.
 
     Raises
     ------
@@ -141,7 +143,7 @@ class FGAN(Detector):
         return -self.recipe.divergence.activation(self.outputs(partial(self.v, network), x))
 
     def v(self, network: nn.Module, x: Tensor) -> Tensor:
-        """The raw output of a discriminator for scaled samples, in the precision of its training; (n,), float64."""
+        """The raw output of a discriminator for scaled samples, in the precision of training; (n,), float64."""
         with self.workspace.autocast():
             v: Tensor = network(x)
         return v.double()

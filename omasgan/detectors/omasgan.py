@@ -25,16 +25,17 @@ from omasgan.training.settings import Budget, Optimisation
 from omasgan.training.stage import Workspace, frozen
 
 CALIBRATION_SAMPLES = 10_000
-"""Largest number of training normals by which the parts of the score and the neighbour features are standardised."""
+"""Largest number of normal training samples by which the parts of the score and the features of J are standardised."""
 
 
 class OMASGAN(FGAN):
     """The paper's detector: Tasks 1 to 3, the discriminator J, and the anomaly score.
 
-    Its terms are task1 = -T_D(x), task3 = -T_C(x), j = J(x), divergence = f_D(G', delta_x), and full, the
-    standardised j plus lambda times the standardised divergence (eq. (8), see `method.score.total`). Where an embedding
-    has columns that are anomaly scores by themselves, their sum is the term auxiliary; its standardised value is added
-    to full with the weight `auxiliary_weight`. The paper has no such part.
+    Its terms are task1 = -T_D(x), task3 = -T_C(x), j = J(x), divergence, which is f_D(G', delta_x) or by default a
+    distance (`Inference.divergence_term`), and full, the standardised j plus lambda times the standardised divergence
+    (eq. (8), see `method.score.total`). Where an embedding has columns that are anomaly scores by themselves, their sum
+    is the term auxiliary; its standardised value is added to full with the weight `auxiliary_weight`. The paper has no
+    such part.
 
     Parameters
     ----------
@@ -43,26 +44,28 @@ class OMASGAN(FGAN):
     divergence
         The f-divergence of all tasks.
     architecture
-        Makes the networks.
+        The kind and size of the networks.
     augmentation
         The random change of each training sample.
-    optimisation, budget
-        How the networks are trained, and for how long.
+    optimisation
+        The optimiser, the gradient penalty and the running averages of weights.
+    budget
+        The number of training steps of each stage, and the batch sizes.
     boundary
-        Task 2.
+        The settings of Task 2.
     retraining
-        Task 3.
+        The settings of Task 3.
     inference
-        J and the score.
+        How J is trained, and how the score is computed.
 
     Attributes
     ----------
     G, D, B, G_new, C, J
-        The paper's networks (G_new is G'), frozen after `fit`.
+        The paper's networks, frozen after `fit`; G_new is G', and C is the discriminator of Task 3.
     neighbour_features
-        The memory bank, where J or the divergence term uses it; else None.
+        The memory bank, if J or the divergence term uses it; else None.
     scales
-        Mean and standard deviation of each part of the score over training normals.
+        Mean and standard deviation of each part of the score over normal training samples.
 
     Raises
     ------
@@ -106,7 +109,7 @@ class OMASGAN(FGAN):
         self.B, self.G_new, self.C = (copy.deepcopy(network) for network in (self.G, self.G, self.D))
         self.neighbour_features: NeighbourFeatures | None = None
         self.uses_neighbours = inference.j_features == "neighbours"
-        self.measures = self.uses_neighbours or inference.divergence_term == "distance"
+        self.needs_memory_bank = self.uses_neighbours or inference.divergence_term == "distance"
         if self.uses_neighbours and len(spec.shape) != 1:
             raise UserError(
                 "inference.j_features=neighbours is for rows and embeddings: "
@@ -122,9 +125,9 @@ class OMASGAN(FGAN):
 
     def check(self, n: int) -> None:
         """See `Detector`; a memory bank needs more than `DENSITY_NEIGHBOURS` samples."""
-        if self.measures and min(n, self.inference.memory_bank_size) <= DENSITY_NEIGHBOURS:
+        if self.needs_memory_bank and min(n, self.inference.memory_bank_size) <= DENSITY_NEIGHBOURS:
             raise UserError(
-                f"the memory bank has {min(n, self.inference.memory_bank_size)} samples ({n} training normals, "
+                f"the memory bank has {min(n, self.inference.memory_bank_size)} samples ({n} normal training samples, "
                 f"inference.memory_bank_size={self.inference.memory_bank_size}) and needs more than "
                 f"{DENSITY_NEIGHBOURS}: give more samples, or choose "
                 "inference.j_features=sample and inference.divergence_term=variational"
@@ -143,17 +146,17 @@ class OMASGAN(FGAN):
         self.scales = score.scales(self.parts(normals[:CALIBRATION_SAMPLES], in_bank=True))
 
     def train_J(self, normals: Tensor) -> None:
-        """Make the memory bank, where J or the divergence term uses it, and train J on normals (n, *spec.shape)."""
+        """Make the memory bank, if J or the divergence term uses it, and train J on normal samples (n, *spec.shape)."""
         batches = Batches(normals, self.scaling, self.workspace.device, self.augmentation)
-        if self.measures:
-            self.neighbour_features = self.measure_neighbours(batches)
+        if self.needs_memory_bank:
+            self.neighbour_features = self.make_memory_bank(batches)
         features = self.neighbour_features if self.uses_neighbours else None
         anomaly_discriminator.train(
             self.J, features, self.G_new, self.B, batches, self.inference, self.recipe, self.workspace
         )
         frozen(self.J)
 
-    def measure_neighbours(self, batches: Batches) -> NeighbourFeatures:
+    def make_memory_bank(self, batches: Batches) -> NeighbourFeatures:
         """The features of a memory bank of the samples in `batches`, or of as many samples of G'."""
         normals = batches.scaling(batches.x)
         real = self.inference.memory_bank == "real"

@@ -22,9 +22,11 @@ class Represented(Detector):
     spec, workspace
         See `Detector`.
     representation
-        The parts of the representation by name, each a function that makes it from a spec and a workspace.
+        The parts of the representation by name. (In Python: for each part, a function that makes it from a spec and a
+        workspace.)
     detector
-        A function that makes the detector from the spec of an embedding and the workspace.
+        The detector that works on the embeddings. (In Python: a function that makes it from the spec of an embedding
+        and the workspace.)
     """
 
     def __init__(
@@ -38,12 +40,12 @@ class Represented(Detector):
         self.representation: Representation = Joined(spec, workspace, representation)
         self.detector = detector(self.representation.embedding, workspace)
         self.main_term = self.detector.main_term
-        self.shares = False
+        self.borrows = False
         self.encoded: list[tuple[Tensor, Tensor]] = []
 
-    def share(self, other: Represented) -> None:
-        """Reuse the representation and the embeddings of `other`, whose representation has the same settings."""
-        self.representation, self.encoded, self.shares = other.representation, other.encoded, True
+    def use_representation_of(self, other: Represented) -> None:
+        """Use the representation and embeddings of `other`, which has the same settings, instead of learning them."""
+        self.representation, self.encoded, self.borrows = other.representation, other.encoded, True
 
     def encode(self, x: Tensor) -> Tensor:
         """The embeddings of samples, (n, *embedding.shape); those of the last two sets of samples are kept."""
@@ -61,7 +63,7 @@ class Represented(Detector):
     def fit(self, train: Tensor) -> None:
         """See `Detector`."""
         self.check(len(train))
-        if not self.shares:
+        if not self.borrows:
             self.encoded = []
             self.representation.fit(train)
         self.detector.fit(self.encode(train))

@@ -1,4 +1,4 @@
-"""The discriminator J is trained to be 1 on the boundary, 0 on the data and on G'; eq. (7) is `losses.anomaly_loss`."""
+"""J learns to be 1 on boundary samples and 0 on the data and samples of G'; eq. (7) is `losses.anomaly_loss`."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def train(
 ) -> None:
     """Train J in place with `losses.anomaly_loss`.
 
-    G' (`G_new`) and B are frozen and only sampled from. `neighbour_features` appends to every sample its distances to
-    the memory bank; with None, which images require, J is given only the samples.
+    G' (`G_new`) and B are frozen. `neighbour_features` appends the distances to the memory bank to every sample; with
+    None, which images require, J gets the samples alone.
 
     Raises
     ------

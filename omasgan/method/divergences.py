@@ -1,4 +1,4 @@
-"""The f-divergences, one class each: losses of critic and generator, T for the score, and f*(T) for Task 2."""
+"""The f-divergences, one class for each: the losses of critic and generator, T for the score, and f*(T) for Task 2."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Divergence(ABC):
         return self.conjugate_of_activation(v)
 
     def generator(self, v: Tensor) -> Tensor:
-        """A generator's loss on its sample: -T (Nowozin et al.); -f*(T) has no gradient where the critic is certain."""
+        """A generator's loss on its sample: -T, since -f*(T) of eq. (2) has no gradient where the critic is certain."""
         return self.positive(v)
 
 

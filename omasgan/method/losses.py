@@ -18,10 +18,11 @@ from omasgan.method.divergences import Divergence
 def variational_bound(divergence: Divergence, v_p: Tensor, v_q: Tensor) -> Tensor:
     """A lower bound of the divergence: D_f(P || Q) >= E_P[T] - E_Q[f*(T)]; scalar.
 
-    With the data as P and the samples of G as Q it is the value of the game of Task 1, whose players minimise
-    `generator_loss` and `critic_loss`:
+    With the data as P and the samples of G as Q, it is the objective of Task 1:
 
         min_G max_D  E_x[g_f(V_D(x))] - E_z[f*(g_f(V_D(G(z))))]
+
+    D minimises `critic_loss`, its negative, and G minimises `generator_loss`, which has another form.
 
     Parameters
     ----------
@@ -38,12 +39,12 @@ def variational_bound(divergence: Divergence, v_p: Tensor, v_q: Tensor) -> Tenso
 
 
 def critic_loss(divergence: Divergence, v_p: Tensor, v_q: Tensor) -> Tensor:
-    """The loss of D, -`variational_bound`, or the divergence's own form of it, for v_p and v_q (n,); scalar."""
+    """The loss of a critic such as D: -`variational_bound`, or a divergence's own form of it; v_p, v_q (n,); scalar."""
     return divergence.positive(v_p).mean() + divergence.negative(v_q).mean()
 
 
 def generator_loss(divergence: Divergence, v_g: Tensor) -> Tensor:
-    """The loss of a generator, -E[T], see `Divergence.generator`, for its samples' raw outputs v_g (n,); scalar."""
+    """The loss of G, and of G' in Task 3: -E[T] of raw outputs v_g (n,), see `Divergence.generator`; scalar."""
     return divergence.generator(v_g).mean()
 
 
@@ -167,7 +168,7 @@ def dispersion(z: Tensor, b: Tensor, neighbours: int | None = None, epsilon: flo
     Returns
     -------
     Tensor
-        (N,); large where samples of B lie close together.
+        (N,); in spite of the name, large where samples of B lie close together: B minimises it.
 
     References
     ----------
@@ -195,7 +196,7 @@ def boundary_loss(
     """The loss of B: -m(B, G) + mu d(B, G) + nu s(B, z); scalar.
 
     m is `variational_bound` with the reference samples as P and the samples of B as Q. Only its second term depends on
-    B, so -m is E[f*(T(B(z)))] up to a constant: B moves to where the critic sees no reference samples.
+    B, so -m is E[f*(T(B(z)))] up to a constant. To minimise it, B moves to where the critic finds no reference samples.
 
     Parameters
     ----------
@@ -229,9 +230,9 @@ def retraining_critic_loss(
     beta: float,
     gamma: float,
 ) -> Tensor:
-    """The loss of C in Task 3, in which the data and G are P, and G' and the boundary are Q; scalar.
+    """The loss of C in Task 3: samples of the data and of G are P, samples of G' and of the boundary are Q; scalar.
 
-    For the divergence `gan`, where C = sigmoid(v), it is the negative of the game of the paper:
+    For the divergence `gan`, where C = sigmoid(v), it is the negative of the paper's objective:
 
         min_G' max_C  E_z[log(1 - C(G'(z)))] + alpha E_x[log C(x)] + beta E_z[log(1 - C(B(z)))] + gamma E_z[log C(G(z))]
 
@@ -240,11 +241,11 @@ def retraining_critic_loss(
     Parameters
     ----------
     divergence
-        Gives the terms of both kinds of samples.
+        Gives the losses of samples of P and of Q.
     v_retrained, v_real, v_boundary, v_generated
         Raw outputs of C for samples of G', the data, B and G, each (n,).
     alpha, beta, gamma
-        Weights of the data, of B and of G; that of G' is 1.
+        Weights of the data, of B and of G. The weight of G' is 1.
 
     References
     ----------
@@ -256,9 +257,9 @@ def retraining_critic_loss(
 
 
 def anomaly_loss(v_boundary: Tensor, v_real: Tensor, v_retrained: Tensor, delta: float) -> Tensor:
-    """The loss of J = sigmoid(v), a cross-entropy: 1 on the boundary, 0 on the data and on G'; scalar.
+    """The loss of J = sigmoid(v): the cross-entropy with label 1 for boundary samples, 0 for the data and G'; scalar.
 
-    It is the negative of what J maximises in the paper:
+    It is the negative of the objective that J maximises in the paper:
 
         max_J  E_z[log J(B(z))] + delta E_x[log(1 - J(x))] + (1 - delta) E_z[log(1 - J(G'(z)))]
 
@@ -267,7 +268,7 @@ def anomaly_loss(v_boundary: Tensor, v_real: Tensor, v_retrained: Tensor, delta:
     v_boundary, v_real, v_retrained
         Raw outputs of J for samples of B, the data and G', each (n,).
     delta
-        Weight of the data, in [0, 1]; that of G' is 1 - delta.
+        Weight of the data, in [0, 1]. The weight of G' is 1 - delta.
 
     References
     ----------

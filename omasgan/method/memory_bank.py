@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 RANKS = (1, 3, 10)
-"""The neighbour features are the log mean distances to this many nearest samples of the memory bank."""
+"""Numbers of neighbours: each neighbour feature is the log mean distance to so many nearest samples of the bank."""
 
 DENSITY_NEIGHBOURS = 10
 """Number of neighbours over which the local density scale is measured."""
 
 FITTED = ("smallest", "density_scales", "shift", "scale")
-"""The attributes of `NeighbourFeatures` that its `fit` sets."""
+"""The attributes of `NeighbourFeatures` that `NeighbourFeatures.fit` sets, and that are saved."""
 
 CHUNK = 512
 """Largest number of samples whose neighbours are searched at a time."""
@@ -28,13 +28,13 @@ BLOCK = 4
 """Samples of the memory bank in a block; of each block only the smallest distance takes part in the search."""
 
 SLACK = 8
-"""Extra blocks that are searched, because rounding can misplace a nearest block."""
+"""Number of blocks that are searched in addition to the nearest ones, because rounding can change their order."""
 
-MEASURED = 2**24
+MOST_FETCHED = 2**24
 """Largest number of values that are fetched from the memory bank at a time, to compute exact distances."""
 
 PROBES = 256
-"""Samples for which the search in a type shorter than float32 must find the same distances as in float32."""
+"""Number of samples that must have the same distances in a type shorter than float32 as in float32."""
 
 TINY = 1e-6
 """Least value of a distance or of a standard deviation, either of which may be zero."""
@@ -104,7 +104,7 @@ class MemoryBank:
         """
         x = x.flatten(1).float()
         blocks = min(n + SLACK, len(self.blocks))
-        chunk = max(1, min(CHUNK, MEASURED // (blocks * self.blocks[0].numel())))
+        chunk = max(1, min(CHUNK, MOST_FETCHED // (blocks * self.blocks[0].numel())))
         found = [self._nearest(part, n, blocks) for part in torch.split(x, chunk)]
         return torch.cat([distances for distances, _ in found]), torch.cat([places for _, places in found])
 
@@ -163,8 +163,8 @@ class Neighbours:
     distances
         To the nearest samples, in ascending order; (m, n), in the units of the samples.
     density_scale
-        How far apart samples of the memory bank lie here, (m,): take each neighbour's mean distance to its own nearest
-        `DENSITY_NEIGHBOURS` samples, then average over the neighbours. Large where the memory bank is sparse.
+        How far apart samples of the memory bank lie around each sample, (m,): the mean distance of a neighbour to its
+        own nearest `DENSITY_NEIGHBOURS` samples, averaged over the neighbours. Large where the density is low.
 
     Examples
     --------
@@ -197,8 +197,8 @@ class Neighbours:
 class NeighbourFeatures:
     """A memory bank of normal samples, and the features that it gives J: log mean distances to the nearest `RANKS`.
 
-    Distances and density scales are raised to at least a tenth of the median distance between neighbours in the memory
-    bank (copies ignored), or the log distance to a copy would outweigh all other values.
+    Distances and density scales that are below a tenth of the median distance between neighbours in the memory bank
+    (without copies) are raised to it. Otherwise the log distance to a copy would outweigh all other values.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from omasgan.training.settings import Budget, Optimisation
 
 @dataclass(frozen=True)
 class Recipe:
-    """The settings that all stages share.
+    """The settings that the training loops of Tasks 1 to 3 and J share.
 
     Parameters
     ----------
@@ -19,9 +19,9 @@ class Recipe:
     divergence
         The f-divergence of Tasks 1 to 3.
     optimisation
-        The settings of Adam, of the gradient penalty and of the averaged weights.
+        The settings of Adam, of the gradient penalty and of the running averages of weights.
     budget
-        Steps of each stage and samples in a batch.
+        The number of steps of each stage and of samples in a batch.
     """
 
     latent: int

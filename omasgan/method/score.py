@@ -1,4 +1,4 @@
-"""The anomaly score: its two parts, their scales over training normals, and their weighted sum."""
+"""The anomaly score: its two parts, their mean and deviation over normal training samples, and their weighted sum."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from omasgan.method.memory_bank import NeighbourFeatures
 from omasgan.method.settings import Inference
 
 Scales = Mapping[str, tuple[float, float]]
-"""Mean and standard deviation of each part of the score over training normals."""
+"""Mean and standard deviation of each part of the score over normal training samples."""
 
 TINY = 1e-12
-"""Least standard deviation that a part is divided by: a part may be the same for all training normals."""
+"""Least standard deviation that a part is divided by, because a part may be equal for all normal training samples."""
 
 
 def parts(
@@ -27,7 +27,7 @@ def parts(
     neighbour_features: NeighbourFeatures | None,
     in_bank: bool = False,
 ) -> Tensor:
-    """The two parts of `total`, J(x) and f_D(G', delta_x), each in the form that `inference` chooses.
+    """The two parts of `total`: J(x) and f_D(G', delta_x), which is a distance if `inference.divergence_term` says so.
 
     Parameters
     ----------
@@ -40,10 +40,10 @@ def parts(
     divergence
         The f-divergence of C, which gives T_C and f*(T_C).
     neighbour_features
-        The memory bank, where J or the divergence term uses distances to it; else None.
+        The memory bank, if J or the divergence term uses distances to it; else None.
     in_bank
-        Whether x are the training samples that the memory bank holds: the nearest sample of each, which is the sample
-        itself, is then left out of its distances. False for samples that are to be scored.
+        Whether x are the training samples that the memory bank holds. The nearest sample of each, which is the sample
+        itself, is then left out. False for samples that are to be scored.
 
     Returns
     -------
@@ -65,21 +65,21 @@ def parts(
 
 
 def scales(parts_of_normals: Mapping[str, Tensor]) -> dict[str, tuple[float, float]]:
-    """Mean and standard deviation of each part (n,) over training normals, by which `total` standardises the parts."""
+    """Mean and standard deviation of each part (n,) over normal training samples, by which `total` standardises it."""
     return {name: (float(part.mean()), float(part.std())) for name, part in parts_of_normals.items()}
 
 
 def total(parts: Mapping[str, Tensor], scales: Scales, inference: Inference) -> Tensor:
     """The anomaly score AS(x) = J(x) + lambda f_D(G', delta_x), a weighted sum of standardised parts.
 
-    Every part has zero mean and unit deviation over the training normals, so that lambda is independent of their units.
+    Each part has zero mean and unit deviation over normal training samples, so that lambda does not depend on units.
 
     Parameters
     ----------
     parts
         `j`, `divergence` and, where an embedding has auxiliary scores, `auxiliary`; each (n,), float64.
     scales
-        What the function `scales` gave for the training normals.
+        What the function `scales` returned for normal training samples.
     inference
         The weights `lambda_` and `auxiliary_weight`.
 

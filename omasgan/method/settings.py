@@ -13,52 +13,56 @@ from omasgan.training.settings import Count, Fraction, NonNegative, Positive, Po
 
 @dataclass(frozen=True)
 class Boundary:
-    """Task 2, eq. (3) to (5): how B is driven out of the support of G, and what keeps it near.
+    """Task 2, eq. (3) to (5): how B is driven out of the support of the data, and what keeps it near the data.
 
     Parameters
     ----------
     trained
         Whether Task 2 is run; `false` skips it, so that B = G (an ablation).
     critic
-        The function T of m(B, G): `cotrained` with B (as in the paper), `frozen` as Task 1 left it, or
-        `noise_contrastive`: trained to tell reference samples from reference samples with Gaussian noise, then
-        frozen. Any T gives a lower bound of D_f(G || B), so all three agree with eq. (1).
+        How the critic, which gives the function T of m in eq. (3), is trained. `cotrained`: in turns with B, as in the
+        paper. `noise_contrastive`: before B, to distinguish reference samples from reference samples with Gaussian
+        noise; then it is frozen. `frozen`: not at all, it stays what it starts from. Any function T gives a lower bound
+        of the divergence from the reference samples to those of B, so all three agree with eq. (1).
     critic_start
-        What the critic starts from: Task 1's `discriminator` or a `fresh` network.
+        What the critic starts from: the `discriminator` D of Task 1, or a `fresh` network.
     noise_scale
         Length of the noise of the noise-contrastive critic, in the unit of distance.
     reference
-        What B moves away from, in m and in d: `generated` samples G(z) or `real` ones.
+        The samples that m and d compare B with: `real` training samples, or `generated` samples G(z) as in the paper.
     unit
         The unit of distance.
         `raw`: 1, so that distances are in the units of the samples.
-        `sqrt_k`: the square root of the number of values in a sample, so that one mu serves every image size.
-        `quantile`: a quantile of the distances from training samples to the reference samples; what is farther away
-        than 1 lies outside.
+        `sqrt_k`: the square root of the number of values in a sample, so that the same mu suits every image size.
+        `quantile`: a quantile of the distances from training samples to the nearest reference sample; a sample of B
+        that is farther than 1 from all of them counts as outside the data.
         Except with `raw`, distances between latents z are divided by sqrt(2 l), their typical length.
     quantile
-        Which quantile of the data's distances is the unit, where `unit` is `quantile`.
+        Which quantile of these distances is the unit; used only if `unit` is `quantile`.
     norm
-        p of the l_p norm.
+        p of the l_p norm in d.
     squared
-        Whether d enters squared, so that its gradient grows with the distance.
+        Whether the loss has the square of d, whose gradient grows with the distance, instead of d.
     neighbours
-        The dispersion is the mean over this many nearest samples; null for all.
+        Number of nearest samples of B that the dispersion of a sample is the mean over; null for all, as in the paper.
     epsilon
-        Softens the distances of the dispersion near zero, in the unit of distance; see `losses.dispersion`.
+        Keeps two samples of B that meet from dominating the dispersion, in the unit of distance; see
+        `losses.dispersion`.
     mu
         Weight of the distance d in eq. (3).
     nu
-        Weight of the dispersion s in eq. (3) after the warm-up; until then it moves there from `nu_start`.
+        Weight of the dispersion s in eq. (3) after the warm-up. During the warm-up, the weight goes from `nu_start` to
+        `nu`; to leave the dispersion out, set `nu` to 0 and `nu_start` to null.
     nu_start
         Weight of the dispersion at the start of Task 2; null for `nu` throughout.
     warmup
-        Fraction of the steps during which the weight of m rises from 0 to 1 and that of s goes from `nu_start` to
-        `nu`, so that B spreads before it leaves the data.
+        Fraction of the steps, from the first one on, in which the weight of m rises from 0 to 1 and the weight of s
+        goes from `nu_start` to `nu`, so that B spreads before it leaves the data.
     N
         Samples of B in a step.
     Q
-        Length of the queue of reference samples that d is measured to; N of them are replaced in each critic step.
+        Number of reference samples in the queue that d is measured to. Each of the `optimisation.critic_steps` before a
+        step of B replaces N of them.
     """
 
     trained: bool = True
@@ -82,18 +86,18 @@ class Boundary:
 
 @dataclass(frozen=True)
 class Retraining:
-    """Task 3, eq. (6): the weights of the three kinds of samples that G' is compared with.
+    """Task 3, eq. (6): the weights of three kinds of samples in the training of C; samples of G' have the weight 1.
 
     Parameters
     ----------
     trained
         Whether Task 3 is run; `false` skips it, so that G' = G and C = D (an ablation).
     alpha
-        Weight of the data.
+        Weight of the data, which C learns as normal.
     beta
-        Weight of the boundary samples B(z).
+        Weight of the boundary samples B(z), which C learns as not normal, like those of G'.
     gamma
-        Weight of the samples G(z) of Task 1.
+        Weight of the samples G(z) of Task 1, which C learns as normal.
     """
 
     trained: bool = True
@@ -104,39 +108,45 @@ class Retraining:
 
 @dataclass(frozen=True)
 class Inference:
-    """The discriminator J, eq. (7), and the anomaly score, eq. (8).
+    """How J is trained, eq. (7), and how the anomaly score is computed, eq. (8).
+
+    `delta`, `j_features`, `mixing_min`, `mixing_max`, `memory_bank` and `memory_bank_size` are used when J is trained.
+    The other settings can be changed without training again.
 
     Parameters
     ----------
     delta
         Weight of the data among the samples that J learns as normal; the samples of G' have the weight 1 - delta.
     lambda_
-        Weight of the divergence term in the score.
+        Weight lambda of the divergence term in the score; the weight of J is 1.
     auxiliary_weight
         Weight of the auxiliary score, a third part that the paper does not have: the sum of those columns of an
-        embedding that are anomaly scores by themselves, such as those of `representation=rotation_prediction`.
+        embedding that are anomaly scores by themselves, such as the columns of `representation=rotation_prediction`.
     divergence_term
-        How f_D(G', delta_x) is computed: `variational` is -T_C(x), `conjugate` is -f*(T_C(x)), `distance` is the
-        mean distance to the nearest `neighbours` samples of a memory bank of normal samples, divided by the local
-        density scale to the power `density_exponent`; with 1 and 0, it is the distance of eq. (4).
+        How the second part of the score, f_D(G', delta_x) in eq. (8), is computed. `variational` is -T_C(x), as in the
+        paper, and `conjugate` is -f*(T_C(x)). `distance` is no divergence: it is the mean distance to the nearest
+        `neighbours` samples of a memory bank, divided by the local density scale to the power `density_exponent`. With
+        `neighbours` 1 and `density_exponent` 0, it is the distance of eq. (4), from x to the memory bank.
     j_scale
         Whether J enters the score as a `probability`, as in the paper, or as its `logit`, which does not saturate.
     j_features
-        What J is given: the `sample` alone, or `neighbours`: the sample and its log distances to the memory bank
-        (rows and embeddings only).
+        The input of J: `sample` is the sample alone, as in the paper; `neighbours` is the sample and the logarithms of
+        its distances to the memory bank (rows and embeddings only).
     mixing_min
-        Smallest share t of B in the points (1 - t) normal + t B that J learns as boundary samples.
+        J learns points x + t (b - x) as the boundary, with x a normal sample, b a sample of B, and t drawn at random
+        from `mixing_min` to `mixing_max`. This is the smallest t.
     mixing_max
-        Largest share t. With both at 1 the points are the samples of B themselves, as in eq. (7).
+        The largest t. If both are 1, the points are the samples of B themselves, as in eq. (7).
     memory_bank
         Whether the memory bank holds `real` training samples or samples `generated` by G'.
     memory_bank_size
-        Largest number of samples in the memory bank.
+        Largest number of samples in the memory bank; also of the normal samples that J is trained on.
     neighbours
-        The distance is the mean over this many nearest samples of the memory bank.
+        Number of nearest samples of the memory bank that the distance is the mean over.
     density_exponent
         The distance is divided by the local density scale to this power: 0 leaves the plain distance, 1 gives the
-        distance in units of that scale.
+        distance in units of that scale. The scale is how far apart the normal samples near x lie, so it is large where
+        the density is low.
     """
 
     delta: Fraction = 0.8

@@ -1,7 +1,7 @@
 """Task 2: B moves to the boundary of the data; eq. (3) to (5) are `losses.boundary_loss`, `distance`, `dispersion`.
 
-B starts from G. The reasons for the default critic, unit of distance, schedule and square of d are in
-experiments/boundary_toy.
+B starts from G. The critic of Task 2, which gives m, is neither D of Task 1 nor C of Task 3. The reasons for the
+default critic, unit of distance, schedule and square of d are in experiments/boundary_toy.
 """
 
 from __future__ import annotations
@@ -26,10 +26,13 @@ from omasgan.method.settings import Boundary
 from omasgan.training.batches import Batches
 from omasgan.training.stage import Stage, Workspace, adam, average, descend, gradient_norm
 
+CRITIC = "C"
+"""The name of the critic in checkpoints and in the record, as earlier versions wrote them. It is not C of Task 3."""
+
 
 def train(
     B: nn.Module,
-    C: nn.Module,
+    critic: nn.Module,
     B_average: nn.Module,
     G: nn.Module,
     batches: Batches,
@@ -37,7 +40,7 @@ def train(
     recipe: Recipe,
     workspace: Workspace,
 ) -> None:
-    """Train B in place with `losses.boundary_loss`, and its critic C as `boundary.critic` says.
+    """Train B in place with `losses.boundary_loss`, and its critic as `boundary.critic` says.
 
     `B_average`, a copy of B, receives the running average of B's weights. G is frozen, and is sampled from only where
     `boundary.reference` is `generated`; by default the reference samples are training samples.
@@ -49,24 +52,24 @@ def train(
     """
     reference = Reference(G, batches, boundary, recipe.latent, workspace)
     if boundary.critic == "noise_contrastive":
-        train_noise_contrastive_critic(C, reference, boundary, recipe, workspace)
+        train_noise_contrastive_critic(critic, reference, boundary, recipe, workspace)
 
     optimisation, divergence, N = recipe.optimisation, recipe.divergence, boundary.N
     adam_B = adam(B, optimisation.lr_generator, optimisation)
-    adam_C = adam(C, optimisation.lr_discriminator, optimisation)
-    networks = {"B": B, "C": C, "B_average": B_average, "reference": reference}
-    optimisers = {"adam_B": adam_B, "adam_C": adam_C}
+    adam_critic = adam(critic, optimisation.lr_discriminator, optimisation)
+    networks = {"B": B, CRITIC: critic, "B_average": B_average, "reference": reference}
+    optimisers = {"adam_B": adam_B, f"adam_{CRITIC}": adam_critic}
     stage = Stage("task2", recipe.budget.task2, workspace, networks, optimisers, optimisation.decay)
-
     z_unit = 1.0 if boundary.unit == "raw" else math.sqrt(2 * recipe.latent)
-    unit = reference.fill(stage)
+    reference.fill(stage)
+    unit = reference.unit(stage)
     for step in stage:
-        take_critic_steps(C, B, reference, adam_C, boundary, recipe, stage)
+        take_critic_steps(critic, B, reference, adam_critic, boundary, recipe, stage)
 
         z = stage.latents(N, recipe.latent)
         with workspace.autocast():
             b = B(z)
-            v_b = C(b)
+            v_b = critic(b)
         d = distance(b, reference.samples, boundary.norm) / unit
         s = dispersion(z / z_unit, b.float() / unit, boundary.neighbours, boundary.epsilon)
         weight_m, nu = weights(boundary, step / recipe.budget.task2)
@@ -76,7 +79,7 @@ def train(
 
         if stage.due():
             with torch.no_grad(), workspace.autocast():
-                v_g = C(reference.samples[:N])
+                v_g = critic(reference.samples[:N])
             stage.record(
                 {
                     "loss/B": loss_B,
@@ -90,28 +93,35 @@ def train(
 
 
 def take_critic_steps(
-    C: nn.Module, B: nn.Module, reference: Reference, adam_C: Adam, boundary: Boundary, recipe: Recipe, stage: Stage
+    critic: nn.Module,
+    B: nn.Module,
+    reference: Reference,
+    adam_critic: Adam,
+    boundary: Boundary,
+    recipe: Recipe,
+    stage: Stage,
 ) -> None:
-    """Take the steps of C before a step of B: each draws N new reference samples, from which a cotrained C learns.
+    """Take the `critic_steps` before a step of B: each draws N new reference samples, and trains a cotrained critic.
 
-    In the loss of C the reference samples are P and the samples of B are Q. Afterwards C has no gradients.
+    In the loss of the critic the reference samples are P and the samples of B are Q. Afterwards the critic has no
+    gradients.
     """
-    C.requires_grad_(True)
+    critic.requires_grad_(True)
     for _ in range(recipe.optimisation.critic_steps):
         g = reference.renew(boundary.N, stage)
         if boundary.critic == "cotrained":
             with stage.workspace.autocast():
                 b = stage.sample(B, boundary.N, recipe.latent)
-                v_g, v_b = C(g), C(b)
-            loss_C = critic_loss(recipe.divergence, v_g, v_b)
-            descend(loss_C + gradient_penalty(C, (g, b), recipe.optimisation.r1), adam_C)
-    C.requires_grad_(False)
+                v_g, v_b = critic(g), critic(b)
+            loss = critic_loss(recipe.divergence, v_g, v_b)
+            descend(loss + gradient_penalty(critic, (g, b), recipe.optimisation.r1), adam_critic)
+    critic.requires_grad_(False)
 
 
 def train_noise_contrastive_critic(
-    C: nn.Module, reference: Reference, boundary: Boundary, recipe: Recipe, workspace: Workspace
+    critic: nn.Module, reference: Reference, boundary: Boundary, recipe: Recipe, workspace: Workspace
 ) -> None:
-    """Train C in place to tell reference samples (P) from reference samples with Gaussian noise (Q).
+    """Train the critic in place to distinguish reference samples (P) from reference samples with Gaussian noise (Q).
 
     The output of such a critic falls from the data in every direction. A critic that is trained against B rewards B for
     staying where it is, so that B collects in a few places; a critic that is frozen after Task 1 has only learned the
@@ -123,39 +133,42 @@ def train_noise_contrastive_critic(
         Where a loss is not finite.
     """
     optimisation, n = recipe.optimisation, recipe.budget.batch
-    adam_C = adam(C, optimisation.lr_discriminator, optimisation)
-    stage = Stage("critic", recipe.budget.critic, workspace, {"C": C}, {"adam_C": adam_C}, optimisation.decay)
+    optimiser = adam(critic, optimisation.lr_discriminator, optimisation)
+    networks, optimisers = {CRITIC: critic}, {f"adam_{CRITIC}": optimiser}
+    stage = Stage("critic", recipe.budget.critic, workspace, networks, optimisers, optimisation.decay)
+    reference.fill(stage)
     # Divided by the square root of the number of values, the noise has the same length in any dimension.
-    blur = boundary.noise_scale * reference.fill(stage) / math.sqrt(reference.samples[0].numel())
+    blur = boundary.noise_scale * reference.unit(stage) / math.sqrt(reference.samples[0].numel())
     for _ in stage:
         g = reference.draw(n, stage)
         around = reference.draw(n, stage)
         noise = torch.randn(around.shape, generator=stage.random, device=around.device)
         with workspace.autocast():
-            v_g, v_around = C(g), C(around + blur * noise)
-        loss_C = critic_loss(recipe.divergence, v_g, v_around)
-        descend(loss_C, adam_C)
+            v_g, v_around = critic(g), critic(around + blur * noise)
+        loss = critic_loss(recipe.divergence, v_g, v_around)
+        descend(loss, optimiser)
         if stage.due():
             bound = variational_bound(recipe.divergence, v_g, v_around)
-            stage.record({"loss/C": loss_C, "divergence/m": bound, "gradient norm/C": gradient_norm(C)})
+            norm = gradient_norm(critic)
+            stage.record({f"loss/{CRITIC}": loss, "divergence/m": bound, f"gradient norm/{CRITIC}": norm})
 
 
 def weights(boundary: Boundary, done: float) -> tuple[float, float]:
-    """The weights of m and of s after a fraction `done` of the steps, 0 to 1."""
+    """The weights of m and of s in eq. (3) after a fraction `done` of the steps, 0 to 1."""
     risen = min(1.0, done / boundary.warmup) if boundary.warmup > 0 else 1.0
     start = boundary.nu if boundary.nu_start is None else boundary.nu_start
     return risen, start + risen * (boundary.nu - start)
 
 
 UNIT_SAMPLES = 4096
-"""Number of training normals whose distances to the reference samples give the unit `quantile`."""
+"""Number of normal training samples whose distances to the nearest reference sample give the unit `quantile`."""
 
-FEW = 0.1
-"""If fewer than this fraction of them differ from every reference sample, `to_another` measures to the nearest
-different one."""
+LEAST_DIFFERENT = 0.1
+"""Fraction of these samples that must differ from every reference sample. If fewer do, because there are few training
+samples, `distance_to_different` leaves the equal reference samples out."""
 
 FEW_SAMPLES = 512
-"""Number of training normals that `to_another` measures."""
+"""Number of normal training samples whose distances are then computed by `distance_to_different`."""
 
 
 class Reference(nn.Module):
@@ -189,8 +202,10 @@ class Reference(nn.Module):
     >>> x, workspace = torch.randn(50, 2), Workspace()
     >>> batches = Batches(x, Scaling(x), workspace.device)
     >>> reference = Reference(nn.Identity(), batches, Boundary(unit="sqrt_k", Q=32), 2, workspace)
-    >>> reference.fill(Stage("task2", 1, workspace, {}, {})), reference.samples.shape
-    (1.4142135623730951, torch.Size([32, 2]))
+    >>> stage = Stage("task2", 1, workspace, {}, {})
+    >>> reference.fill(stage)
+    >>> reference.samples.shape, reference.unit(stage)
+    (torch.Size([32, 2]), 1.4142135623730951)
     """
 
     samples: Tensor
@@ -214,27 +229,30 @@ class Reference(nn.Module):
         self.samples = torch.cat([self.samples[n:], new])[-len(self.samples) :]
         return new
 
-    def fill(self, stage: Stage) -> float:
-        """Draw all Q samples of the queue, and return the unit of distance, in the units of the samples."""
+    def fill(self, stage: Stage) -> None:
+        """Draw all Q samples of the queue."""
+        self.samples = self.draw(self._parts[2].Q, stage)
+
+    def unit(self, stage: Stage) -> float:
+        """The unit of distance that `boundary.unit` chooses, in the units of the samples; call `fill` before."""
         _, batches, boundary, _, _ = self._parts
-        self.samples = self.draw(boundary.Q, stage)
         if boundary.unit == "raw":
             return 1.0
         if boundary.unit == "sqrt_k":
             return math.sqrt(self.samples[0].numel())
         x = batches.draw(UNIT_SAMPLES, stage.random)
         distances = distance(x, self.samples, boundary.norm)
-        # With few normals nearly all are reference samples themselves, so their distances say nothing about how far
-        # apart normals lie.
-        # `distance` adds EPSILON to each difference, so it is not 0 for a copy: up to twice this value counts as one.
+        # If there are few training samples, nearly all of them are among the reference samples, so that their distances
+        # do not tell how far apart normal samples are. `distance` adds EPSILON to each difference, so that the distance
+        # to an equal sample is not 0: up to twice this value counts as equal.
         apart = distances > 2 * distance(x[:1], x[:1], boundary.norm)
-        if apart.float().mean() < FEW:
-            distances = to_another(x[:FEW_SAMPLES], self.samples, boundary.norm)
+        if apart.float().mean() < LEAST_DIFFERENT:
+            distances = distance_to_different(x[:FEW_SAMPLES], self.samples, boundary.norm)
         return float(distances.quantile(boundary.quantile))
 
 
-def to_another(x: Tensor, g: Tensor, p: float) -> Tensor:
-    """The distance of each x (n, ...) to the nearest g (Q, ...) that is not equal to it, else `EPSILON`; (n,)."""
+def distance_to_different(x: Tensor, g: Tensor, p: float) -> Tensor:
+    """The distance of each x (n, ...) to the nearest g (Q, ...) that differs from it; `EPSILON` if none does; (n,)."""
     distances = torch.cdist(x.flatten(1), g.flatten(1), p, compute_mode="donot_use_mm_for_euclid_dist")
     nearest = distances.masked_fill(distances == 0, torch.inf).amin(dim=1)
     return nearest.masked_fill(nearest.isinf(), EPSILON)

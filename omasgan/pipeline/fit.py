@@ -112,5 +112,5 @@ def baselines(job: Job, dataset: Dataset, detector: Detector, workspace: Workspa
         place = workspace if known else workspace.beside(f"{name}-{digest(own)}")
         baseline = build.detector(node, dataset.spec, place)
         if isinstance(baseline, Represented) and isinstance(detector, Represented) and own == learned:
-            baseline.share(detector)
+            baseline.use_representation_of(detector)
         yield name, baseline

@@ -68,7 +68,7 @@ class PCA(Representation):
     def fit(self, train: Tensor) -> None:
         """See `Representation`; raises UserError for fewer than two samples."""
         if len(train) < 2:
-            raise UserError("one training normal has no principal components: give at least two")
+            raise UserError("one normal training sample has no principal components: give at least two")
         self.scaling = Scaling(train.cpu())
         random = stream(self.workspace.seed, "components", torch.device("cpu"))
         some = train.cpu()[torch.randperm(len(train), generator=random)[:FITTED]]

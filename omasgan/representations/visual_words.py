@@ -114,7 +114,7 @@ class VisualWords(Representation):
         there = len(train) * height * width
         if self.words > there:
             raise UserError(
-                f"representation.visual_words.words is {self.words}, but the {len(train)} training normals have "
+                f"representation.visual_words.words is {self.words}, but the {len(train)} normal training samples have "
                 f"{there} patches: choose fewer words"
             )
         folder = self.workspace.folder

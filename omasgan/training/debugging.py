@@ -17,19 +17,19 @@ from omasgan.training.settings import Debug
 log = logging.getLogger(__name__)
 
 TRACE = Path("profile", "trace.json")
-"""Where the profile of a run lies in its folder."""
+"""The profile of a run, relative to its folder."""
 
 Fail = Callable[[str], None]
 """Stops a stage for a reason, with a UserError that names the stage and the step."""
 
 
 class Debugger:
-    """Watches the training of one run. Without a setting it does nothing, and training is what it would be without it.
+    """Watches the training of one run; with all settings off it does nothing and changes nothing.
 
     Parameters
     ----------
     settings
-        What it does; None: nothing.
+        What it does; None for nothing.
     """
 
     def __init__(self, settings: Debug | None = None) -> None:
@@ -71,7 +71,7 @@ class Debugger:
         stage, step
             The stage's name, and how many steps it has done before.
         random
-            The stage's random stream, which `overfit` sets back to its beginning, as it does the global one.
+            The stage's random stream. `overfit` sets it and the global stream back to their beginning.
         networks
             Every network that the stage changes, by name.
         fail

@@ -1,4 +1,4 @@
-"""How every network is trained: its schedule and its optimiser."""
+"""How the networks are trained (budget and optimiser), and what `debug` changes."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ from annotated_types import Ge, Gt, Interval
 
 Positive = Annotated[float, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]
-Fraction = Annotated[float, Interval(ge=0, le=1)]
+Fraction = Annotated[float, Interval(ge=0, le=1)]  # from 0 to 1, both allowed
 PositiveFraction = Annotated[float, Interval(gt=0, le=1)]
-Decay = Annotated[float, Interval(ge=0, lt=1)]
+Decay = Annotated[float, Interval(ge=0, lt=1)]  # the decay rate of a running average
 Count = Annotated[int, Ge(1)]
 Steps = Annotated[int, Ge(0)]
 
 
 @dataclass  # not frozen, or the configuration that is typed by it could not be overridden
 class Debug:
-    """What is done to a run that is being debugged; all off, it is a run like any other.
+    """What helps to find errors in a run; with all settings off, a run is like any other.
 
     Attributes
     ----------
     overfit
-        Every step of a stage draws the same random numbers, and so the same batch, latents and augmentation: what is
-        trained must learn it by heart, and its loss fall. It changes the results.
+        Whether all steps of a stage draw the same random numbers, and thus the same batch, latents and augmentation.
+        The network must then overfit this batch: its loss must fall. This changes the results.
     profile
-        The training is profiled, into `profile/trace.json` in the run's folder. For runs of a few steps: every
-        operation of the whole training is kept in memory until its end.
+        Whether the training is profiled, into `profile/trace.json` in the run's folder. Use it for runs of a few
+        steps, because all operations are kept in memory until the training ends.
     anomaly
-        Training stops where a gradient, a weight or a buffer is not finite, at the step at which it happens. A NaN in
-        a backward pass is traced to the operation that made it (`torch.autograd.set_detect_anomaly`).
+        Whether training stops at the first step at which a gradient, a weight or a buffer is not finite. A NaN in a
+        backward pass is traced to the operation that made it (`torch.autograd.set_detect_anomaly`). This is PyTorch's
+        word; it has nothing to do with anomalies in the data.
     """
 
     overfit: bool = False
@@ -40,23 +41,24 @@ class Debug:
 
 @dataclass(frozen=True)
 class Budget:
-    """How long to train, and nothing else: a smaller budget never changes the method.
+    """The numbers of training steps and the batch sizes, and nothing else: a smaller budget never changes the method.
 
     Parameters
     ----------
     representation
-        Steps of each part of the representation that is trained by gradients.
+        Number of steps of each part of the representation that is trained by gradients.
     task1, task2, task3
-        Steps of the generator of that task.
+        Number of steps of the generator of that task.
     j
-        Steps of the discriminator J.
+        Number of steps of the discriminator J.
     critic
-        Steps of the noise-contrastive critic of Task 2, which is trained before B.
+        Number of steps of the noise-contrastive critic of Task 2, which is trained before B; not used with another
+        `boundary.critic`.
     batch
-        Samples in a step, drawn with replacement.
+        Number of samples in a step, drawn with replacement. In Task 2, B has `boundary.N` samples instead.
     representation_batch
-        Samples in a step of a representation; never more than there are training normals, because a contrastive
-        loss tells the images of a batch apart.
+        Number of samples in a step of a representation; at most the number of normal training samples, because a
+        contrastive loss distinguishes the images of a batch.
     """
 
     representation: Steps = 1200
@@ -76,18 +78,20 @@ class Optimisation:
     Parameters
     ----------
     lr_generator, lr_discriminator
-        Adam's step size.
+        Adam's learning rate for generators, and for discriminators and critics.
     beta1, beta2
         Adam's decay rates.
     decay
-        Fraction of a stage's steps, at its end, over which the step sizes fall linearly to zero; 0 keeps them constant.
+        Fraction of a stage's steps, at its end, in which the learning rates fall linearly to zero; 0 keeps them
+        constant.
     critic_steps
-        Steps of the discriminator for each step of the generator.
+        Number of steps of the discriminator (D in Task 1, a cotrained critic in Task 2, C in Task 3) for each step of
+        the generator.
     r1
-        Weight gamma of the gradient penalty gamma/2 ||grad V||^2 on either side's samples (Mescheder et al. 2018);
-        0 for none.
+        Weight gamma of the gradient penalty gamma/2 ||grad V||^2 on real and on generated samples (Mescheder et al.
+        2018); 0 for none.
     ema
-        Decay of the running average of a generator's weights, which is the generator that a task hands on.
+        Decay of the running average of a generator's weights. The averaged generator is the result of a task.
     """
 
     lr_generator: Positive = 2e-3

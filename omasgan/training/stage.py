@@ -1,4 +1,8 @@
-"""What the loops of all stages share: the order of steps, resuming, the record, and stopping when training diverged."""
+"""What all training loops share: steps, checkpoints, resuming, recording, and stopping if training diverges.
+
+A stage is one training loop with one checkpoint: `task1`, `critic` and `task2` (both of Task 2), `task3`, `j`, or a
+part of the representation. Its checkpoint is the file `checkpoints/<stage>.pt` in the run's folder.
+"""
 
 from __future__ import annotations
 
@@ -67,8 +71,8 @@ class Workspace:
     def autocast(self) -> Iterator[None]:
         """A context for one forward pass and its loss: autocast, and each spectral norm computed once.
 
-        It must be opened anew in every step: it caches weights that were cast or normalised, so a context that stayed
-        open across an optimiser's step would train stale copies.
+        Open a new one in every step. It caches weights that were cast or normalised, so that a context that stayed open
+        across an optimiser's step would train stale copies.
         """
         with parametrize.cached(), torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None):
             yield
@@ -82,11 +86,11 @@ class Workspace:
 
 
 REMEDY = "lower optimisation.lr_generator and optimisation.lr_discriminator, another divergence, or optimisation.r1=1"
-"""What the error of a stage that diverged advises, where the stage has no remedy of its own."""
+"""What the error of a stage that diverged advises, if the stage gives no other remedy."""
 
 
 class Stage:
-    """The steps of one stage of training: a loop over it resumes from, and writes, checkpoints.
+    """The steps of one stage of training. A loop over it resumes from a checkpoint and writes checkpoints.
 
     After the loop the networks hold the trained, or the restored, weights.
 
@@ -99,11 +103,11 @@ class Stage:
     workspace
         Where and how it trains.
     networks, optimisers
-        All that the stage changes, by name, running averages among them.
+        All networks, including running averages, and optimisers that the stage changes, by name.
     decay
-        Fraction of the steps, at the end, over which the step sizes fall linearly to zero.
+        Fraction of the steps, at the end, in which the learning rates fall linearly to zero.
     remedy
-        What the error advises where the stage diverges.
+        What the error advises if the stage diverges.
 
     Attributes
     ----------
@@ -140,7 +144,7 @@ class Stage:
         UserError
             Where a recorded value is not finite, or the checkpoint does not fit the networks.
         """
-        # Dropout draws from the device's global generator, so that is a stream of the stage's too.
+        # Dropout draws from the device's global generator, which is therefore seeded for the stage, too.
         device = self.workspace.device
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(self.random.initial_seed())
@@ -172,7 +176,7 @@ class Stage:
         return self._step % self.workspace.record_every == 0 or self._step == self.steps - 1
 
     def record(self, values: Mapping[str, Tensor | float]) -> None:
-        """Record the scalars of this step, named 'panel/curve'. Only here does a step wait for the device."""
+        """Record the scalars of this step, named 'panel/curve'. A step waits for the device only here."""
         self._latest = {name: float(torch.as_tensor(value).detach()) for name, value in values.items()}
         self.workspace.record.scalars(self.name, self._step + 1, self._latest)
         for name, value in self._latest.items():
@@ -182,10 +186,10 @@ class Stage:
     def check_collapse(self, samples: Tensor) -> None:
         """Stop where a generator's batch (n, ...) has become one single sample."""
         if float(samples.detach().float().flatten(1).std(dim=0).mean()) < COLLAPSED:
-            self.fail("the generator makes one single sample (collapse)")
+            self.fail("the generator has collapsed to a single sample")
 
     def fail(self, reason: str) -> None:
-        """Stop the run: where, why, and what to try."""
+        """Stop the run with an error that says where and why training diverged, and what to try."""
         raise UserError(f"{self.name} diverged at step {self._step} of {self.steps}: {reason}; try {self._remedy}")
 
     def _set_rates(self) -> None:
@@ -220,8 +224,8 @@ class Stage:
             self.random.set_state(state["random"].cpu())
         except RuntimeError as error:  # a processor's generator and a graphics card's have states of different sizes
             raise UserError(
-                f"checkpoint {self._path} was not made on a {self.workspace.device.type}: go on with the device it "
-                f"was made on, or delete {self._path.parent} to train anew on this one"
+                f"checkpoint {self._path} was not made on a {self.workspace.device.type}: continue on the device that "
+                f"it was made on, or delete {self._path.parent} to train again on this one"
             ) from error
         torch.set_rng_state(state["global_random"].cpu())
         self.workspace.record.rewind(self.name, state["step"])
@@ -229,16 +233,16 @@ class Stage:
 
 
 COLLAPSED = 1e-4
-"""Mean deviation of a generator's outputs, in units of the scaled data, below which it makes one sample."""
+"""Mean deviation of a generator's outputs, in units of the scaled data, below which it has collapsed."""
 
 
 def adam(network: nn.Module, lr: float, optimisation: Optimisation) -> Adam:
-    """The optimiser of one player."""
+    """Adam for one network: a generator, or its opponent."""
     return Adam(network.parameters(), lr=lr, betas=(optimisation.beta1, optimisation.beta2), fused=True)
 
 
 def descend(loss: Tensor, optimiser: Adam) -> None:
-    """One step of one player; the gradients stay readable until its next step."""
+    """One step of one network down its loss; its gradients can be read until its next step."""
     optimiser.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
     optimiser.step()

@@ -29,7 +29,7 @@ IMAGES = ("dataset=image_folder", "protocol=novelty", "dataset.root={data}/image
         ([*ROWS, "representation=[visual_words,pca]"], ["visual words are for images", "representation=pixels"]),
         ([*ROWS, "representation=contrastive"], ["contrastive embeddings are for images", "representation=pixels"]),
         ([*ROWS, "representation=rotation_prediction"], ["rotations are for images", "representation=pixels"]),
-        ([*ROWS, *FEW, "architecture=mlp"], ["10 training normals", "more than 10", "j_features=sample"]),
+        ([*ROWS, *FEW, "architecture=mlp"], ["10 normal training samples", "more than 10", "j_features=sample"]),
         (
             ["representation=[pixels,pca]", ONE_CLASS],
             ["representation=pixels keeps images as they are", "use it alone"],

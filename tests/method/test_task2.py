@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from omasgan.method.settings import Boundary
-from omasgan.method.task2 import Reference, to_another
+from omasgan.method.task2 import Reference, distance_to_different
 from omasgan.training.batches import Batches, Scaling
 from omasgan.training.stage import Stage, Workspace
 
@@ -14,11 +14,16 @@ def test_the_unit_is_how_far_normals_lie_apart_however_few_there_are(n, norm):
     workspace = Workspace()
     batches = Batches(x, Scaling(x), workspace.device)
     boundary = Boundary(reference="real", unit="quantile", norm=norm, quantile=0.5, Q=1024)
-    unit = Reference(torch.nn.Identity(), batches, boundary, 4, workspace).fill(Stage("task2", 1, workspace, {}, {}))
+    reference, stage = (
+        Reference(torch.nn.Identity(), batches, boundary, 4, workspace),
+        Stage("task2", 1, workspace, {}, {}),
+    )
+    reference.fill(stage)
+    unit = reference.unit(stage)
     others = torch.cdist(batches.x, batches.x, p=norm).fill_diagonal_(torch.inf)
     assert unit == pytest.approx(float(others.amin(dim=1).median()), rel=0.5)
 
 
 def test_normals_that_are_all_alike_have_a_unit():
     x = torch.ones(20, 3)
-    assert (to_another(x, x, 2.0) > 0).all()
+    assert (distance_to_different(x, x, 2.0) > 0).all()

@@ -169,7 +169,7 @@ def test_an_interrupted_representation_goes_on_as_if_nothing_had_been(tmp_path):
         ("rotation_prediction", Spec((1, 8, 16)), 64, "8 x 16 pixels cannot be rotated .*without rotation_prediction"),
         ("autoencoder", ROWS, 64, "is given rows of 5"),
         ("pca", ROWS, 64, r"representation\.pca\.components is 24, but a sample has 5 numbers"),
-        ("pca", IMAGE, 1, "one training normal has no principal components"),
+        ("pca", IMAGE, 1, "one normal training sample has no principal components"),
     ],
 )
 def test_what_cannot_be_represented_is_refused(name, spec, n, message):

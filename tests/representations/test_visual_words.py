@@ -98,7 +98,7 @@ def test_settings_that_do_not_fit_the_image_are_refused(change, message):
 
 
 def test_words_need_enough_images():
-    message = r"visual_words\.words is 600, but the 16 training normals have 576 patches"
+    message = r"visual_words\.words is 600, but the 16 normal training samples have 576 patches"
     with pytest.raises(UserError, match=message):
         visual_words(words=600).fit(images(16))
 
