@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,16 @@ from omegaconf import DictConfig
 from omasgan.configuration.checks import check
 from omasgan.configuration.identity import class_folder, class_of, identity_of
 from omasgan.configuration.sweep_names import InSweep, in_sweep
+from omasgan.data.dataset import Dataset
 from omasgan.data.protocols import Protocol
+from omasgan.errors import UserError
 from omasgan.pipeline import build, summary
 from omasgan.pipeline import run as pipeline
 from omasgan.pipeline.job import Job, Metrics
+from omasgan.pipeline.trial import as_trial, tell
 from omasgan.runs.lock import HeldError
 from omasgan.runs.logger import loggers
+from omasgan.runs.wandb_trial import agent
 from omasgan.sweeps import search
 from omasgan.training.progress import log
 
@@ -53,7 +57,12 @@ def run(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> float | No
     dataset = build.dataset(config)
     every = build.protocol(config).classes(dataset.class_names)
     trial = search.open_trial(config["search"], choices["protocol"])
-    job = Job(config, identity_of(cfg), choices, folder, _sweep(config, choices))
+    with as_trial(Job(config, identity_of(cfg), choices, folder, _sweep(config, choices))) as job:
+        return _run(job, dataset, every, trial)
+
+
+def _run(job: Job, dataset: Dataset, every: Sequence[Protocol], trial: search.Trial | None) -> float | None:
+    """Make the run of each class and print the table; see `run`."""
     runs: dict[str, Metrics] = {}
     held: HeldError | None = None
     for number, protocol in enumerate(every, 1):
@@ -62,22 +71,23 @@ def run(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> float | No
         if len(every) > 1:
             log.info("%d of %d: %s %s", number, len(every), role, name)
         try:
-            runs[name or choices["dataset"]] = pipeline.run(part, dataset, protocol)
+            runs[name or job.choices["dataset"]] = pipeline.run(part, dataset, protocol)
         except HeldError as error:
             held = error
             continue
+        tell(job, runs)
         if trial is not None and trial.hopeless(number, summary.mean_auroc(runs)):
             log.info("pruned: other trials were better after %d of %d classes", number, len(every))
             return summary.mean_auroc(runs)
     if held:
         raise held  # only now, so that this process finishes all other runs first
     if len(every) > 1:
-        summary.write(folder, runs, role, config["baselines"], job)
+        summary.write(job.folder, runs, role, job.config["baselines"], job)
     if all(runs.values()):
-        print(summary.text(runs, role or "data", config["baselines"], job.split))
+        print(summary.text(runs, role or "data", job.config["baselines"], job.split))
     else:
         print("the test data have no known anomaly, so there are scores but no metrics")
-    print(f"scores, metrics and plots: {folder}")
+    print(f"scores, metrics and plots: {job.folder}")
     return summary.mean_auroc(runs) if all(runs.values()) else None
 
 
@@ -90,6 +100,15 @@ def _of_class(job: Job, protocol: Protocol) -> Job:
 
 def _sweep(config: Mapping[str, Any], choices: Mapping[str, str]) -> InSweep | None:
     """What loggers call this job in its sweep; None outside a sweep."""
-    if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
+    if not HydraConfig.initialized():
         return None
-    return in_sweep(HydraConfig.get().overrides.task, config["sweep"]["varied"], choices)
+    hydra_config, trial_of = HydraConfig.get(), agent()
+    overrides, is_sweep = hydra_config.overrides.task, hydra_config.mode == RunMode.MULTIRUN
+    if trial_of and is_sweep:
+        raise UserError(
+            f"wandb agent started this as one trial of its sweep {trial_of.sweep_id}, but it is a sweep by itself: "
+            "leave out sweep=..., -m and lists of values, and give what varies as parameters of the sweep's YAML file"
+        )
+    if trial_of:
+        return in_sweep(overrides, trial_of.parameters or None, choices, trial_of.sweep_id)
+    return in_sweep(overrides, config["sweep"]["varied"], choices) if is_sweep else None

@@ -10,7 +10,10 @@ from typing import Any
 from omasgan.configuration.identity import split_of
 from omasgan.configuration.sweep_names import InSweep
 from omasgan.evaluation.objective import Split
+from omasgan.runs.logger import Logger, loggers
+from omasgan.runs.record import RunRecord
 from omasgan.runs.results import Figures as Metrics
+from omasgan.runs.wandb_trial import in_trial
 
 __all__ = ["Job", "Metrics"]
 
@@ -36,6 +39,8 @@ class Job:
         The job's place in its sweep; None outside a sweep.
     part
         The name of the run's folder in that of a job over several classes; empty for a job of one run.
+    trial
+        The record of the trial of a W&B sweep that the run is part of, if any.
     """
 
     config: Mapping[str, Any]
@@ -44,12 +49,19 @@ class Job:
     folder: Path
     sweep: InSweep | None = None
     part: str = ""
+    trial: RunRecord | None = None
 
     @property
     def debug(self) -> str | None:
         """The chosen option of the group `debug`; None where there is none."""
         option = str(self.choices.get("debug"))
         return None if option == "None" else option
+
+    @property
+    def loggers(self) -> list[Logger]:
+        """The loggers of the run."""
+        chosen = loggers(self.config["logger"])
+        return chosen if self.trial is None else in_trial(chosen, self.trial.exporters)
 
     @property
     def split(self) -> Split:

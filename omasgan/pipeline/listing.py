@@ -11,6 +11,7 @@ from omasgan.configuration.sweep_names import weights_of
 from omasgan.pipeline.job import Job
 from omasgan.runs import folder as runs
 from omasgan.runs.logger import Identity
+from omasgan.runs.provenance import provenance
 
 LEFT_OUT = frozenset({"task", "score", "clean", "report", "sweep"})
 """Settings that have nothing to do with a run."""
@@ -55,8 +56,8 @@ def configuration(job: Job) -> dict[str, Any]:
 
 
 def _record(job: Job) -> dict[str, Any]:
-    """The record of a run; of a job over several classes that of its first run, without what is that run's own."""
+    """The provenance of a run; of a job over several classes that of its first run, or of a run that begins now."""
     folder = next(runs.find(job.folder), job.folder)
-    record = runs.read(folder / runs.PROVENANCE)
+    record = runs.read(folder / runs.PROVENANCE) or provenance()
     own = () if folder == job.folder else ("reused_from", "reused_stages")
     return {key: value for key, value in record.items() if key not in own}

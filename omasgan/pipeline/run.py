@@ -25,7 +25,6 @@ from omasgan.pipeline.score import check_split, evaluate, score, score_baselines
 from omasgan.runs import folder as runs
 from omasgan.runs import results
 from omasgan.runs.lock import locked
-from omasgan.runs.logger import loggers
 from omasgan.runs.record import open_record
 from omasgan.training.stage import Workspace
 
@@ -77,9 +76,7 @@ def _locked_run(job: Job, dataset: Dataset, split: IndexSplit) -> Metrics:
     job = run_folder.prepare(job, dataset, split, workspace)
     with (
         run_folder.failure_noted(job),
-        open_record(
-            job.folder, listing.identity(job), listing.configuration(job), loggers(job.config["logger"])
-        ) as record,
+        open_record(job.folder, listing.identity(job), listing.configuration(job), job.loggers) as record,
     ):
         return _steps(job, dataset, split, replace(workspace, record=record))
 

@@ -14,7 +14,6 @@ from omasgan.pipeline import listing
 from omasgan.pipeline.job import Job, Metrics
 from omasgan.pipeline.outputs import COLUMNS
 from omasgan.runs.folder import main_term
-from omasgan.runs.logger import loggers
 from omasgan.runs.record import open_record
 from omasgan.text import figures, heading, table
 from omasgan.training.record import Record
@@ -84,10 +83,9 @@ def write(folder: Path, runs: Mapping[str, Metrics], row_name: str, baselines: C
     write_text(folder / "table.txt", text(runs, row_name, baselines, job.split) + "\n")
     aurocs = {name: {heading(term): metrics[term]["auroc"] for term in metrics} for name, metrics in runs.items()}
     plots.save(plots.bar_comparison(aurocs, [heading(baseline) for baseline in baselines]), folder / "comparison.png")
-    chosen = loggers(job.config["logger"])
-    if news and chosen:
+    if job.loggers and (news or job.trial):
         identity = replace(listing.identity(job), job_type="summary")
-        with open_record(folder / "record", identity, listing.configuration(job), chosen) as record:
+        with open_record(folder / "record", identity, listing.configuration(job), job.loggers) as record:
             tell(record, runs, row_name, job.split)
             record.picture("comparison", folder / "comparison.png")
 

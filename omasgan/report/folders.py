@@ -29,7 +29,7 @@ STATES: tuple[State, ...] = get_args(State)
 MARKS = ("run.json", "metrics.json", "failed.json")
 """A folder with one of these files is the folder of a run."""
 
-NOT_ENTERED = frozenset({"checkpoints", "plots", "wandb", "tensorboard", "csv", "debug"})
+NOT_ENTERED = frozenset({"checkpoints", "plots", "wandb", "tensorboard", "csv", "debug", "trials"})
 """Folders of a run in which no other run is looked for."""
 
 REQUIRED_METRICS = frozenset({"auroc", "auprc", "auprc_balanced", "fpr95"})

@@ -99,9 +99,27 @@ class WandbLogger:
         is_new = not id_path.exists()
         if is_new:
             write_text(id_path, secrets.token_hex(4))
+        return self.begin(folder, self.listed(identity, id_path.read_text(encoding="utf-8"), config), is_new)
+
+    def begin(
+        self, folder: Path, listed: Mapping[str, Any], is_new: bool, sweep_id: str | None = None
+    ) -> WandbExporter | None:
+        """Begin or resume a W&B run; None where W&B refuses it, after a warning.
+
+        Parameters
+        ----------
+        folder
+            The folder for W&B's files.
+        listed
+            See `listed`.
+        is_new
+            Whether W&B has no points of the run yet.
+        sweep_id
+            The id of the W&B sweep that the run is a trial of.
+        """
         with ExitStack() as stack:
             stack.enter_context(environment(folder))
-            run = start(folder, self.listed(identity, id_path.read_text(encoding="utf-8"), config), self)
+            run = _start(folder, listed, self, sweep_id)
             return None if run is None else WandbExporter(run, stack.pop_all(), is_new)
 
     def listed(self, identity: Identity, run_id: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,6 +172,10 @@ def flat(config: Mapping[str, Any]) -> dict[str, Any]:
     return {str(key): value(child) for key, child in config.items() if child != {}}
 
 
+AGENTS = ("WANDB_RUN_ID", "WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH")
+"""Variables of `wandb agent`. W&B must not see them, because it would give their id to every run of this process."""
+
+
 @contextmanager
 def environment(folder: Path) -> Iterator[None]:
     """Keep all files of W&B in the run's folder, because `wandb sync` needs them; the user's own variables win.
@@ -166,48 +188,59 @@ def environment(folder: Path) -> Iterator[None]:
         "WANDB_ERROR_REPORTING": "false",
     }
     ours = {name: value for name, value in ours.items() if name not in os.environ}
+    hidden = {name: os.environ.pop(name) for name in AGENTS if name in os.environ}
     os.environ.update(ours)
     try:
         yield
     finally:
         for name in ours:
             os.environ.pop(name, None)
+        os.environ.update(hidden)
 
 
-def start(folder: Path, listed: Mapping[str, Any], logger: WandbLogger) -> Run | None:
+def _start(folder: Path, listed: Mapping[str, Any], logger: WandbLogger, sweep_id: str | None) -> Run | None:
     """Start W&B's run: online where that is wanted and possible, else offline; None where that fails too."""
     if logger.mode == "online":
         try:
-            run = _init("online", folder, listed, logger)
+            run = _init("online", folder, listed, logger, sweep_id)
             log.info("W&B shows this run at %s", run.url)
             return run
         except Exception as error:
             log.warning("W&B is not online, `wandb sync` can upload this run later: %s", reason(error))
             stop()  # it holds the run's id, which the offline run needs
     try:
-        return _init("offline", folder, listed, logger)
+        return _init("offline", folder, listed, logger, sweep_id)
     except Exception as error:
         log.warning("W&B does not record this run, its folder does: %s", reason(error))
         stop()
     return None
 
 
-def _init(mode: Literal["online", "offline"], folder: Path, listed: Mapping[str, Any], logger: WandbLogger) -> Run:
+def _init(
+    mode: Literal["online", "offline"],
+    folder: Path,
+    listed: Mapping[str, Any],
+    logger: WandbLogger,
+    sweep_id: str | None,
+) -> Run:
     import wandb
 
     wandb.setup(wandb.Settings(silent=True))  # before `init`, or a missing key is asked for on the terminal
+    settings = wandb.Settings(
+        console="off",
+        disable_code=True,
+        disable_git=True,
+        init_timeout=logger.init_timeout,
+        finish_timeout=logger.finish_timeout,
+        finish_timeout_raises=True,
+    )
+    settings.sweep_id = sweep_id
     return wandb.init(
         **listed,
         mode=mode,
         dir=folder,
-        resume="allow",  # offline too: `wandb sync` then appends the parts of a resumed run
+        # Offline too: `wandb sync` then appends the parts of a resumed run. The server itself begins a sweep's run.
+        resume=None if sweep_id else "allow",
         reinit="finish_previous",
-        settings=wandb.Settings(
-            console="off",
-            disable_code=True,
-            disable_git=True,
-            init_timeout=logger.init_timeout,
-            finish_timeout=logger.finish_timeout,
-            finish_timeout_raises=True,
-        ),
+        settings=settings,
     )
