@@ -10,10 +10,10 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from omasgan.commands.report import checked
+from omasgan.commands.report import checked, places
 from omasgan.errors import UserError
 from omasgan.files import make_folder, write_json
-from omasgan.report.dashboard import report, specification, workspace
+from omasgan.report.dashboard import filters, report, scope_of, specification, workspace
 from omasgan.runs.logger import loggers
 from omasgan.runs.wandb import WandbLogger
 
@@ -41,12 +41,15 @@ def save(config: Mapping[str, Any]) -> None:
     logger = next((each for each in loggers(config["logger"]) if isinstance(each, WandbLogger)), WandbLogger())
     key = has_key()
     entity = logger.entity or (_default_entity() if key else "entity")
+    scope = scope_of(places(config), logger.group)
     # A runset with a project makes W&B look it up, which needs a key; without one, the report's project is used.
-    runset = reports.Runset(entity=entity, project=logger.project) if key else reports.Runset()
+    where = {"entity": entity, "project": logger.project} if key else {}
+    runset = reports.Runset(**where, filters=filters(workspaces, scope))
     saved = {
-        "workspace": workspace(workspaces, reports, entity, logger.project),
-        "report": report(reports, entity, logger.project, runset),
+        "workspace": workspace(workspaces, reports, entity, logger.project, scope),
+        "report": report(reports, entity, logger.project, runset, scope),
     }
+    print(f"the panels show {f'the sweep {scope.group}' if scope.group else 'all runs'} (logger.wandb.group chooses)")
     if key:
         for name, view in saved.items():
             try:

@@ -34,12 +34,19 @@ def identity(job: Job) -> Identity:
     first = job.sweep.differs if job.sweep else f"{dataset} {protocol} {detector}"
     return Identity(
         name=" ".join(part for part in (first, which, seed) if part),
-        group=job.sweep.name if job.sweep else f"{dataset}_{protocol}_{detector}-{job.identity}",
+        group=group(job),
         job_type=kind,
         tags=tuple(tag for tag in (*names, which, seed, ablation, *weights_of(job.config)) if tag and tag != "none"),
         notes=shlex.join(map(str, _record(job).get("command", ()))),
         part=job.part,
     )
+
+
+def group(job: Job) -> str:
+    """The name of the group of a run: that given for W&B, its sweep, or the runs that differ only in seed and class."""
+    given = (job.config["logger"].get("wandb") or {}).get("group")
+    names = [job.choices[group] for group in ("dataset", "protocol", "detector")]
+    return given or (job.sweep.name if job.sweep else f"{'_'.join(names)}-{job.identity}")
 
 
 def configuration(job: Job) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from omasgan.data.dataset import Dataset
 from omasgan.data.protocols import IndexSplit
 from omasgan.errors import UserError
 from omasgan.files import make_folder, write_json, write_text
+from omasgan.pipeline import listing
 from omasgan.pipeline.job import Job
 from omasgan.runs import folder as runs
 from omasgan.runs import reuse
@@ -140,7 +141,10 @@ def _begin(job: Job, dataset: Dataset, workspace: Workspace) -> None:
     made = {"data": dataset.train.digest, **arithmetic, **provenance()}
     source = None if job.debug else reuse.find(job.folder, job.identity, job.config, made)
     reused = {"reused_from": str(source.folder), "reused_stages": source.stages} if source else {}
-    write_json(job.folder / runs.PROVENANCE, {**_which(job), **reused, "choices": dict(job.choices), **made})
+    write_json(
+        job.folder / runs.PROVENANCE,
+        {**_which(job), **reused, "group": listing.group(job), "choices": dict(job.choices), **made},
+    )
     if source:
         log.info("reuses %s of %s", ", ".join(source.stages), source.folder)
         reuse.copy_stages(source, job.folder)

@@ -37,6 +37,8 @@ def test_a_sweep_in_wandb(command, tmp_path, monkeypatch):
         folder = path.parents[2]
         check_history(seen, folder)
         check_pictures(seen, path.parent)
+    group = json.loads((paths[0].parents[2] / "run.json").read_text())["group"]
+    assert group == first["run"][0]["run_group"], "by which task=dashboard finds the runs of a sweep"
     assert len({(path.parents[2] / "wandb_id").read_text() for path in paths}) == 2
 
 

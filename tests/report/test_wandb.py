@@ -12,9 +12,11 @@ from omasgan.configuration.checks import check
 from omasgan.configuration.schema import FOLDER, register
 from omasgan.configuration.sweep_names import InSweep
 from omasgan.errors import UserError
+from omasgan.files import make_folder
 from omasgan.pipeline import summary
 from omasgan.pipeline.run import Job
 from omasgan.report import page
+from omasgan.report.dashboard import Scope, scope_of
 from omasgan.runs.wandb_exporter import key
 from tests.wandb_reader import records
 
@@ -126,21 +128,66 @@ def test_a_changed_summary_is_exported_again(job, tmp_path, fake):
 # The dashboard
 
 
+def the_sweep(folder):
+    """A run of a sweep over mu and the divergence on pseudo-anomalies, as far as the dashboard reads it."""
+    record = {"group": "digits_over_mu", "choices": {"protocol": "pseudo_loo"}}
+    make_folder(folder)
+    (folder / "run.json").write_text(json.dumps(record))
+    (folder / "config.yaml").write_text("sweep: {varied: [boundary.mu, divergence, seed]}")
+    return folder
+
+
+def panels(saved):
+    sections = saved["workspace"]["spec"]["section"]["panelBankConfig"]["sections"]
+    return {section["name"]: [panel["config"] for panel in section["panels"]] for section in sections}
+
+
 def test_without_a_key_the_dashboard_is_json(settings, tmp_path, capsys):
     pytest.importorskip("wandb_workspaces")
-    dashboard.save(settings(None, tmp_path, mode="offline"))
-    assert "no W&B key" in capsys.readouterr().out
+    dashboard.save(settings(str(tmp_path / "runs"), tmp_path, mode="offline"))
+    output = capsys.readouterr().out
+    assert "no W&B key" in output
+    assert "the panels show all runs" in output
     saved = json.loads((tmp_path / "dashboard.json").read_text())
     assert saved["workspace"]["project"] == "omasgan"
     text = json.dumps(saved)
-    keys = ("test/auroc/full", "pseudo/auroc/full", "test/auroc/nearest_neighbour")
-    for name in (*keys, "boundary.mu", "per_class", "task1/loss/G", "task3/step"):
+    keys = ("test/auroc/full", "pseudo/auroc/full", "test/auroc/nearest_neighbour", "task3/loss/G_prime")
+    for name in (*keys, "boundary.value.mu", "per_class", "task1/loss/G", "task3/step"):
         assert name in text, name
-    names = [section["name"] for section in saved["workspace"]["spec"]["section"]["panelBankConfig"]["sections"]]
-    assert names[:3] == ["Results", "Ablation", "Sweep"]
+    assert list(panels(saved))[:3] == ["Results", "Ablation", "Sweep"]
     (runset,) = saved["workspace"]["spec"]["section"]["runSets"]
     assert [level["name"] for level in runset["grouping"]] == ["group", "jobType"]
+    assert runset["filters"]["filters"] == []
     assert saved["report"]["spec"]["blocks"]
+
+
+def test_the_panels_are_those_of_the_newest_sweep(settings, tmp_path, capsys):
+    pytest.importorskip("wandb_workspaces")
+    the_sweep(tmp_path / "runs" / "one")
+    dashboard.save(settings(str(tmp_path / "runs"), tmp_path, mode="offline"))
+    assert "the panels show the sweep digits_over_mu" in capsys.readouterr().out
+    saved = json.loads((tmp_path / "dashboard.json").read_text())
+    (runset,) = saved["workspace"]["spec"]["section"]["runSets"]
+    reports = [block["metadata"]["runSets"] for block in saved["report"]["spec"]["blocks"] if "metadata" in block]
+    for each in (runset, *(runsets[0] for runsets in reports)):
+        (chosen,) = each["filters"]["filters"]
+        assert (chosen["key"]["name"], chosen["op"], chosen["value"]) == ("group", "=", "digits_over_mu")
+    assert runset["grouping"] == []
+    shown = panels(saved)
+    assert [axis["accessor"] for axis in shown["Sweep"][0]["columns"]] == [
+        *("config:boundary.value.mu", "config:boundary.value.nu", "config:retraining.value.beta"),
+        *("config:choices.value.divergence", "summary:pseudo/auroc/full"),
+    ]
+    bars = [panel for panel in shown["Ablation"] if "metrics" in panel]
+    assert [bar["metrics"] for bar in bars] == [[f"pseudo/auroc/{term}"] for term in ("task1", "task3", "j", "full")]
+    assert {bar["groupBy"] for bar in bars} == {"choices.value.ablation"}
+    assert "test/auroc" not in json.dumps(saved)
+
+
+def test_a_sweep_is_chosen_by_its_name(tmp_path):
+    the_sweep(tmp_path / "one")
+    assert scope_of([tmp_path], "digits_over_mu") == scope_of([tmp_path], None)
+    assert scope_of([tmp_path], "another") == Scope("another"), "whose runs are elsewhere"
 
 
 def test_with_a_key_the_dashboard_is_saved_and_a_refusal_is_one_line(settings, tmp_path, monkeypatch):
