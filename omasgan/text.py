@@ -87,6 +87,12 @@ def shortened(text: str, length: int) -> str:
 CHOSEN_ON_TEST = "chosen on the test split; protocol=pseudo_loo chooses without looking"
 """What the end of a sweep and the page say of a choice of settings by figures on the test split."""
 
+
+def natural(name: str) -> tuple[bool, int, str]:
+    """The sort key of names of which some are numbers: numbers first, by their value."""
+    return not name.isdecimal(), int(name) if name.isdecimal() else 0, name
+
+
 NAMES = {"task1": "Task 1", "task3": "Task 3", "j": "J", "nearest_neighbour": "1-NN", "pca": "PCA"}
 """Headings of terms and baselines; all others are headed by their own names."""
 

@@ -12,7 +12,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from omasgan.configuration.checks import check
-from omasgan.configuration.identity import class_folder, class_of, identity_of
+from omasgan.configuration.classes import by_name, class_of, class_place, known_names
+from omasgan.configuration.identity import identity_of
 from omasgan.configuration.sweep_names import InSweep, in_sweep
 from omasgan.data.dataset import Dataset
 from omasgan.data.protocols import Protocol
@@ -55,6 +56,7 @@ def run(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> float | No
     config = check(cfg)
     loggers(config["logger"])  # one whose package is missing is told of before the data are read
     dataset = build.dataset(config)
+    config["protocol"] = _by_name(config, dataset.class_names)
     every = build.protocol(config).classes(dataset.class_names)
     trial = search.open_trial(config["search"], choices["protocol"])
     with as_trial(Job(config, identity_of(cfg), choices, folder, _sweep(config, choices))) as job:
@@ -66,7 +68,7 @@ def _run(job: Job, dataset: Dataset, every: Sequence[Protocol], trial: search.Tr
     runs: dict[str, Metrics] = {}
     held: HeldError | None = None
     for number, protocol in enumerate(every, 1):
-        part = _of_class(job, protocol) if len(every) > 1 else job
+        part = _of_class(job, protocol, dataset.class_names) if len(every) > 1 else job
         role, name = class_of(part.config["protocol"])
         if len(every) > 1:
             log.info("%d of %d: %s %s", number, len(every), role, name)
@@ -91,11 +93,30 @@ def _run(job: Job, dataset: Dataset, every: Sequence[Protocol], trial: search.Tr
     return summary.mean_auroc(runs) if all(runs.values()) else None
 
 
-def _of_class(job: Job, protocol: Protocol) -> Job:
+def _of_class(job: Job, protocol: Protocol, names: Sequence[str]) -> Job:
     """The run of one class of a job over several."""
     node = {**job.config["protocol"], **vars(protocol)}
-    part = class_folder(node)
-    return replace(job, config={**job.config, "protocol": node}, folder=job.folder / part, part=part)
+    place = class_place(job.folder, node, names)
+    return replace(job, config={**job.config, "protocol": node}, folder=place, part=place.name)
+
+
+def _by_name(config: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """The protocol with its classes by name; an index is refused where the run's folder cannot be named by the class.
+
+    Raises
+    ------
+    UserError
+        Where there is no such class, or its name is not known before the data are loaded.
+    """
+    given = by_name(config["protocol"], known_names(config["dataset"], config["abnormal_dataset"]))
+    named = by_name(config["protocol"], names)
+    for key, value in named.items():
+        if given[key] != value:
+            raise UserError(
+                f"protocol.{key}={config['protocol'][key]}: the classes of these data are known only once they are "
+                f"loaded, so give the name: {value}"
+            )
+    return named
 
 
 def _sweep(config: Mapping[str, Any], choices: Mapping[str, str]) -> InSweep | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import cache
@@ -14,6 +13,7 @@ from typing import Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 
+from omasgan.configuration.classes import CLASS_KEYS, PSEUDO_KEY, by_name, class_place, known_names
 from omasgan.configuration.schema import FOLDER, SWEEPS, Config
 
 NOT_SCIENCE = frozenset(
@@ -36,15 +36,6 @@ GROUPS = tuple(f.name for f in fields(Config) if f.type == "Any" and f.name not 
 SEVERAL = ("representation", "baselines", "logger")
 """Keys whose node holds the settings of several objects, by name."""
 
-CLASS_KEYS = {"abnormal_class": "abnormal", "normal_class": "normal"}
-"""The settings of a protocol that name its class, and the role of that class."""
-
-PSEUDO_KEY = "pseudo_class"
-"""The setting that names the class which a protocol uses in place of the anomalies; null for the protocol's default."""
-
-PSEUDO = "-pseudo-"
-"""Stands between the two classes in the name of a run's class, as in '3-pseudo-8'."""
-
 
 def is_pseudo(protocol: str) -> bool:
     """Whether this option of `protocol` is for choosing settings: its test never contains the reported class."""
@@ -54,10 +45,6 @@ def is_pseudo(protocol: str) -> bool:
 def split_of(protocol: str) -> Literal["test", "pseudo"]:
     """The split that the figures of an option of `protocol` are on; see `omasgan.evaluation.objective`."""
     return "pseudo" if is_pseudo(protocol) else "test"
-
-
-NAME_LENGTH = 60
-"""Largest number of characters of a class's name in a folder's name."""
 
 
 def science(cfg: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,49 +146,8 @@ def option_names(cfg: DictConfig, choices: Mapping[str, Any]) -> dict[str, str]:
     return {**{str(group): str(option) for group, option in choices.items()}, "representation": chosen}
 
 
-def class_of(protocol: Mapping[str, Any]) -> tuple[str, str]:
-    """The class of a run and its role.
-
-    Parameters
-    ----------
-    protocol
-        The protocol's settings.
-
-    Returns
-    -------
-    tuple of str
-        The role and the class: ('abnormal', '3'), ('normal', 'cat'), or with a named pseudo-anomaly
-        ('abnormal', '3-pseudo-8'). Two empty strings where the protocol has no class or runs over all of them.
-    """
-    pseudo = protocol.get(PSEUDO_KEY)
-    for key, role in CLASS_KEYS.items():
-        if protocol.get(key, "all") != "all" and pseudo != "all":
-            return role, str(protocol[key]) if pseudo is None else f"{protocol[key]}{PSEUDO}{pseudo}"
-    return "", ""
-
-
-def class_folder(protocol: Mapping[str, Any]) -> str:
-    """The name of a class's folder, such as 'abnormal_3' or 'normal_cat'.
-
-    Parameters
-    ----------
-    protocol
-        The protocol's settings.
-
-    Returns
-    -------
-    str
-        A name of letters, digits and '._-' that differs for every class; empty where `class_of` is.
-    """
-    role, name = class_of(protocol)
-    plain = re.sub(r"[^A-Za-z0-9.-]+", "_", name)[:NAME_LENGTH]
-    if plain != name:
-        plain = f"{plain}-{_digest(name, 6)}"  # otherwise 'a b' and 'a_b' would share a folder
-    return f"{role}_{plain}" if role else ""
-
-
 def run_folder(*, _root_: DictConfig) -> str:
-    """The path of a run below the folder `runs`: data set and protocol / detector and hash / seed / class.
+    """The path of a run below the folder `runs`: data set and protocol / detector and hash / seed / class by name.
 
     Runs with an option of `debug` are in debug / option, apart from all others. Hydra resolves `${run_folder:}` with
     this function and supplies the root of the configuration.
@@ -216,9 +162,13 @@ def run_folder(*, _root_: DictConfig) -> str:
         f"{choices.dataset}_{choices.protocol}",
         f"{detector}-{identity_of(_root_)}",
         f"seed_{_root_.seed}",
-        class_folder(_root_.protocol),
     ]
-    return str(Path(*[part for part in parts if part]))
+    top = Path(str(_root_.runs)).expanduser()
+    names = known_names(_root_.dataset, _root_.abnormal_dataset)
+    protocol = OmegaConf.to_container(_root_.protocol, resolve=True)
+    assert isinstance(protocol, dict)
+    place = class_place(top.joinpath(*parts), by_name({str(k): v for k, v in protocol.items()}, names), names)
+    return str(place.relative_to(top))
 
 
 # At import and not in `register`, because a launcher's processes import this module but do not call `register`.

@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from omasgan.configuration.identity import CLASS_KEYS, NOT_SCIENCE, PSEUDO_KEY, digest
+from omasgan.configuration.classes import CLASS_KEYS, PSEUDO_KEY
+from omasgan.configuration.identity import NOT_SCIENCE, digest
 from omasgan.text import shortened
 
 WEIGHTS = {"mu": ("boundary", "mu"), "nu": ("boundary", "nu"), "beta": ("retraining", "beta")}

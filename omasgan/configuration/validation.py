@@ -146,6 +146,8 @@ def expected(hint: Any) -> str:
         return expected(get_args(hint)[0])
     if get_origin(hint) in (Union, types.UnionType):
         return " or ".join(map(expected, get_args(hint)))
+    if get_origin(hint) is list:
+        return "a list"
     return NAMES.get(hint, str(getattr(hint, "__name__", hint)))
 
 

@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from omasgan.data.dataset import Dataset, Samples
+from omasgan.data.labels import LABELS, with_defaults
 from omasgan.errors import UserError
 
 Array = NDArray[Any]
-
-NORMAL = "normal"
-"""The name of the only class where there are no labels."""
 
 CHANNELS = (1, 3)
 """Numbers of channels that an image may have."""
@@ -181,13 +179,10 @@ def _labels(
     y_train: Array | None, y_test: Array | None, n_train: int, n_test: int, path: Path
 ) -> tuple[Tensor, Tensor, tuple[str, ...]]:
     """The labels as indices into the sorted class names, and those names."""
-    if y_test is None:
-        if y_train is not None:
-            raise UserError(f"{path} has y_train and no y_test: give both, only y_test, or neither")
-        y_test = np.full(n_test, NORMAL)
-    if y_train is None:
-        y_train = np.full(n_train, NORMAL if y_test.dtype.kind == "U" else 0)
-    for key, y, n in (("y_train", y_train, n_train), ("y_test", y_test, n_test)):
+    if y_test is None and y_train is not None:
+        raise UserError(f"{path} has y_train and no y_test: give both, only y_test, or neither")
+    y_train, y_test = with_defaults(y_train, y_test, n_train, n_test)
+    for key, y, n in zip(LABELS, (y_train, y_test), (n_train, n_test), strict=True):
         if y.shape != (n,) or y.dtype.kind not in "biuU":
             raise UserError(
                 f"{path}: {key} has type {y.dtype} and shape {y.shape}: "

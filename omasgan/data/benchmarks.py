@@ -24,10 +24,10 @@ from torch import Tensor
 from torchvision import datasets
 from torchvision.datasets.utils import check_integrity
 
+from omasgan.data.class_names import CIFAR10, FASHION_MNIST, KMNIST, TEN_DIGITS
 from omasgan.data.dataset import Dataset, Samples
 from omasgan.errors import UserError
 
-TEN_DIGITS = tuple("0123456789")
 IDX_FILES = (
     "train-images-idx3-ubyte",
     "train-labels-idx1-ubyte",
@@ -74,12 +74,12 @@ def mnist(root: str) -> Dataset:
 
 def fashion_mnist(root: str) -> Dataset:
     """Load Fashion-MNIST: 60,000 training and 10,000 test images (1, 28, 28); see `mnist` for its files."""
-    return _idx_benchmark(datasets.FashionMNIST, "fashion_mnist", root, datasets.FashionMNIST.classes)
+    return _idx_benchmark(datasets.FashionMNIST, "fashion_mnist", root, FASHION_MNIST)
 
 
 def kmnist(root: str) -> Dataset:
     """Load Kuzushiji-MNIST: 60,000 training and 10,000 test images (1, 28, 28); see `mnist` for its files."""
-    return _idx_benchmark(datasets.KMNIST, "kmnist", root, datasets.KMNIST.classes)
+    return _idx_benchmark(datasets.KMNIST, "kmnist", root, KMNIST)
 
 
 def svhn(root: str) -> Dataset:
@@ -138,7 +138,7 @@ def cifar10(root: str) -> Dataset:
     _verify(top, md5)
     parts = [source(top, train=train) for train in (True, False)]
     train, test = (Samples(_images(part.data.transpose(0, 3, 1, 2)), torch.tensor(part.targets)) for part in parts)
-    return Dataset(train, test, tuple(parts[0].classes))
+    return Dataset(train, test, CIFAR10)
 
 
 def read_idx(path: Path) -> Tensor:

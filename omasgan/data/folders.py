@@ -10,6 +10,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from omasgan.data.class_names import NORMAL, class_folders
 from omasgan.data.dataset import Dataset, Samples
 from omasgan.errors import UserError
 
@@ -18,9 +19,6 @@ SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", 
 
 MODES = {1: "L", 3: "RGB"}
 """Pillow's mode for each number of channels."""
-
-NORMAL = "normal"
-"""The class of images that are in no folder of a class."""
 
 TEST_EVERY = 5
 """Every fifth image of a folder without test data is a test image."""
@@ -122,7 +120,7 @@ def _find_images(folder: Path) -> list[Path]:
 def _classes(folder: Path) -> dict[str, list[Path]]:
     """The images of every class below a folder; images directly in it are of class 'normal'."""
     images = _find_images(folder)
-    folders = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    folders = class_folders(folder)
     if images and folders:
         raise UserError(
             f"{folder} holds both images and folders ({images[0].name}, {folders[0].name}): "

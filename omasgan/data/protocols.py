@@ -16,13 +16,13 @@ import torch
 from annotated_types import Interval
 from torch import Tensor
 
+from omasgan.data.class_names import ALL, indices_of
 from omasgan.data.dataset import Dataset, Samples
 from omasgan.errors import UserError
-from omasgan.text import did_you_mean
 from omasgan.training.seeding import stream
 
-ALL = "all"
-"""Stands for every class in turn."""
+Classes = int | str | list[int | str]
+"""A class by its name or index, or a list of classes; see `class_names.index_of`."""
 
 
 @dataclass(frozen=True)
@@ -79,12 +79,12 @@ class Protocol(typing.Protocol):
 
 @dataclass(frozen=True)
 class LeaveOneOut:
-    """One class is abnormal, all others are normal.
+    """One class, or several together, are abnormal; all others are normal.
 
     Parameters
     ----------
     abnormal_class
-        The name or index of the abnormal class, or 'all' for each class in turn.
+        The name or index of the abnormal class, a list of classes, or 'all' for each class in turn.
 
     Examples
     --------
@@ -94,12 +94,12 @@ class LeaveOneOut:
     ([0, 2], [0, 1], [True, False])
     """
 
-    abnormal_class: int | str
+    abnormal_class: Classes
 
     def split(self, train_y: Tensor, test_y: Tensor, class_names: Sequence[str]) -> IndexSplit:
         """See `Protocol`."""
-        abnormal = _class_index("abnormal_class", self.abnormal_class, class_names)
-        normal = [index for index in range(len(class_names)) if index != abnormal]
+        abnormal = indices_of("abnormal_class", self.abnormal_class, class_names)
+        normal = [index for index in range(len(class_names)) if index not in abnormal]
         return _split_in_two(train_y, test_y, class_names, normal)
 
     def classes(self, class_names: Sequence[str]) -> list[LeaveOneOut]:
@@ -109,20 +109,20 @@ class LeaveOneOut:
 
 @dataclass(frozen=True)
 class OneClass:
-    """One class is normal, all others are abnormal.
+    """One class, or several together, are normal; all others are abnormal.
 
     Parameters
     ----------
     normal_class
-        The name or index of the normal class, or 'all' for each class in turn.
+        The name or index of the normal class, a list of classes, or 'all' for each class in turn.
     """
 
-    normal_class: int | str
+    normal_class: Classes
 
     def split(self, train_y: Tensor, test_y: Tensor, class_names: Sequence[str]) -> IndexSplit:
         """See `Protocol`."""
-        normal = _class_index("normal_class", self.normal_class, class_names)
-        return _split_in_two(train_y, test_y, class_names, [normal])
+        normal = indices_of("normal_class", self.normal_class, class_names)
+        return _split_in_two(train_y, test_y, class_names, normal)
 
     def classes(self, class_names: Sequence[str]) -> list[OneClass]:
         """See `Protocol`."""
@@ -131,7 +131,7 @@ class OneClass:
 
 @dataclass(frozen=True)
 class PseudoLeaveOneOut:
-    """A normal class takes the part of the anomalies, so that settings can be chosen without the abnormal class.
+    """Normal classes take the part of the anomalies, so that settings can be chosen without the abnormal class.
 
     All samples come from the training split. The abnormal class is left out altogether, so that its scores cannot
     influence the choice.
@@ -139,39 +139,41 @@ class PseudoLeaveOneOut:
     Parameters
     ----------
     abnormal_class
-        The name or index of the class that is left out, or 'all' for each class in turn.
+        The name or index of the class that is left out, a list of classes, or 'all' for each class in turn.
     pseudo_class
-        The name or index of the class that is tested as the anomaly, or 'all' for each class in turn. None takes the
-        class half the list of classes away from the abnormal one.
+        The name or index of the class that is tested as the anomaly, a list of classes, or 'all' for each class in
+        turn. None takes, for each abnormal class, the class half the list of classes away, or the next that is free.
     held_out
         The fraction of the other classes' samples, drawn at random, that are the normal samples of the test; above 0
         and below 1.
     """
 
-    abnormal_class: int | str
-    pseudo_class: int | str | None = None
+    abnormal_class: Classes
+    pseudo_class: Classes | None = None
     held_out: Annotated[float, Interval(gt=0, lt=1)] = 0.2
 
     def split(self, train_y: Tensor, test_y: Tensor, class_names: Sequence[str]) -> IndexSplit:
-        """See `Protocol`; test_y is not used. Also raises UserError where both classes are the same."""
+        """See `Protocol`; test_y is not used. Also raises UserError where a class is both abnormal and pseudo."""
         abnormal, pseudo = self._indices(class_names)
-        if abnormal == pseudo:
+        if not set(abnormal).isdisjoint(pseudo):
             raise UserError(
                 f"pseudo_class={self.pseudo_class} is abnormal_class too: choose another class, or null for the one "
                 "half the list of classes away"
             )
-        normal = [index for index in range(len(class_names)) if index not in (abnormal, pseudo)]
+        normal = [index for index in range(len(class_names)) if index not in (*abnormal, *pseudo)]
         train = _split(train_y, train_y, class_names, normal).train
         order = train[torch.randperm(len(train), generator=stream(0, "pseudo_loo", torch.device("cpu")))]
         cut = max(1, round(self.held_out * len(train)))
-        anomalies = (train_y == pseudo).nonzero().squeeze(1)
+        is_pseudo = torch.isin(train_y, torch.tensor(pseudo))
+        anomalies = is_pseudo.nonzero().squeeze(1)
         if len(anomalies) == 0 or cut >= len(train):
+            names = ", ".join(class_names[index] for index in pseudo)
             raise UserError(
-                f"pseudo_class={class_names[pseudo]} has {len(anomalies)} training samples, the normal classes have "
+                f"pseudo_class={names} has {len(anomalies)} training samples, the normal classes have "
                 f"{len(train)}: choose another pseudo_class, or a smaller held_out"
             )
         test = torch.cat([order[:cut].sort().values, anomalies])
-        return IndexSplit(order[cut:].sort().values, test, train_y[test] == pseudo, within="train")
+        return IndexSplit(order[cut:].sort().values, test, is_pseudo[test], within="train")
 
     def classes(self, class_names: Sequence[str]) -> list[PseudoLeaveOneOut]:
         """See `Protocol`."""
@@ -180,16 +182,17 @@ class PseudoLeaveOneOut:
         one_each = [replace(self, abnormal_class=a, pseudo_class=p) for a in abnormal for p in pseudo]
         if len(one_each) == 1:
             return one_each
-        return [protocol for protocol in one_each if len(set(protocol._indices(class_names))) == 2]
+        return [protocol for protocol in one_each if set.isdisjoint(*map(set, protocol._indices(class_names)))]
 
-    def _indices(self, class_names: Sequence[str]) -> tuple[int, int]:
-        abnormal = _class_index("abnormal_class", self.abnormal_class, class_names)
-        return abnormal, self._pseudo(abnormal, class_names)
-
-    def _pseudo(self, abnormal: int, class_names: Sequence[str]) -> int:
-        if self.pseudo_class is None:
-            return (abnormal + len(class_names) // 2) % len(class_names)
-        return _class_index("pseudo_class", self.pseudo_class, class_names)
+    def _indices(self, class_names: Sequence[str]) -> tuple[list[int], list[int]]:
+        abnormal = indices_of("abnormal_class", self.abnormal_class, class_names)
+        if self.pseudo_class is not None:
+            return abnormal, indices_of("pseudo_class", self.pseudo_class, class_names)
+        pseudo: list[int] = []
+        for index in abnormal:
+            away = [(index + len(class_names) // 2 + step) % len(class_names) for step in range(len(class_names))]
+            pseudo += [other for other in away if other not in (*abnormal, *pseudo)][:1]
+        return abnormal, pseudo
 
 
 @dataclass(frozen=True)
@@ -268,21 +271,4 @@ def _lopsided(abnormal: Tensor, class_names: Sequence[str], normal: Sequence[int
     return UserError(
         f"with {names} as normal, the test has {int(abnormal.sum())} anomalies in {len(abnormal)} samples: "
         "it needs anomalies and normal samples; choose another class, or protocol=novelty, which needs no anomalies"
-    )
-
-
-def _class_index(key: str, given: int | str, class_names: Sequence[str]) -> int:
-    """The index of a class given by name or, where no class has that name, by index."""
-    if given == ALL:
-        raise UserError(
-            f"{key}={ALL} stands for every class in turn, but a single run needs one class: "
-            f"choose one of {', '.join(class_names)}"
-        )
-    if str(given) in class_names:
-        return list(class_names).index(str(given))
-    if isinstance(given, int) and 0 <= given < len(class_names):
-        return given
-    raise UserError(
-        f"{key}={given}: no such class{did_you_mean(str(given), class_names)}; allowed are {', '.join(class_names)}, "
-        f"their indices 0..{len(class_names) - 1}, and {ALL}"
     )

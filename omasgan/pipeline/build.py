@@ -30,7 +30,7 @@ def dataset(config: Mapping[str, Any]) -> Dataset:
 
 def protocol(config: Mapping[str, Any]) -> Protocol:
     """The protocol, which decides which classes are normal."""
-    return cast(Protocol, instantiate(config["protocol"]))
+    return cast(Protocol, instantiate(config["protocol"], _convert_="all"))
 
 
 def workspace(config: Mapping[str, Any], folder: Path | None = None) -> Workspace:

@@ -6,7 +6,7 @@ import re
 import shlex
 from typing import Any
 
-from omasgan.configuration.identity import class_folder, class_of
+from omasgan.configuration.classes import class_folder, class_of
 from omasgan.configuration.sweep_names import weights_of
 from omasgan.pipeline.job import Job
 from omasgan.runs import folder as runs

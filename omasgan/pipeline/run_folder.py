@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from omegaconf import OmegaConf
 
-from omasgan.configuration.identity import class_of
+from omasgan.configuration.classes import class_of, earlier
 from omasgan.data.dataset import Dataset
 from omasgan.data.protocols import IndexSplit
 from omasgan.errors import UserError
@@ -113,7 +113,11 @@ def check(job: Job, dataset: Dataset, split: IndexSplit) -> None:
     record = job.folder / runs.PROVENANCE
     try:
         written = json.loads(record.read_text())
-        other = [f"{key} {written[key]}, not {value}" for key, value in _which(job).items() if written[key] != value]
+        wanted = _which(job)
+        calls = {class_of(each)[1] for each in earlier(job.config["protocol"], dataset.class_names)}
+        if written["class"] in calls:  # an earlier version called the same class by its index
+            wanted["class"] = written["class"]
+        other = [f"{key} {written[key]}, not {value}" for key, value in wanted.items() if written[key] != value]
         trained_on = written["data"]
     except (OSError, ValueError, KeyError, TypeError):
         raise UserError(f"{record} is damaged: choose another folder, or delete this one") from None

@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 import yaml
 
 from omasgan.configuration import old_names
-from omasgan.configuration.identity import class_of
+from omasgan.configuration.classes import class_of
 from omasgan.errors import UserError
 from omasgan.evaluation.objective import Objective
 from omasgan.runs import folder as runs

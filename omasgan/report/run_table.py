@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from omasgan.configuration.identity import CLASS_KEYS, PSEUDO_KEY
+from omasgan.configuration.classes import CLASS_KEYS, PSEUDO_KEY
 from omasgan.evaluation.objective import flat
 from omasgan.files import make_folder, write_text
 from omasgan.report.configurations import DATA, PLACES, TARGET, differing, flatten, leaves

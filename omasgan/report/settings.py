@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from omasgan.configuration.identity import CLASS_KEYS, PSEUDO, PSEUDO_KEY
+from omasgan.configuration.classes import CLASS_KEYS, PSEUDO, PSEUDO_KEY, together
 from omasgan.report.configurations import DATA, PLACES, TARGET, canonical, differing, leaves, short
 from omasgan.report.folders import Run
 from omasgan.report.study import Setting
+from omasgan.text import natural
 
 WHOLE = "all"
 """The one column of a setting that has no classes."""
@@ -61,6 +62,7 @@ def _key(run: Run) -> tuple[Key, dict[str, Any]]:
     left_out = {*PLACES, *CLASS_KEYS, PSEUDO_KEY, TARGET}
     nodes = {group: run.config.get(group) for group in DATA}
     flat = {k: v for k, v in leaves(nodes) if k.rsplit(".", 1)[-1] not in left_out}
+    flat["classes_together"] = together(run.config["protocol"])  # means over pairs and over classes stay apart
     return (run.choices.get("dataset", "?"), run.choices.get("protocol", "?"), canonical(flat)), flat
 
 
@@ -75,7 +77,7 @@ def _columns(have: set[str], names: Sequence[str]) -> list[str]:
     """All classes of the data set where they are known and not too many; else those that have runs, sorted."""
     if have <= set(names) and len(names) <= MANY:
         return list(names)
-    return sorted(have, key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name))
+    return sorted(have, key=natural)
 
 
 def _named(cls: str, names: Sequence[str]) -> str:

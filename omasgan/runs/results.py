@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from omasgan.configuration.identity import PSEUDO, class_of, split_of
+from omasgan.configuration.classes import PSEUDO, class_of
+from omasgan.configuration.identity import split_of
 from omasgan.configuration.old_names import renamed_terms
 from omasgan.evaluation.objective import Objective, flat, nested
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from omasgan.configuration.classes import CLASS_KEYS, PSEUDO_KEY
 from omasgan.configuration.identity import canonical, in_order, scientific
 from omasgan.files import make_folder, write_bytes
 from omasgan.runs import folder as runs
@@ -140,6 +141,8 @@ def training(config: Mapping[str, Any]) -> dict[str, str]:
         before it have the same settings.
     """
     kept = copy.deepcopy(scientific(config))
+    for key in (*CLASS_KEYS, PSEUDO_KEY):  # the folder says the class, and an earlier version wrote '3' as a number
+        kept.get("protocol", {}).pop(key, None)
     detector = kept.get("detector") or {}
     # A detector holds copies of the groups that it is built from, which the user may have changed there.
     places = [place for place in (kept, detector, detector.get("detector")) if isinstance(place, dict)]

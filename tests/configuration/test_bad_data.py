@@ -16,8 +16,12 @@ IMAGES = ("dataset=image_folder", "protocol=novelty", "dataset.root={data}/image
     ("arguments", "fragments"),
     [
         (["protocol.abnormal_class=cat"], ["abnormal_class=cat", "no such class", "0, 1, 2", "all"]),
-        (["protocol.abnormal_class=10"], ["abnormal_class=10", r"indices 0\.\.9"]),
+        (["protocol.abnormal_class=10"], ["abnormal_class=10", "a number is a name here"]),
         (["protocol=occ", "protocol.normal_class=-1"], ["normal_class=-1", "no such class"]),
+        (["protocol.abnormal_class=[1,cat]"], ["abnormal_class=cat", "no such class"]),
+        (["protocol.abnormal_class=[]"], ["abnormal_class is an empty list"]),
+        (["protocol.abnormal_class=1.5"], ["abnormal_class is 1.5: a whole number or text or a list is expected"]),
+        (["dataset=toy_blobs", "protocol.abnormal_class=1"], ["give the name: middle"]),
         (
             ["dataset=arrays", "dataset.path={data}/gap.npz", ONE_CLASS[:-1] + "0"],
             ["no training samples", "class 1, 2"],

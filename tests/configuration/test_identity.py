@@ -8,7 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from omasgan.configuration.identity import NAME_LENGTH, NOT_SCIENCE, SHOWN_APART, class_folder, identity_of
+from omasgan.configuration.classes import NAME_LENGTH, by_name, class_folder
+from omasgan.configuration.identity import NOT_SCIENCE, SHOWN_APART, identity_of
 from omasgan.configuration.schema import FOLDER
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
@@ -72,7 +73,7 @@ def test_what_is_science_gives_every_run_a_folder_of_its_own(folder):
 def test_a_folder_reads_as_data_protocol_detector_ablation_seed_and_class(folder):
     place = folder("dataset=mnist", "ablation=no_distance", "seed=4", "protocol.abnormal_class=7")
     assert re.fullmatch(r"mnist_loo/omasgan_no_distance-[0-9a-f]{8}/seed_4/abnormal_7", place.as_posix())
-    assert folder("protocol=occ", "protocol.normal_class=cat").name == "normal_cat"
+    assert folder("dataset=cifar10", "protocol=occ", "protocol.normal_class=cat").name == "normal_cat"
     assert folder("protocol=novelty").name == "seed_0"
 
 
@@ -82,9 +83,9 @@ def test_a_run_that_is_debugged_lies_apart(folder):
 
 
 def test_all_classes_share_the_folder_in_which_each_of_them_would_run_alone(folder):
-    whole = folder("seed=2", "protocol.abnormal_class=all")
-    for name in ("0", "'a b'"):
-        alone = folder("seed=2", f"protocol.abnormal_class={name}")
+    whole = folder("dataset=fashion_mnist", "seed=2", "protocol.abnormal_class=all")
+    for name in ("Bag", "'Ankle boot'"):
+        alone = folder("dataset=fashion_mnist", "seed=2", f"protocol.abnormal_class={name}")
         assert alone == whole / class_folder({"abnormal_class": name.strip("'")})
 
 
@@ -165,5 +166,49 @@ def test_a_plain_name_is_kept(name):
         assert class_folder({"normal_class": name}) == f"normal_{name}"
 
 
-def test_a_class_by_number_and_by_that_name_is_one(folder):
-    assert folder("protocol.abnormal_class=3") == folder("protocol.abnormal_class='3'")
+@pytest.mark.parametrize(
+    ("dataset", "forms", "name"),
+    [
+        ("digits", ["3", "'3'", "[3]", "['3',3]"], "abnormal_3"),
+        ("cifar10", ["3", "cat", "[cat]", "[3,cat]"], "abnormal_cat"),
+        ("fashion_mnist", ["0", "T-shirt/top"], "abnormal_T-shirt_top-9cc7a4"),
+        ("digits", ["[1,4]", "[4,1]", "['4',1,4]"], "abnormal_1+4"),
+        ("cifar10", ["[3,0]", "[cat,airplane]", "[0,cat]"], "abnormal_airplane+cat"),
+    ],
+)
+def test_a_class_has_one_folder_however_it_is_given(folder, dataset, forms, name):
+    places = {folder(f"dataset={dataset}", f"protocol.abnormal_class={form}") for form in forms}
+    assert [place.name for place in places] == [name]
+    pseudo = {
+        folder(
+            f"dataset={dataset}", "protocol=pseudo_loo", "protocol.abnormal_class=9", f"protocol.pseudo_class={form}"
+        )
+        for form in forms
+    }
+    assert len(pseudo) == 1
+
+
+@given(st.lists(names, min_size=2, max_size=4, unique=True), names)
+def test_classes_together_have_a_folder_of_their_own(several, other):
+    several = [name for name in several if name != "all"]
+    one, back = (class_folder(by_name({"abnormal_class": order}, ())) for order in (several, several[::-1]))
+    assert one == back
+    assert len(several) < 2 or re.fullmatch(r"[A-Za-z0-9_.+-]+", one)
+    assert len(several) < 2 or one != class_folder({"abnormal_class": other})
+
+
+def test_a_folder_that_was_named_by_index_is_found(composed, tmp_path):
+    def place(*overrides):
+        cfg = composed(f"runs={tmp_path}", "dataset=cifar10", *overrides, hydra=True)
+        return Path(cfg.hydra.run.dir)
+
+    old = place("protocol.abnormal_class=cat").with_name("abnormal_3")
+    old.mkdir(parents=True)
+    assert place("protocol.abnormal_class=cat") == place("protocol.abnormal_class=3") == old
+    assert place("protocol.abnormal_class=dog").name == "abnormal_dog"
+    (old.parent / "abnormal_cat").mkdir()
+    assert place("protocol.abnormal_class=3").name == "abnormal_cat"
+    pseudo = ("protocol=pseudo_loo", "protocol.abnormal_class=cat", "protocol.pseudo_class=dog")
+    old = place(*pseudo).with_name("abnormal_3-pseudo-dog")  # as by protocol.abnormal_class=3 protocol.pseudo_class=all
+    old.mkdir(parents=True)
+    assert place(*pseudo) == old

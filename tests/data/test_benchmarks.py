@@ -271,7 +271,7 @@ def test_cifar10_is_channels_first(cifar_root):
     assert dataset.train.x[:, :, 0, 1].tolist() == [[b, i, b + i] for b in range(1, 6) for i in range(2)]
     assert dataset.train.y.tolist() == [1, 2, 2, 3, 3, 4, 4, 5, 5, 6]
     assert dataset.test.y.tolist() == [6, 7]
-    assert dataset.class_names[3] == "name 3"
+    assert dataset.class_names[3] == "cat"
 
 
 class Bomb:

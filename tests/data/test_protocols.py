@@ -138,9 +138,34 @@ def test_a_class_by_name_or_index(rule):
 
 def test_a_name_goes_before_an_index():
     names = ("1", "2", "5", "0")
-    for asked, index in ((1, 0), (5, 2), ("2", 1), (3, 3), (0, 3)):
+    for asked, index in ((1, 0), (5, 2), ("2", 1), (0, 3)):
         split = OneClass(asked).split(EVERY, EVERY, names)
         assert split.train.tolist() == [index]
+    with pytest.raises(UserError, match=r"normal_class=3: no such class.*a number is a name here, never an index"):
+        OneClass(3).split(EVERY, EVERY, names)
+
+
+@given(labels(), st.sets(st.integers(0, 4), min_size=1), st.booleans())
+def test_several_classes_together(case, chosen, by_name):
+    train_y, test_y, names, _ = case
+    chosen = {index % len(names) for index in chosen}
+    every = set(range(len(names)))
+    assume(chosen != every)
+    given_as = [names[index] if by_name else index for index in chosen]
+    out, one = (rule(given_as).split(train_y, test_y, names) for rule in (LeaveOneOut, OneClass))
+    check_split(out, train_y, test_y, every - chosen)
+    check_split(one, train_y, test_y, chosen)
+    assert LeaveOneOut(given_as).classes(names) == [LeaveOneOut(given_as)]
+    rule = PseudoLeaveOneOut(given_as)
+    pseudo = set(rule._indices(names)[1])
+    assert not pseudo & chosen
+    assert len(pseudo) == min(len(chosen), len(every - chosen))
+
+
+def test_classes_that_cannot_be_left_out_together():
+    for asked, message in (([], "empty list"), (["cat", "all"], "=all stands"), (["cat", "cow"], "=cow: no such")):
+        with pytest.raises(UserError, match=message):
+            LeaveOneOut(asked).split(EVERY, EVERY, NAMES)
 
 
 @rules

@@ -1,0 +1,39 @@
+"""A class has one run, however it is given; several classes can be left out together."""
+
+import json
+
+import yaml
+
+from tests.pipeline.running import read
+
+
+def test_a_class_by_name_and_by_index_is_one_run(start, no_pictures, steps, zoo):
+    folder = start(*zoo, "protocol.abnormal_class=2")
+    assert read(folder, "run.json")["class"] == "äöü"
+    assert yaml.safe_load((folder / "config.yaml").read_text())["protocol"]["abnormal_class"] == "äöü"
+    old = folder.rename(folder.with_name("abnormal_2"))  # as an earlier version would have called and recorded it
+    (old / "run.json").write_text(json.dumps({**read(old, "run.json"), "class": "2"}))
+    steps.clear()
+    for form in ("2", "'äöü'", "[2,'äöü']"):
+        assert start(*zoo, f"protocol.abnormal_class={form}") == old
+    assert not steps, "it is the run that is there"
+    whole = start(*zoo)
+    assert {path.name for path in whole.iterdir() if path.is_dir()} >= {"abnormal_2"}
+    assert len(list(whole.rglob("run.json"))) == 3, "the class is not trained again under its name"
+
+
+def test_classes_left_out_together(start, no_pictures, capsys, zoo):
+    folder = start(*zoo, "protocol.abnormal_class=['äöü',0]")
+    assert folder == start(*zoo, "protocol.abnormal_class=['a b','äöü']")
+    assert folder.name.startswith("abnormal_a_b-")
+    assert read(folder)["objective"] == {
+        "split": "test",
+        "abnormal": ["a b", "äöü"],
+        "n_normal": 30,
+        "n_abnormal": 60,
+    }
+    assert "a b+äöü" in capsys.readouterr().out
+    pseudo = start("dataset=digits", "protocol=pseudo_loo", "protocol.abnormal_class=[1,4]", "baselines=none")
+    assert pseudo.name == "abnormal_1+4"
+    assert read(pseudo)["objective"]["split"] == "pseudo"
+    assert read(pseudo)["objective"]["abnormal"] == ["6", "9"]
