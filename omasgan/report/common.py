@@ -50,13 +50,36 @@ def lacks(classes: Sequence[str]) -> str:
     return f"lacks {', '.join(classes[: NAMED - 1])} and {len(classes) - NAMED + 1} more"
 
 
-def what_figures_are(split: Split, averaged: Sequence[str], classes: Sequence[str]) -> str:
+def what_figures_are(split: Split, averaged: Sequence[str], classes: Sequence[str], kind: str) -> str:
     """Which samples the figures of a table are on, and which classes its means are over, in one or two sentences."""
     on = f"All figures are {ON[split]}."
     if len(classes) < 2 or not averaged:
         return on
     every = len(averaged) == len(classes)
-    over = (
-        f"all {len(classes)} classes" if every else f"{', '.join(averaged)} ({len(averaged)} of {len(classes)} classes)"
-    )
+    names = ", ".join(averaged)
+    over = f"all {len(classes)} {kind}" if every else f"{names} ({len(averaged)} of {len(classes)} {kind})"
     return f"{on} Means are over {over}; a method without all of them has no mean."
+
+
+def what_columns_are(split: Split, role: str, together: int) -> str:
+    """What the classes that head the columns of a table are to its figures, in one sentence.
+
+    Parameters
+    ----------
+    split
+        The split that the figures are on.
+    role
+        What a class is to the protocol: 'abnormal', 'normal', or empty where there are no classes.
+    together
+        The number of classes that are singled out together in each column.
+    """
+    if not role:
+        return "There is one column, since the data have no classes to leave out."
+    column = "a class that is" if together == 1 else "a set of classes that are"
+    if role == "normal":
+        return f"Each column is {column} normal; all others are abnormal."
+    if split == "pseudo":
+        return f"Each column is {column} neither trained nor tested on; other classes stand in for the anomalies."
+    return (
+        f"Each column is {column} left out of training and tested as {'the anomaly' if together == 1 else 'anomalies'}."
+    )

@@ -39,4 +39,5 @@ PUBLISHED = {
 
 def published(where: Setting) -> Published | None:
     """The paper's means for a setting; None where there are none, or the setting's means are over fewer classes."""
-    return PUBLISHED.get((where.dataset, where.protocol)) if len(where.averaged) == CLASSES else None
+    is_like_it = len(where.averaged) == CLASSES and where.together == 1
+    return PUBLISHED.get((where.dataset, where.protocol)) if is_like_it else None

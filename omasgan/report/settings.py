@@ -53,7 +53,8 @@ def group_by_setting(runs: list[Run], class_names: Mapping[int, Sequence[str]]) 
             runs[member] = replace(runs[member], cls=_named(runs[member].cls, names))
             setting_of[member] = len(settings)
         classes = _columns({runs[m].cls for m in members if runs[m].cls}, names) if role else [WHOLE]
-        settings.append(Setting(_label(key, flat), key[0], key[1], role, classes))
+        number_of = int(flat[key]["classes_together"])
+        settings.append(Setting(_label(key, flat), key[0], key[1], role, classes, together=number_of))
     return settings, dict(sorted(setting_of.items()))
 
 

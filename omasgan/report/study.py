@@ -14,7 +14,7 @@ from typing import Any
 
 from omasgan.configuration.identity import split_of
 from omasgan.evaluation.objective import ON, Split
-from omasgan.report.common import lacks, what_figures_are
+from omasgan.report.common import lacks, what_columns_are, what_figures_are
 from omasgan.report.folders import STATES, Run, State
 from omasgan.report.statistics import interval
 
@@ -43,6 +43,8 @@ class Setting:
         The columns of the tables, without that of the mean.
     averaged
         The classes that means are over: those with which most methods are compared; see `common.shared`.
+    together
+        The number of classes that are singled out together in each column, at least 1.
     """
 
     label: str
@@ -51,6 +53,7 @@ class Setting:
     role: str
     classes: list[str] = field(default_factory=list)
     averaged: list[str] = field(default_factory=list)
+    together: int = 1
 
     @property
     def split(self) -> Split:
@@ -64,8 +67,10 @@ class Setting:
 
     @property
     def note(self) -> str:
-        """Which samples its figures are on, and which classes its means are over."""
-        return what_figures_are(self.split, self.averaged, self.classes)
+        """What its columns are, which samples its figures are on, and which classes its means are over."""
+        columns = what_columns_are(self.split, self.role, self.together)
+        kind = "classes" if self.together == 1 else "sets of classes"
+        return f"{columns} {what_figures_are(self.split, self.averaged, self.classes, kind)}"
 
 
 @dataclass

@@ -6,6 +6,7 @@ from statistics import fmean
 
 import numpy as np
 import pytest
+import yaml
 
 from omasgan.commands import report
 from omasgan.evaluation.objective import nested
@@ -78,3 +79,17 @@ def test_runs_of_an_earlier_version_are_read_alike(tmp_path, fake, read):
     assert one.metrics == other.metrics
     assert one.objective == other.objective
     assert not read(tmp_path).problems
+
+
+def test_classes_together_are_columns_of_a_setting_of_their_own(tmp_path, fake, read):
+    for classes in ("0", "1", ["1", "4"], ["2", "3"]):
+        table = fake.scores(int(classes[0]), 400, 0)
+        run = fake.write(tmp_path / "".join(classes), int(classes[0]), table=table)
+        config = yaml.safe_load((run / "config.yaml").read_text())
+        config["protocol"]["abnormal_class"] = classes
+        (run / "config.yaml").write_text(yaml.safe_dump(config))
+    one, several = read(tmp_path).study.settings
+    assert (one.label, several.label) == ("mnist loo (classes_together=1)", "mnist loo (classes_together=2)")
+    assert (one.averaged, several.classes, several.averaged) == (["0", "1"], ["1+4", "2+3"], ["1+4", "2+3"])
+    assert "a set of classes that are left out of training and tested as anomalies" in several.note
+    assert "Means are over all 2 sets of classes" in several.note

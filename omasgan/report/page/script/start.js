@@ -7,13 +7,8 @@ function drawSetting() {
   state.sort = defaultSort();
   state.chosen = new Set(headline());
   giveColours();
-  const role = {
-    abnormal: "Each column is a class that is left out of training and has to be detected",
-    normal: "Each column is the only class that is normal",
-    "": "There is one column, since the data have no classes to leave out",
-  }[where.role];
   const rest = "Ticked methods are drawn below; click a cell to see the runs behind it.";
-  $("results-caption").textContent = `${where.label}. ${role}. ${where.note} ${rest}`;
+  $("results-caption").textContent = `${where.label}. ${where.note} ${rest}`;
   $("warning").hidden = !where.warning;
   $("warning").textContent = `The best setting of this sweep is ${where.warning}.`;
   fillPairs();
