@@ -26,7 +26,7 @@ FIGURES = {
 
 def column(tab, table="#table", cell="td.mean"):
     texts = tab.locator(f"{table} tbody tr:not(.published) {cell}").all_inner_texts()
-    return [float(text.split(" ")[0].rstrip("†")) for text in texts if text[:1] in ".01"]
+    return [float(text.split()[0].rstrip("†")) for text in texts if text[:1] in ".01"]
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
@@ -40,6 +40,26 @@ def test_every_figure_is_drawn_and_fits(written, opened, tab, scheme, width):
     assert tab.evaluate("document.documentElement.dataset.theme") == scheme
     assert tab.locator("#pictures-a img").count() == 2
     assert all(tab.evaluate("[...document.querySelectorAll('.pictures img')].map((image) => image.naturalWidth > 0)"))
+
+
+OVERLAPPING = """() => {
+  const labels = [...document.querySelectorAll("#fig-classes .xaxislayer-above .xtick text")];
+  const boxes = labels.map((label) => label.getBoundingClientRect());
+  return boxes.some((box, i) => i > 0 && box.left < boxes[i - 1].right + 2);
+}"""
+
+
+def test_the_mean_is_in_view_and_labels_are_apart_at_any_width(tab):
+    for width in (390, 1280, 1400, 1920):
+        tab.set_viewport_size({"width": width, "height": 900})
+        tab.wait_for_timeout(300)  # figures are drawn again after the window has changed
+        assert tab.evaluate("document.documentElement.scrollWidth") == width
+        region = tab.locator(".scroll:has(#table)").bounding_box()
+        mean = tab.locator("#table tbody td.mean").first.bounding_box()
+        assert region["x"] < mean["x"]
+        assert mean["x"] + mean["width"] <= region["x"] + region["width"] + 1
+        assert not tab.evaluate(OVERLAPPING), f"labels of classes overlap at {width}"
+    tab.set_viewport_size({"width": 1280, "height": 900})
 
 
 def test_a_long_name_of_a_setting_fits_a_narrow_window(tmp_path, fake, settings, opened):

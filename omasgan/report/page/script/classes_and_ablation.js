@@ -1,19 +1,23 @@
 // Figure 1, the ticked methods by class, and figure 2, the ablation from Task 1 to the full score.
 
+/** Where a column stands in figure 1: the mean stands apart from the classes. */
+const placeOf = (column) => (isMeanColumn(column) && column > 1 ? column + 0.6 : column);
+
 function drawClasses() {
   const { columns, role } = setting();
   const shown = chosen().slice(0, MOST_TRACES);
   const width = Math.min(0.62 / Math.max(shown.length, 1), 0.09);
   const traces = shown.map((method, place) => classTrace(method, (place - (shown.length - 1) / 2) * width));
   const shapes = [];
-  if (columns.length > 2) shapes.push(vertical(columns.length - 1.5, style("--rule")));
+  const end = placeOf(columns.length - 1);
+  if (columns.length > 2) shapes.push(vertical(end - 0.8, style("--rule")));
   if (publishedMean()) shapes.push(horizontal(publishedMean(), style("--ink"), "dash"));
   if (state.metric === "auroc") shapes.push(horizontal(0.5, style("--soft"), "dot"));
   draw("fig-classes", traces, {
     xaxis: {
-      tickvals: columns.map((_, place) => place),
+      tickvals: columns.map((_, column) => placeOf(column)),
       ticktext: columns.map((name) => (name === MEAN ? "<b>mean</b>" : name)),
-      range: [-0.6, columns.length - 0.4],
+      range: [-0.6, end + 0.6],
       showgrid: false,
       title: { text: role ? `${role} class` : "" },
     },
@@ -34,7 +38,7 @@ function classTrace(method, shift) {
     type: "scatter",
     mode: "markers",
     name: method.label,
-    x: points.map(({ column }) => column + shift),
+    x: points.map(({ column }) => placeOf(column) + shift),
     y: points.map(({ cell }) => cell[0]),
     error_y: errorBars(points.map(({ cell }) => cell)),
     marker: { ...appearance(method), size: method.main ? 9 : 7, line: { width: 0 } },

@@ -21,7 +21,8 @@ const runsOfSetting = () => data.runs.filter((run) => run.setting === state.sett
 function fillLearning() {
   fillKeeping("curve", curveNames(runsOfSetting()), "task1: loss/G");
   const { classes, role } = setting();
-  fillSelect("curve-class", [["", "all classes"], ...(role ? classes.map((name) => [name, name]) : [])], "");
+  const known = role ? classes.filter((name) => runsOfSetting().some((run) => run.class === name)) : [];
+  fillSelect("curve-class", [["", "all classes"], ...known.map((name) => [name, name])], known[0] ?? "");
 }
 
 /** Exponential smoothing as TensorBoard's: a running mean whose start is not drawn towards zero. */
@@ -93,7 +94,7 @@ function medianTraces(name, { color }, curves) {
   const line = { ...same, ...hover, name, y: points.map((point) => point.median), line: { color, width: 1.8 } };
   const band = [
     { ...edge, y: points.map((point) => point.low) },
-    { ...edge, y: points.map((point) => point.high), fill: "tonexty", fillcolor: `${color}2e` },
+    { ...edge, y: points.map((point) => point.high), fill: "tonexty", fillcolor: `${color}26` },
   ];
   return [...(curves.length > 1 ? band : []), line];
 }

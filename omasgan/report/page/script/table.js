@@ -1,5 +1,8 @@
 // The table of results: a row a method, a column a class; it sorts, filters, and chooses what figure 1 draws.
 
+/** With more classes than this, a deviation stands below its mean where the window is not wide. */
+const MANY_CLASSES = 7;
+
 /** The columns of the mean, which is the last cell of a row, and of the name; a class's column is its place. */
 const MEAN_COLUMN = -1;
 const NAME_COLUMN = -2;
@@ -62,6 +65,7 @@ function drawTable() {
   const found = rows();
   const shown = state.all ? found : found.slice(0, ROWS_AT_FIRST);
   $("table").replaceChildren(...resultsTable(shown).children);
+  $("table").classList.toggle("many", setting().classes.length > MANY_CLASSES);
   const count = `${plural(found.length, "method")} of ${members().length}`;
   fillMore("more", count, found.length, shown.length, () => {
     state.all = true;
