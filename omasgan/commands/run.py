@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,8 @@ from omasgan.pipeline.trial import as_trial, tell
 from omasgan.runs.lock import HeldError
 from omasgan.runs.logger import loggers
 from omasgan.runs.wandb_trial import agent
-from omasgan.sweeps import search
+from omasgan.sweeps.criterion import Criterion, criterion
+from omasgan.sweeps.trial import Trial, open_trial
 from omasgan.training.progress import log
 
 
@@ -44,7 +45,8 @@ def run(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> float | No
     Returns
     -------
     float or None
-        The mean AUROC of the detector's score over the classes; None where the test data have no known anomaly.
+        The mean of the sweep's objective over the classes, by default of the AUROC of the detector's score; None where
+        the test data have no known anomaly.
 
     Raises
     ------
@@ -55,42 +57,78 @@ def run(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> float | No
     """
     config = check(cfg)
     loggers(config["logger"])  # one whose package is missing is told of before the data are read
+    wanted = criterion(config["sweep"]["objective"], choices["protocol"])
     dataset = build.dataset(config)
     config["protocol"] = _by_name(config, dataset.class_names)
+    trial = open_trial(config["search"], choices["protocol"])
     every = build.protocol(config).classes(dataset.class_names)
-    trial = search.open_trial(config["search"], choices["protocol"])
     with as_trial(Job(config, identity_of(cfg), choices, folder, _sweep(config, choices))) as job:
-        return _run(job, dataset, every, trial)
+        return _run(job, dataset, every, trial, wanted)
 
 
-def _run(job: Job, dataset: Dataset, every: Sequence[Protocol], trial: search.Trial | None) -> float | None:
+def _run(
+    whole: Job, dataset: Dataset, every: Sequence[Protocol], trial: Trial | None, wanted: Criterion
+) -> float | None:
     """Make the run of each class and print the table; see `run`."""
+    jobs = _jobs(whole, every, dataset.class_names)
     runs: dict[str, Metrics] = {}
-    held: HeldError | None = None
-    for number, protocol in enumerate(every, 1):
-        part = _of_class(job, protocol, dataset.class_names) if len(every) > 1 else job
-        role, name = class_of(part.config["protocol"])
-        if len(every) > 1:
-            log.info("%d of %d: %s %s", number, len(every), role, name)
-        try:
-            runs[name or job.choices["dataset"]] = pipeline.run(part, dataset, protocol)
-        except HeldError as error:
-            held = error
-            continue
-        tell(job, runs)
-        if trial is not None and trial.hopeless(number, summary.mean_auroc(runs)):
-            log.info("pruned: other trials were better after %d of %d classes", number, len(every))
-            return summary.mean_auroc(runs)
-    if held:
-        raise held  # only now, so that this process finishes all other runs first
-    if len(every) > 1:
-        summary.write(job.folder, runs, role, job.config["baselines"], job)
+    for name, metrics in _results(jobs, dataset):
+        runs[name] = metrics
+        tell(whole, runs)
+        if trial is not None and trial.hopeless(len(runs), len(jobs), wanted.mean(runs)):
+            log.info("pruned: other trials were better after %d of %d classes", len(runs), len(jobs))
+            return wanted.mean(runs)
+    runs = {name: runs[name] for name in jobs}
+    role, _ = class_of(next(iter(jobs.values()))[0].config["protocol"])
+    if len(jobs) > 1:
+        summary.write(whole.folder, runs, role, whole.config["baselines"], whole)
     if all(runs.values()):
-        print(summary.text(runs, role or "data", job.config["baselines"], job.split))
+        print(summary.text(runs, role or "data", whole.config["baselines"], whole.split))
     else:
         print("the test data have no known anomaly, so there are scores but no metrics")
-    print(f"scores, metrics and plots: {job.folder}")
-    return summary.mean_auroc(runs) if all(runs.values()) else None
+    print(f"scores, metrics and plots: {whole.folder}")
+    return wanted.mean(runs) if all(runs.values()) else None
+
+
+def _jobs(whole: Job, every: Sequence[Protocol], names: Sequence[str]) -> dict[str, tuple[Job, Protocol]]:
+    """The run of each class by the name of the class; that of the data set where the protocol has no class."""
+    found = {}
+    for protocol in every:
+        job = _of_class(whole, protocol, names) if len(every) > 1 else whole
+        found[class_of(job.config["protocol"])[1] or whole.choices["dataset"]] = job, protocol
+    return found
+
+
+def _results(jobs: Mapping[str, tuple[Job, Protocol]], dataset: Dataset) -> Iterator[tuple[str, Metrics]]:
+    """Make all runs, and those that another process is running once more after the others.
+
+    Yields
+    ------
+    tuple of str and Metrics
+        The name of a class and the metrics of its run.
+
+    Raises
+    ------
+    HeldError
+        Where another process is still running some of them; all others are finished by then.
+    """
+    waiting = list(jobs)
+    while waiting:
+        held: dict[str, HeldError] = {}
+        for name in waiting:
+            job, protocol = jobs[name]
+            if len(jobs) > 1:
+                role = class_of(job.config["protocol"])[0]
+                log.info("%d of %d: %s %s", list(jobs).index(name) + 1, len(jobs), role, name)
+            try:
+                metrics = pipeline.run(job, dataset, protocol)
+            except HeldError as error:
+                held[name] = error
+                continue
+            yield name, metrics
+        if len(held) == len(waiting):
+            raise held[waiting[0]]
+        waiting = list(held)
 
 
 def _of_class(job: Job, protocol: Protocol, names: Sequence[str]) -> Job:

@@ -80,6 +80,23 @@ class Clean:
 
 
 @dataclass
+class Sweep:
+    """By what a sweep ranks its settings, and what its jobs know of it.
+
+    Parameters
+    ----------
+    objective
+        The figure that a sweep ranks by and a search chooses by, as <split>/<metric>/<term>, such as
+        pseudo/auroc/distance; null for the AUROC of the detector's score.
+    varied
+        The keys that differ between the jobs, after which loggers name the runs; the sweeper sets this.
+    """
+
+    objective: str | None = None
+    varied: Any = None
+
+
+@dataclass
 class Search:
     """Which trial of a Bayesian search a job is; the sweeper sets this.
 
@@ -96,19 +113,6 @@ class Search:
     journal: str | None = None
     study: str | None = None
     trial: int | None = None
-
-
-@dataclass
-class Sweep:
-    """What a job knows of its sweep; the sweeper sets this.
-
-    Parameters
-    ----------
-    varied
-        The keys that differ between the jobs, after which loggers name the runs; null where no sweeper says so.
-    """
-
-    varied: Any = None
 
 
 @dataclass
@@ -190,8 +194,8 @@ class Config:
     score: Score = field(default_factory=Score)
     list: List = field(default_factory=List)
     clean: Clean = field(default_factory=Clean)
-    search: Search = field(default_factory=Search)
     sweep: Sweep = field(default_factory=Sweep)
+    search: Search = field(default_factory=Search)
     report: Report = field(default_factory=Report)
     debug: Debug = field(default_factory=Debug)
 

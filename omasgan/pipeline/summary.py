@@ -25,11 +25,6 @@ def means(runs: Mapping[str, Metrics], metric: str = "auroc") -> dict[str, float
     return {term: fmean(metrics[term][metric] for metrics in runs.values()) for term in terms}
 
 
-def mean_auroc(runs: Mapping[str, Metrics]) -> float:
-    """The mean AUROC of the detector's score over the runs, all of which have metrics."""
-    return fmean(metrics[main_term(metrics) or ""]["auroc"] for metrics in runs.values())
-
-
 def auroc_table(runs: Mapping[str, Metrics], row_name: str) -> str:
     """The AUROC of every term as text, with a row for each run and, for several runs, one for the mean."""
     mean = means(runs)

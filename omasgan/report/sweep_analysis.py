@@ -129,8 +129,13 @@ def varied(variants: Iterable[Variant]) -> list[str]:
 
 def value(run: Run, metric: str, term: str | None = None) -> float:
     """A run's value of a metric for a term, or for the main term; NaN where it has none."""
-    chosen = main_term(dict(run.metrics)) if term is None else term
-    return run.metrics.get(chosen or "", {}).get(metric, math.nan)
+    return value_of(run.metrics, metric, term)
+
+
+def value_of(metrics: Mapping[str, Mapping[str, float]], metric: str, term: str | None = None) -> float:
+    """The value of a metric for a term, or for the main term, among figures by term; NaN where there is none."""
+    chosen = main_term(dict(metrics)) if term is None else term
+    return metrics.get(chosen or "", {}).get(metric, math.nan)
 
 
 def rank(variants: Sequence[Variant], metric: str = "auroc", term: str | None = None) -> Ranking:

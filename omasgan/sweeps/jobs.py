@@ -25,6 +25,7 @@ from omasgan.errors import UserError
 from omasgan.runs import folder as runs
 from omasgan.runs.folder import State
 from omasgan.runs.lock import OWNER, HeldError, owner, started_here
+from omasgan.sweeps.criterion import criterion
 from omasgan.text import figures, shortened, table
 from omasgan.training.progress import progress
 
@@ -60,16 +61,21 @@ class SweepJob:
         All overrides of the job.
     folder
         The job's folder; None for a task that makes no run.
-    label
-        The overrides that differ between jobs.
+    values
+        The values of the keys that differ between jobs.
     baselines
         The configured baselines of its runs.
     """
 
     overrides: tuple[str, ...]
     folder: Path | None
-    label: str
+    values: Mapping[str, str]
     baselines: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """The overrides that differ between jobs."""
+        return " ".join(f"{key}={value}" for key, value in self.values.items()) or "the one job"
 
     def here(self) -> bool:
         """Whether this process, or one that it started, is running a part of the job."""
@@ -92,46 +98,52 @@ def parse(context: HydraContext, params: Mapping[str, Any], arguments: Sequence[
     return {override.get_key_element(): override for override in parser.parse_overrides(given)}
 
 
-def combinations(overrides: Mapping[str, Override]) -> Iterator[tuple[tuple[str, ...], str]]:
+def combinations(overrides: Mapping[str, Override]) -> Iterator[tuple[tuple[str, ...], dict[str, str]]]:
     """Every combination of values.
 
     Yields
     ------
-    tuple of tuple of str and str
-        The overrides of a job, and its label.
+    tuple of tuple of str and dict of str to str
+        The overrides of a job, and its values of the keys with several values.
 
     Raises
     ------
     UserError
         For a range to search, which has no list of values.
     """
-    choices: list[list[str]] = []
-    varied = []
+    choices: list[list[tuple[str, str]]] = []
     for key, override in overrides.items():
         if override.is_sweep_override():
             if not override.is_discrete_sweep():
                 raise UserError(
                     f"{override.input_line} is a range to search, but a grid needs values: give them as {key}=1,2,3"
                 )
-            varied.append(len(choices))
-            choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
+            choices.append([(key, value) for value in override.sweep_string_iterator()])
         else:
-            choices.append([f"{key}={override.get_value_element_as_str()}"])
+            choices.append([(key, override.get_value_element_as_str())])
     for chosen in itertools.product(*choices):
-        yield chosen, " ".join(chosen[place] for place in varied) or "the one job"
+        several = {key: value for key, value in chosen if overrides[key].is_sweep_override()}
+        yield tuple(f"{key}={value}" for key, value in chosen), several
+
+
+def job_of(context: HydraContext, config: DictConfig, overrides: Sequence[str], values: Mapping[str, str]) -> SweepJob:
+    """The job with these overrides, which are composed; its objective is checked."""
+    folder: Path | None = None
+    baselines: dict[str, Any] = {}
+    cfg = context.config_loader.load_sweep_config(config, list(overrides))
+    if cfg.task == "run":
+        criterion(cfg.sweep.objective, str(cfg.hydra.runtime.choices.protocol))
+        folder = Path(cfg.hydra.sweep.dir) / cfg.hydra.sweep.subdir
+        baselines = chosen_only(OmegaConf.to_container(cfg.baselines, resolve=True))
+    return SweepJob(tuple(overrides), folder, values, baselines)
 
 
 def listed(context: HydraContext, config: DictConfig, overrides: Mapping[str, Override]) -> list[SweepJob]:
     """The jobs of a grid without duplicates; all are composed here, so that a wrong one raises before any begins."""
     found: dict[object, SweepJob] = {}
-    for chosen, label in combinations(overrides):
-        folder: Path | None = None
-        baselines: dict[str, Any] = {}
-        cfg = context.config_loader.load_sweep_config(config, list(chosen))
-        if cfg.task == "run":
-            folder = Path(cfg.hydra.sweep.dir) / cfg.hydra.sweep.subdir
-            baselines = chosen_only(OmegaConf.to_container(cfg.baselines, resolve=True))
-        found.setdefault(folder or chosen, SweepJob((*chosen, varying(overrides)), folder, label, baselines))
+    for chosen, values in combinations(overrides):
+        job = job_of(context, config, (*chosen, varying(overrides)), values)
+        found.setdefault(job.folder or chosen, job)
     return list(found.values())
 
 

@@ -11,7 +11,7 @@ from omasgan.configuration.checks import check
 from omasgan.configuration.schema import SWEEPS
 from omasgan.evaluation.scores import ScoreTable
 from omasgan.runs import folder as runs
-from omasgan.runs.lock import locked
+from omasgan.runs.lock import HeldError, locked
 from omasgan.sweeps import jobs as books
 from tests.sweeps.tiny import TINY, TOY
 
@@ -210,11 +210,17 @@ def test_a_single_run_that_another_process_has_ends_in_one_line(command, tmp_pat
     assert re.search(r"^omasgan: .*/run is being run by process \d+@\S+: wait for it", outcome.errors[-1])
 
 
-def test_the_classes_that_nobody_has_are_run(command, tmp_path):
+@pytest.fixture
+def three_classes(tmp_path):
+    """A sweep over all classes of a data set that has the classes a, b and c."""
     y = np.array(["a", "b", "c"]).repeat(40)
     x = np.random.default_rng(0).normal(size=(120, 2))
     np.savez(tmp_path / "three.npz", x_train=x, y_train=y, x_test=x, y_test=y)
-    sweep = (*TINY, "dataset=arrays", f"dataset.path={tmp_path}/three.npz", f"runs={tmp_path}/runs", "-m")
+    return (*TINY, "dataset=arrays", f"dataset.path={tmp_path}/three.npz", f"runs={tmp_path}/runs", "-m")
+
+
+def test_the_classes_that_nobody_has_are_run(command, tmp_path, three_classes):
+    sweep = three_classes
     assert command(*sweep, "protocol.abnormal_class=a").code == 0
     (first,) = (tmp_path / "runs").rglob("abnormal_a")
     with locked(first.parent / "abnormal_b"):
@@ -225,6 +231,23 @@ def test_the_classes_that_nobody_has_are_run(command, tmp_path):
     assert runs.state(first.parent / "abnormal_b") == runs.State.NEW
     assert "1 to resume" in " ".join(command(*sweep).errors)
     assert runs.job_state(first.parent) == runs.State.DONE
+
+
+def test_of_two_sweeps_that_share_the_classes_of_a_job_the_last_one_finishes_it(command, three_classes, monkeypatch):
+    from omasgan.pipeline import run as pipeline
+
+    plain, refused = pipeline.run, []
+
+    def run(job, *rest):
+        if job.config["protocol"]["abnormal_class"] == "b" and not refused:
+            refused.append(job)
+            raise HeldError("the other sweep runs it")
+        return plain(job, *rest)
+
+    monkeypatch.setattr(pipeline, "run", run)
+    outcome = command(*three_classes)
+    assert re.search("the one job +done", outcome.output)
+    assert [line.split()[0] for line in outcome.output.splitlines()[3:6]] == ["a", "b", "c"]
 
 
 def test_a_fault_of_one_job_is_in_its_own_log_and_stops_no_other(command, tmp_path, monkeypatch):

@@ -81,7 +81,7 @@ class Search(Sweeper):
     Parameters
     ----------
     trials, seed, parallel, startup_trials
-        See `omasgan.sweeps.search.Options`.
+        See `omasgan.sweeps.study.Options`.
     params
         Overrides of the sweep's definition.
     """
@@ -99,6 +99,6 @@ class Search(Sweeper):
     def sweep(self, arguments: list[str]) -> list[Sequence[JobReturn]]:
         """See Hydra."""
         from omasgan.sweeps import search
+        from omasgan.sweeps.study import Options
 
-        options = search.Options(*self._options)
-        return [search.sweep(*self._given, options, self._params, arguments)]
+        return [search.sweep(*self._given, Options(*self._options), self._params, arguments)]
