@@ -61,6 +61,14 @@ def wandb_elsewhere(tmp_path_factory):
         yield
 
 
+@pytest.fixture(autouse=True)
+def without_wandbs_process():
+    """W&B's process of one test is not that of the next, which has other settings."""
+    yield
+    if "wandb" in sys.modules:
+        sys.modules["wandb"].teardown()
+
+
 PROGRESS = re.compile(r"\w+ \d+/\d+, .* steps/s|\d+ of \d+: ")
 """Lines of a run that is under way."""
 

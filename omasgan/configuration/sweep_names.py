@@ -73,13 +73,22 @@ def in_sweep(
     short = short_names(over)
     shown = [key for key in over if key not in APART]
     data = [choices[group] for group in ("dataset", "protocol") if group not in over]
-    name = "_".join([*data, "over", "+".join(sorted(short[key] for key in shown or over)) or "nothing"])
+    definition = [choices["sweep"]] if choices.get("sweep", "None") != "None" else []
+    name = "_".join([*data, *definition, "over", "+".join(sorted(short[key] for key in shown or over)) or "nothing"])
     mark = sweep_id or (digest(fixed) if fixed else "")
     if len(name) + len(mark) >= SWEEP_NAME:
         mark = sweep_id or digest([shown, fixed])
         name = name[: SWEEP_NAME - len(mark) - 1]
-    differs = " ".join(f"{short[key]}={shortened(science[key], VALUE_LENGTH)}" for key in shown)
+    differs = " ".join(f"{short[key]}={_value(science[key])}" for key in shown)
     return InSweep(f"{name}-{mark}" if mark else name, differs)
+
+
+def _value(text: str) -> str:
+    """A value for a run's name; a number that a search has drawn is rounded to six digits."""
+    try:
+        return f"{float(text):.6g}" if len(text) > len("0.123456") else text
+    except ValueError:
+        return shortened(text, VALUE_LENGTH)
 
 
 def short_names(keys: Collection[str]) -> dict[str, str]:

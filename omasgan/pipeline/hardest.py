@@ -12,7 +12,7 @@ from omasgan.evaluation.scores import ScoreTable
 from omasgan.runs.folder import main_term
 from omasgan.runs.logger import Picture
 
-SHOWN = 100
+SHOWN = 60
 """Number of rows, at most: scores.npz has all samples, and a sweep makes many such tables."""
 
 SIDE = 64

@@ -54,7 +54,11 @@ def configuration(job: Job) -> dict[str, Any]:
     record = _record(job)
     return {
         **{key: value for key, value in job.config.items() if key not in LEFT_OUT},
-        "choices": {group: option for group, option in job.choices.items() if not re.search("[/@]", group)},
+        "choices": {
+            group: None if option == "None" else option
+            for group, option in job.choices.items()
+            if not re.search("[/@]", group)
+        },
         "split": job.split,
         "class": class_of(job.config["protocol"])[1],
         "folder": str(job.folder.resolve()),

@@ -124,7 +124,10 @@ def workspace(ws: Any, wr: Any, entity: str, project: str, scope: Scope) -> Any:
         ws.Section(name="Results", panels=results_panels(wr, scope), is_open=True),
         ws.Section(name="Ablation", panels=ablation_panels(wr, scope), is_open=True),
         ws.Section(name="Sweep", panels=sweep_panels(wr, scope), is_open=True),
-        ws.Section(name="Pictures", panels=[wr.MediaBrowser(media_keys=["samples", "plane"], num_columns=2)]),
+        ws.Section(
+            name="Pictures",
+            panels=[wr.MediaBrowser(media_keys=["samples", "plane", "hardest_samples_pictures"], num_columns=2)],
+        ),
         *(ws.Section(name=f"Learning: {name}", panels=curve_panels(wr, names)) for name, names in LOSSES.items()),
     ]
     chosen = ws.RunsetSettings(

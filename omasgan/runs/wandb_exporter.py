@@ -63,11 +63,18 @@ class WandbExporter:
         self._tell(lambda run, wandb: run.log({key(name): wandb.Image(str(path))}))
 
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """See `Exporter`; W&B gets copies of the pictures in it."""
+        """See `Exporter`. Pictures are in the table, which W&B uploads apart from the run, and in a gallery."""
 
         def tell(run: Run, wandb: Any) -> None:
             data = [[wandb.Image(cell.pixels) if isinstance(cell, Picture) else cell for cell in row] for row in rows]
-            run.log({key(name): wandb.Table(columns=list(columns), data=data)})
+            pictures = [
+                wandb.Image(cell.pixels, caption=_caption(columns, row))
+                for row in rows
+                for cell in row
+                if isinstance(cell, Picture)
+            ]
+            gallery = {f"{key(name)}_pictures": pictures} if pictures else {}
+            run.log({key(name): wandb.Table(columns=list(columns), data=data), **gallery})
 
         self._tell(tell)
 
@@ -103,6 +110,12 @@ class WandbExporter:
         except Exception:
             self._broken = True
             raise
+
+
+def _caption(columns: Sequence[str], row: Sequence[object]) -> str:
+    """The other cells of a picture's row, such as 'sample 7, class 3'."""
+    cells = [(name, cell) for name, cell in zip(columns, row, strict=True) if not isinstance(cell, Picture)]
+    return ", ".join(f"{name} {cell:.3g}" if isinstance(cell, float) else f"{name} {cell}" for name, cell in cells)
 
 
 def key(name: str) -> str:

@@ -28,6 +28,11 @@ def test_a_sweep_over_classes_or_data_sets_says_so():
     assert name("boundary.nu=1", varied=()).startswith("mnist_loo_over_nothing-")
 
 
+def test_a_sweep_has_the_name_of_its_definition():
+    named = in_sweep(("sweep=search", "boundary.mu=1"), ("boundary.mu",), {**CHOICES, "sweep": "search"})
+    assert named.name == "mnist_loo_search_over_mu"
+
+
 def test_a_sweep_of_wandbs_has_its_id():
     assert name("boundary.mu=1", "budget=smoke", sweep_id="ab12") == "mnist_loo_over_mu-ab12"
 
@@ -48,5 +53,6 @@ def test_a_job_is_called_by_what_differs():
     assert differs("boundary.mu", "inference.lambda_", "seed") == "mu=0.1 lambda=2.0"
     assert differs("detector@baselines.x") == "x=pca"
     assert differs("seed") == ""
+    assert in_sweep(["boundary.mu=0.0123456789", "boundary.nu=1e-05"], None, CHOICES).differs == "mu=0.0123457 nu=1e-05"
     both = in_sweep(("a.neighbours=1", "b.neighbours=2"), ("a.neighbours", "b.neighbours"), CHOICES)
     assert both.differs == "a.neighbours=1 b.neighbours=2"

@@ -100,10 +100,12 @@ def check_pictures(seen, copies):
     assert table["columns"][:4] == ["sample", "class", "abnormal", "task1"]
     assert table["columns"][-1] == "picture"
     assert {row[2] for row in table["data"]} == {True, False}
-    assert len(table["data"]) == 100
+    assert len(table["data"]) == 60
+    assert len(list(copies.glob("files/media/images/hardest_samples_pictures_*.png"))) > 50
+    assert [row["hardest_samples_pictures.count"] for row in rows if "hardest_samples_pictures.count" in row] == [60]
     (artifact,) = (each for each in seen["artifact"] if each["name"].endswith("-hardest_samples"))
     pictures = [entry["local_path"] for entry in artifact["manifest"]["contents"] if entry["path"].endswith(".png")]
-    assert len(pictures) > 90, "two samples may have the same pixels"
+    assert len(pictures) > 50, "two samples may have the same pixels"
     assert all(picture.startswith(str(copies.parent)) for picture in pictures)
     with Image.open(pictures[0]) as picture:
         assert picture.size == (64, 64)

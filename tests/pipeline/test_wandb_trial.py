@@ -32,9 +32,7 @@ def agent_home(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_PROJECT", "the_sweeps")
     monkeypatch.setenv("WANDB_DIR", str(tmp_path / "agent"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    yield tmp_path
-    if "wandb" in sys.modules:
-        sys.modules["wandb"].teardown()
+    return tmp_path
 
 
 def read(folder):

@@ -26,9 +26,6 @@ def no_account(tmp_path, monkeypatch):
     """An empty home without a key."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    yield
-    if "wandb" in sys.modules:
-        sys.modules["wandb"].teardown()
 
 
 def tables(folder):
