@@ -12,25 +12,45 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 LEVEL = 0.05
 """A difference with a smaller p-value, corrected for the number of comparisons, is not taken for noise."""
+
+EXACT = 50
+"""Differences of which `signed_rank` is exact; of more, it uses the normal distribution, as scipy does."""
+
+DIGITS = 9
+"""Differences that are equal to so many decimals are ties."""
 
 
 def signed_rank(differences: Sequence[float]) -> float:
     """The two-sided p-value of Wilcoxon's signed-rank test: that the differences are symmetric about 0.
 
-    It is exact for up to 50 differences without ties and for up to 13 with ties; 1 where all differences are 0.
+    Differences of 0 do not count, and 1 is returned where all are. The test is exact for up to `EXACT` differences,
+    also where some are tied; for those, scipy enumerates all signs, a quarter of a second for ten differences.
 
     Examples
     --------
     >>> signed_rank([0.1, 0.2, 0.3])
     0.25
     """
-    if not any(differences):
-        return 1.0
-    from scipy.stats import wilcoxon  # takes half a second to import
+    from scipy.stats import rankdata, wilcoxon  # takes half a second to import
 
-    return float(wilcoxon(differences).pvalue)
+    rest = np.array([round(one, DIGITS) for one in differences])
+    rest = rest[rest != 0]
+    if not len(rest):
+        return 1.0
+    if len(rest) > EXACT:
+        return float(wilcoxon(rest, method="asymptotic").pvalue)
+    ranks = (2 * rankdata(abs(rest))).astype(int)  # ranks of ties are multiples of 1/2
+    share = np.zeros(ranks.sum() + 1)  # of all choices of signs, by the sum of the positive ranks
+    share[0] = 1
+    for rank in ranks:
+        share[rank:] = (share[rank:] + share[: len(share) - rank]) / 2
+        share[:rank] /= 2
+    positive = ranks[rest > 0].sum()
+    return min(2 * float(share[: min(positive, ranks.sum() - positive) + 1].sum()), 1.0)
 
 
 def holm(p: Sequence[float]) -> list[float]:

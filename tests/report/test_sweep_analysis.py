@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import rankdata
 
 from omasgan.report.folders import Run
 from omasgan.report.parameter_effects import importances, is_grid, main_effects
@@ -119,6 +120,19 @@ def test_fewer_pairs_could_not_show_any_difference(comparisons):
 
 def test_equal_scores_do_not_differ():
     assert signed_rank([0.0] * 12) == 1
+
+
+@given(st.lists(st.integers(-3, 3), min_size=1, max_size=9))
+def test_the_signed_rank_test_counts_all_choices_of_signs(differences):
+    ranks = rankdata([abs(d) for d in differences if d])
+    sums = [
+        sum(r for r, up in zip(ranks, chosen, strict=True) if up)
+        for chosen in itertools.product((0, 1), repeat=len(ranks))
+    ]
+    positive = sum(r for r, d in zip(ranks, [d for d in differences if d], strict=True) if d > 0)
+    tail = min(fmean(s <= positive for s in sums), fmean(s >= positive for s in sums))
+    assert signed_rank([d / 10 for d in differences]) == pytest.approx(min(2 * tail, 1))
+    assert signed_rank([d / 10 for d in differences]) == signed_rank([-d / 10 for d in differences])
 
 
 def grid(mean):
