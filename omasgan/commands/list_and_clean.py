@@ -27,7 +27,7 @@ NOTE_LENGTH = 60
 
 
 def list_runs(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
-    """Print every run below the folder `runs`: its state, score, AUROC and age, and its process or error.
+    """Print every run below the folder `runs`: its state, the AUROC of its score, its age, and its process or error.
 
     With list.csv=FILE, also write a row for each run to this file; see `omasgan.report.run_table`.
     """
@@ -38,7 +38,7 @@ def list_runs(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None
         return
     states = [runs.state(folder) for folder in folders]
     rows = [_row(top, folder, state) for folder, state in zip(folders, states, strict=True)]
-    print(table(rows, ["run", "state", "score", "AUROC", "age", "note"]))
+    print(table(rows, ["run", "state", "figure", "value", "age", "note"]))
     print(f"{len(rows)} runs in {top}: {counted(states)}")
     if cfg.list.csv is not None:
         target = Path(cfg.list.csv).expanduser()
@@ -78,8 +78,7 @@ def counted(states: list[State]) -> str:
 
 
 def _row(top: Path, folder: Path, state: State) -> list[str]:
-    aurocs = runs.aurocs_of(folder)
-    term = runs.main_term(aurocs)
+    figure = runs.main_figure(folder)
     notes = {
         State.RUNNING: lambda: f"process {owner(folder)}",
         State.FAILED: lambda: str(runs.read(folder / runs.FAILED).get("error", "")),
@@ -88,8 +87,7 @@ def _row(top: Path, folder: Path, state: State) -> list[str]:
     return [
         str(folder.relative_to(top)),
         str(state),
-        term or "-",
-        "-" if term is None else figures(aurocs[term]),
+        *(("-", "-") if figure is None else (figure[0], figures(figure[1]))),
         duration(runs.age(folder)),
         shortened(note, NOTE_LENGTH),
     ]

@@ -14,9 +14,10 @@ from typing import Any
 
 import yaml
 
+from omasgan.configuration.identity import split_of
 from omasgan.configuration.old_names import renamed_choices, renamed_config
 from omasgan.errors import UserError
-from omasgan.evaluation.objective import parse_key
+from omasgan.evaluation.objective import metric_key, parse_key
 from omasgan.runs import results
 from omasgan.runs.lock import LOCK, OWNER, held
 
@@ -149,8 +150,8 @@ def main_term(terms: dict[str, Any]) -> str | None:
     return "full" if "full" in terms else next(iter(terms), None)
 
 
-def main_auroc(folder: Path) -> float | None:
-    """The AUROC of the detector's score, 0..1.
+def main_figure(folder: Path) -> tuple[str, float] | None:
+    """The AUROC of the detector's score by its name, such as ('test/auroc/full', 0.98).
 
     Parameters
     ----------
@@ -159,23 +160,28 @@ def main_auroc(folder: Path) -> float | None:
 
     Returns
     -------
-    float or None
-        The AUROC of the run, or the mean over the job's runs; None where there are no metrics.
+    tuple of str and float, or None
+        The AUROC of the run, or the mean over the job's runs; None where there are no metrics, or they are damaged.
     """
-    aurocs = aurocs_of(folder)
-    term = main_term(aurocs)
-    return None if term is None else aurocs[term]
-
-
-def aurocs_of(folder: Path) -> dict[str, float]:
-    """The AUROC of every term of a run, or its mean over the runs of a job; empty where there are no metrics."""
     try:
         if run := read(folder / METRICS):
-            return {term: metrics["auroc"] for term, metrics in results.figures(run).items()}
-        means = read(folder / SUMMARY).get("mean", {})
-        return {parse_key(key)[2] if "/" in key else key: float(value) for key, value in means.items()}
-    except (AttributeError, KeyError, TypeError, ValueError, UserError):  # a damaged file
-        return {}
+            aurocs = {term: metrics["auroc"] for term, metrics in results.figures(run).items()}
+            split = run["objective"]["split"] if "objective" in run else split_of(_protocol(folder))
+        else:
+            means = read(folder / SUMMARY).get("mean", {})
+            parsed = {key: parse_key(key) for key in means if "/" in key}
+            aurocs = {parsed[key][2] if parsed else key: float(value) for key, value in means.items()}
+            of_runs = {split for split, _, _ in parsed.values()} or {split_of(_protocol(p)) for p in find(folder)}
+            split = next(iter(of_runs), "test")
+        term = main_term(aurocs)
+        return None if term is None else (metric_key(split, "auroc", term), aurocs[term])
+    except (AttributeError, KeyError, TypeError, ValueError, UserError):
+        return None
+
+
+def _protocol(folder: Path) -> str:
+    """The option of the group `protocol` that a run was made with."""
+    return str(renamed_choices(read(folder / PROVENANCE).get("choices", {})).get("protocol", ""))
 
 
 def result(folder: Path) -> results.Result | None:
@@ -190,9 +196,8 @@ def result(folder: Path) -> results.Result | None:
     try:
         if "objective" in content:
             return results.parsed(content, "", {})
-        choice = str(renamed_choices(read(folder / PROVENANCE).get("choices", {})).get("protocol", ""))
         protocol = renamed_config(config_of(folder)).get("protocol", {})
-        return results.parsed(content, choice, protocol)
+        return results.parsed(content, _protocol(folder), protocol)
     except (AttributeError, KeyError, TypeError, ValueError, UserError):
         return None
 

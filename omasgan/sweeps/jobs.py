@@ -253,12 +253,12 @@ def report(jobs: Sequence[SweepJob], outcomes: Sequence[tuple[str, str]]) -> str
     """The table of all jobs and their outcomes, with a line of counts below it."""
     rows = []
     for job, (what, why) in zip(jobs, outcomes, strict=True):
-        auroc = runs.main_auroc(job.folder) if job.folder is not None else None
-        score = "-" if auroc is None else figures(auroc)
-        rows.append([job.label, what, score, shortened(" ".join(why.split()), NOTE_LENGTH)])
+        figure = runs.main_figure(job.folder) if job.folder is not None else None
+        name, value = ("-", "-") if figure is None else (figure[0], figures(figure[1]))
+        rows.append([job.label, what, name, value, shortened(" ".join(why.split()), NOTE_LENGTH)])
     counts = Counter(what for what, _ in outcomes)
     words = ", ".join(f"{counts[kind]} {kind}" for kind in ENDINGS if counts[kind] or kind in ALWAYS_TOLD)
-    return f"{table(rows, ['job', 'state', 'AUROC', 'note'])}\n{len(jobs)} jobs: {words}"
+    return f"{table(rows, ['job', 'state', 'figure', 'value', 'note'])}\n{len(jobs)} jobs: {words}"
 
 
 def _holder(job: SweepJob) -> str:

@@ -34,7 +34,7 @@ def test_list_shows_every_run_with_state_score_age_and_reason(command, top):
     outcome = command("task=list", f"runs={top}")
     assert (outcome.code, outcome.errors) == (0, [])
     rows = {line.split()[0]: line for line in outcome.output.splitlines()}
-    assert re.fullmatch(r"set/done +done +full +\.750 +\d+ s", rows["set/done"])
+    assert re.fullmatch(r"set/done +done +test/auroc/full +\.750 +\d+ s", rows["set/done"])
     assert re.fullmatch(r"set/failed +failed +- +- +\d+ s +mu is -1", rows["set/failed"])
     assert re.fullmatch(r"set/interrupted +interrupted +- +- +\d+ s", rows["set/interrupted"])
     assert re.fullmatch(r"set/running +running +- +- +\d+ s +process \d+@.*", rows["set/running"])

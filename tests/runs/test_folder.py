@@ -165,21 +165,24 @@ def test_runs_are_found_at_any_depth_and_not_inside_one_another(tmp_path):
 
 def test_the_score_that_a_run_or_a_job_is_known_by(tmp_path):
     (tmp_path / "metrics.json").write_text(json.dumps({"metrics": {"task1": {"auroc": 0.1}, "full": {"auroc": 0.7}}}))
-    assert runs.main_auroc(tmp_path) == 0.7
-    figures = {"metrics": {"pseudo/auroc/task1": 0.1, "pseudo/auprc/task1": 0.4, "pseudo/auroc/full": 0.8}}
-    (tmp_path / "metrics.json").write_text(json.dumps(figures))
-    assert runs.main_auroc(tmp_path) == 0.8
+    assert runs.main_figure(tmp_path) == ("test/auroc/full", 0.7)
+    figures = {"pseudo/auroc/task1": 0.1, "pseudo/auprc/task1": 0.4, "pseudo/auroc/full": 0.8}
+    (tmp_path / "metrics.json").write_text(json.dumps({"objective": {"split": "pseudo"}, "metrics": figures}))
+    assert runs.main_figure(tmp_path) == ("pseudo/auroc/full", 0.8)
     (tmp_path / "metrics.json").write_text(json.dumps({"metrics": {"pca": {"auroc": 0.2}, "other": {"auroc": 0.7}}}))
-    assert runs.main_auroc(tmp_path) == 0.2
+    assert runs.main_figure(tmp_path) == ("test/auroc/pca", 0.2)
     (tmp_path / "metrics.json").write_text(json.dumps({"metrics": {}}))
-    assert runs.main_auroc(tmp_path) is None
+    assert runs.main_figure(tmp_path) is None
     (tmp_path / "metrics.json").write_text("{cut short")
-    assert runs.main_auroc(tmp_path) is None
+    assert runs.main_figure(tmp_path) is None
     (tmp_path / "metrics.json").unlink()
     (tmp_path / "summary.json").write_text(json.dumps({"mean": {"task1": 0.3, "full": 0.4}}))
-    assert runs.main_auroc(tmp_path) == 0.4
+    assert runs.main_figure(tmp_path) == ("test/auroc/full", 0.4)
+    (tmp_path / "part").mkdir()
+    (tmp_path / "part" / "run.json").write_text(json.dumps({"choices": {"protocol": "pseudo_loo"}}))
+    assert runs.main_figure(tmp_path) == ("pseudo/auroc/full", 0.4)
     (tmp_path / "summary.json").write_text(json.dumps({"mean": {"test/auroc/task1": 0.3, "test/auroc/full": 0.5}}))
-    assert runs.main_auroc(tmp_path) == 0.5
+    assert runs.main_figure(tmp_path) == ("test/auroc/full", 0.5)
 
 
 def test_nothing_of_it_imports_torch():

@@ -63,4 +63,4 @@ def test_the_objective_of_an_earlier_version_follows_from_the_protocol(tmp_path,
 def test_a_damaged_file_has_no_result(tmp_path, text):
     (tmp_path / "metrics.json").write_text(text)
     assert runs.result(tmp_path) is None
-    assert runs.main_auroc(tmp_path) is None
+    assert runs.main_figure(tmp_path) is None
