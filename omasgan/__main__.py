@@ -1,4 +1,4 @@
-"""The command `omasgan`: composes a configuration, carries out its task, and reports errors in one line."""
+"""The command `omasgan`: composes a configuration, carries out what its key `task` names, and reports errors."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def job(cfg: DictConfig) -> float | None:
 
 
 def do(cfg: DictConfig, choices: dict[str, str], folder: Path) -> float | None:
-    """Carry out the task of a configuration; see `job` and `commands.Command`."""
+    """Carry out the command that `task` names; see `job` and `commands.Command`."""
     check_keys(cfg)
     if cfg.task == "run":
         (folder / runs.FAILED).unlink(missing_ok=True)  # of an earlier attempt by a sweep
@@ -162,7 +162,7 @@ def traceback_wanted() -> bool:
 
 
 def asks_for_help(arguments: Sequence[str]) -> bool:
-    """Whether a command line asks for help: with `--help` or `-h`, or because it is empty but for `-m`."""
+    """Whether a command line asks for help: with `--help` or `-h`, or because it has no argument other than `-m`."""
     return bool({"--help", "-h"} & set(arguments)) or set(arguments) <= {"-m", "--multirun"}
 
 
@@ -190,7 +190,7 @@ def main() -> None:
         With exit code 1, after an error that the user can correct was printed in one line, or with 130 after Ctrl-C.
     """
     sys.stdout, sys.stderr = map(UnbrokenPipe.around, (sys.stdout, sys.stderr))
-    # Hydra's parser accepts overrides in one piece only, which `omasgan seed=1 -m boundary.mu=0,1` does not have.
+    # Hydra's parser accepts no flag between overrides, as in `omasgan seed=1 -m boundary.mu=0,1`: flags are put first.
     sys.argv[1:] = sorted(sys.argv[1:], key=lambda argument: argument not in ("-m", "--multirun"))
     if "--version" in sys.argv[1:]:
         print(f"omasgan {__version__}")

@@ -1,4 +1,4 @@
-"""The tasks of the command line; list and clean share a module, each other task has its own.
+"""The commands that `task=...` names (not Tasks 1 to 3 of the method); list and clean share a module.
 
 May import: configuration, data, pipeline, report, runs, sweeps, training. Only `run` and `score` load torch, and
 `report` where it shows test samples.
@@ -12,7 +12,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 Command = Callable[[DictConfig, Mapping[str, str], Path], float | None]
-"""A task: a function of the configuration, the chosen option of each group, and the job's folder."""
+"""A command: a function of the configuration, the chosen option of each group, and the job's folder."""
 
 COMMANDS = {
     "run": "omasgan.commands.run:run",
@@ -22,4 +22,4 @@ COMMANDS = {
     "report": "omasgan.commands.report:report",
     "dashboard": "omasgan.commands.dashboard:dashboard",
 }
-"""The location of each task's function, so that only the modules of the chosen task are imported."""
+"""Where the function of each command is, so that only the modules of the chosen command are imported."""

@@ -27,7 +27,7 @@ What to type first
 Many runs
   omasgan -m experiment=quickstart boundary.mu=0.01,0.02   several values make a sweep
   omasgan sweep=mu_nu_beta hydra/launcher=pool             a ready-made sweep, several jobs at a time
-  omasgan task=list                                        all runs, their state and score
+  omasgan task=list                                        all runs, their state and AUROC
   omasgan task=clean                                       remove interrupted runs
   omasgan task=report                                      tables, and a page that opens from disk
   omasgan task=dashboard                                   a saved W&B workspace and report
@@ -41,7 +41,7 @@ Help
   omasgan --hydra-help             the flags of Hydra, which composes the configuration"""
 
 DETAILED = ("boundary", "retraining", "inference", "optimisation", "budget")
-"""Groups whose settings the general help shows: those of the method, which need no torch to be described."""
+"""Groups whose settings the general help shows: the settings of the method, which can be described without torch."""
 
 
 def show(arguments: Sequence[str]) -> None:

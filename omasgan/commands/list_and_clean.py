@@ -95,7 +95,9 @@ def _row(top: Path, folder: Path, state: State) -> list[str]:
 
 def _agreed(question: str) -> bool:
     if not sys.stdin.isatty():
-        raise UserError("task=clean asks before it removes, and nobody can answer here: say clean.yes=true")
+        raise UserError(
+            "task=clean asks before it removes runs, and there is no terminal to answer in: set clean.yes=true"
+        )
     try:
         return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
     except EOFError:

@@ -56,7 +56,7 @@ def run(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> float | No
         Where the configuration or the data are wrong, or training diverges.
     """
     config = check(cfg)
-    loggers(config["logger"])  # one whose package is missing is told of before the data are read
+    loggers(config["logger"])  # so that a missing package of a logger is reported before the data are read
     wanted = criterion(config["sweep"]["objective"], choices["protocol"])
     dataset = build.dataset(config)
     config["protocol"] = _by_name(config, dataset.class_names)

@@ -165,7 +165,7 @@ class Config:
         The folder that data sets are downloaded to and read from.
     task
         What the command does: train and evaluate a run, score new samples, list runs, remove unfinished runs, write
-        a report, or save a W&B dashboard.
+        a report, or save a W&B dashboard. It has nothing to do with Tasks 1 to 3 of the method.
     """
 
     dataset: Any = MISSING

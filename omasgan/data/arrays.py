@@ -60,7 +60,7 @@ def arrays(path: str, test_path: str | None = None) -> Dataset:
     if train.shape[1:] != test.shape[1:]:
         raise UserError(
             f"{train_name} has samples of shape {tuple(train.shape[1:])}, "
-            f"{test_name} of shape {tuple(test.shape[1:])}: the two must be alike"
+            f"{test_name} of shape {tuple(test.shape[1:])}: both must have the same shape"
         )
     train_y, test_y, names = _labels(data.get("y_train"), data.get("y_test"), len(train), len(test), train_path)
     return Dataset(Samples(train, train_y), Samples(test, test_y), names)

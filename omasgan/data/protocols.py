@@ -157,8 +157,8 @@ class PseudoLeaveOneOut:
         abnormal, pseudo = self._indices(class_names)
         if not set(abnormal).isdisjoint(pseudo):
             raise UserError(
-                f"pseudo_class={self.pseudo_class} is abnormal_class too: choose another class, or null for the one "
-                "half the list of classes away"
+                f"pseudo_class={self.pseudo_class} is abnormal_class too: choose another class, or null, which takes "
+                "the class that comes half of all classes after abnormal_class"
             )
         normal = [index for index in range(len(class_names)) if index not in (*abnormal, *pseudo)]
         train = _split(train_y, train_y, class_names, normal).train

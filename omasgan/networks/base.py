@@ -126,18 +126,19 @@ def halvings(architecture: str, shape: tuple[int, ...]) -> int:
     """
     if len(shape) != 3:
         raise UserError(
-            f"architecture={architecture} is for images, but is given rows of {shape[0]} (data, or the embeddings of a "
-            "representation): use architecture=mlp, for images experiment=pixels, or where a representation learns "
-            "by it, representation=pixels"
+            f"architecture={architecture} is for images, but gets rows of {shape[0]} numbers (data or embeddings): use "
+            "architecture=mlp; to train on the pixels of images, use experiment=pixels; if the architecture belongs to "
+            "a representation, use representation=pixels"
         )
     level, height, width = 0, *shape[1:]
     while max(height, width) > 7 and height % 2 == 0 and width % 2 == 0:
         level, height, width = level + 1, height // 2, width // 2
     if level == 0 or max(height, width) > 7:
         raise UserError(
-            f"architecture={architecture} cannot make images of {shape[1]} x {shape[2]} pixels: their sides must halve "
-            "down to 7 or less, as 8, 16, 28, 32, 48 and 64 do; resize them (of a folder: dataset.size), use "
-            "architecture=mlp, or where a representation learns by it, representation=[visual_words,pca]"
+            f"architecture={architecture} cannot make images of {shape[1]} x {shape[2]} pixels: it must be possible to "
+            "halve their sides to 7 or less, as with 8, 16, 28, 32, 48 and 64; resize them (a folder of images with "
+            "dataset.size) or use architecture=mlp; if the architecture belongs to a representation, use "
+            "representation=[visual_words,pca]"
         )
     return level
 

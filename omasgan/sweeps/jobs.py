@@ -32,16 +32,16 @@ from omasgan.training.progress import progress
 log = logging.getLogger("omasgan")
 
 LOOK_EVERY = 1.0
-"""Seconds, at least, between two reads of the jobs' states."""
+"""Least time between two reads of the jobs' states, in seconds."""
 
 LOOKING = 0.05
-"""Fraction of the time, at most, that is spent on reading them; a thousand jobs on a slow disk take a while."""
+"""Largest fraction of the time that is spent on these reads, which can be slow for a thousand jobs on a slow disk."""
 
 NOTE_LENGTH = 80
 """Number of characters of a note, at most."""
 
 ABSENT = {State.DONE: "finished", State.INTERRUPTED: "to resume", State.FAILED: "to retry", State.NEW: "new"}
-"""What the state of a job that is not running means to a sweep that starts."""
+"""The words for the states of jobs in the plan of a sweep that starts; jobs that are running are counted apart."""
 
 
 ENDINGS = ("done", "skipped", "failed", "interrupted", "not begun", "elsewhere")

@@ -65,7 +65,7 @@ def pruner(startup_trials: int) -> Any:
 
 
 def check_protocol(choice: str) -> None:
-    """Raise UserError for a protocol that tests the class which results are reported for."""
+    """Raise UserError for a protocol whose test contains the class that results are reported for."""
     if not is_pseudo(choice):
         raise UserError(
             f"protocol is '{choice}': a search must not see the class that results are reported for; "

@@ -77,10 +77,14 @@ class Optimisation:
 
     Parameters
     ----------
-    lr_generator, lr_discriminator
-        Adam's learning rate for generators, and for discriminators and critics.
-    beta1, beta2
-        Adam's decay rates.
+    lr_generator
+        Adam's learning rate for generators.
+    lr_discriminator
+        Adam's learning rate for discriminators, critics and J.
+    beta1
+        Adam's decay rate of the mean of gradients.
+    beta2
+        Adam's decay rate of the mean of squared gradients.
     decay
         Fraction of a stage's steps, at its end, in which the learning rates fall linearly to zero; 0 keeps them
         constant.

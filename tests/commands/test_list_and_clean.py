@@ -50,7 +50,7 @@ def test_clean_refuses_where_nobody_can_be_asked(command, top):
     outcome = command("task=clean", f"runs={top}")
     assert outcome.code == 1
     assert outcome.errors == [
-        "omasgan: task=clean asks before it removes, and nobody can answer here: say clean.yes=true"
+        "omasgan: task=clean asks before it removes runs, and there is no terminal to answer in: set clean.yes=true"
     ]
     assert len(names(top)) == 4
 

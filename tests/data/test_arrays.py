@@ -123,9 +123,9 @@ OBJECTS = np.array([{"a": 1}, None] * 3, dtype=object)
         ({"x_train": IMAGES / 255 - 0.1}, "from -0.1"),
         ({"x_train": np.where(IMAGES > 200, np.nan, IMAGES / 255)}, "nan"),
         ({"x_train": IMAGES.astype(np.int32)}, "int32 values"),
-        ({"x_train": IMAGES, "x_test": IMAGES[:, 1:]}, "must be alike"),
-        ({"x_train": ROWS, "x_test": ROWS[:, 1:]}, "must be alike"),
-        ({"x_train": ROWS, "x_test": IMAGES}, "must be alike"),
+        ({"x_train": IMAGES, "x_test": IMAGES[:, 1:]}, "must have the same shape"),
+        ({"x_train": ROWS, "x_test": ROWS[:, 1:]}, "must have the same shape"),
+        ({"x_train": ROWS, "x_test": IMAGES}, "must have the same shape"),
         (
             {"x_train": ROWS, "y_train": np.zeros(5, int), "y_test": np.zeros(6, int)},
             "y_train .*6 whole numbers",

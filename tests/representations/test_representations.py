@@ -167,7 +167,7 @@ def test_an_interrupted_representation_goes_on_as_if_nothing_had_been(tmp_path):
         ("rotation_prediction", ROWS, 64, "rotations are for images"),
         ("contrastive", Spec((1, 8, 16)), 64, r"8 x 16 pixels cannot be rotated .*contrastive\.rotation_weight=0"),
         ("rotation_prediction", Spec((1, 8, 16)), 64, "8 x 16 pixels cannot be rotated .*without rotation_prediction"),
-        ("autoencoder", ROWS, 64, "is given rows of 5"),
+        ("autoencoder", ROWS, 64, "gets rows of 5"),
         ("pca", ROWS, 64, r"representation\.pca\.components is 24, but a sample has 5 numbers"),
         ("pca", IMAGE, 1, "one normal training sample has no principal components"),
     ],
