@@ -87,7 +87,7 @@ class Sweep:
     ----------
     objective
         The figure that a sweep ranks by and a search chooses by, as <split>/<metric>/<term>, such as
-        pseudo/auroc/distance; null for the AUROC of the detector's score.
+        pseudo/auroc/divergence; null for the AUROC of the detector's score.
     varied
         The keys that differ between the jobs, after which loggers name the runs; the sweeper sets this.
     """

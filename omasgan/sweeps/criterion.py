@@ -61,7 +61,7 @@ def criterion(given: str | None, protocol: str) -> Criterion:
     Parameters
     ----------
     given
-        `sweep.objective`, such as 'pseudo/auroc/distance'; None for the AUROC of the detector's main term.
+        `sweep.objective`, such as 'pseudo/auroc/divergence'; None for the AUROC of the detector's main term.
     protocol
         The option of `protocol`.
 
