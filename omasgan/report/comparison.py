@@ -33,7 +33,7 @@ class Pairs:
         The M methods that are compared, by their places in the study.
     deviation
         (M, M, C + 1), the standard deviation over test samples of the difference of two AUROCs, by class, and last of
-        the mean over the classes that both have; NaN where they have no sample in common.
+        the mean over those of the setting's averaged classes that both have; NaN where they have no sample in common.
     """
 
     methods: list[int]
@@ -115,11 +115,16 @@ def compare_all(
             if (number, cls) in contributions:
                 rows[i, c, index[cls]] = contributions[number, cls]
                 have_class[i, c] = 1
-    return deviation, Pairs(chosen, _deviations(rows, have_class))
+    in_mean = np.array([cls in averaged for cls in classes], np.float32)
+    return deviation, Pairs(chosen, _deviations(rows, have_class, in_mean))
 
 
-def _deviations(rows: Array, have: Array) -> Array:
-    """The deviation of every difference (M, M, C + 1), from contributions (M, C, n) and which of them exist (M, C)."""
+def _deviations(rows: Array, have: Array, in_mean: Array) -> Array:
+    """The deviations of all differences (M, M, C + 1).
+
+    `rows` are the contributions (M, C, n), `have` says which of them exist (M, C), and `in_mean` which classes the mean
+    is over (C,).
+    """
     m, c, n = rows.shape
     flat = rows.reshape(m * c, n)
     products = (flat @ flat.T).reshape(m, c, m, c)
@@ -132,15 +137,15 @@ def _deviations(rows: Array, have: Array) -> Array:
         variance *= both[:, :, None] * both[:, None, :]
         each = np.sqrt(np.maximum(np.einsum("jcc->jc", variance), 0))
         result[i, :, :c] = np.where(both > 0, each, np.nan)
-        number = both.sum(axis=1)
-        total = np.sqrt(np.maximum(variance.sum(axis=(1, 2)), 0)) / np.maximum(number, 1)
+        number = (both * in_mean).sum(axis=1)
+        total = np.sqrt(np.maximum(np.einsum("jcd,c,d->j", variance, in_mean, in_mean), 0)) / np.maximum(number, 1)
         result[i, :, c] = np.where(number > 0, total, np.nan)
     result[result < SMALLEST] = 0
     return result
 
 
 def comparisons(study: Study, pairs: Pairs, first: int, second: int) -> Iterator[Comparison]:
-    """Compare two methods on every class that both have, then in the mean over those classes.
+    """Compare two methods on every class that both have, then in the mean over those that the setting's means are over.
 
     Parameters
     ----------
@@ -159,17 +164,19 @@ def comparisons(study: Study, pairs: Pairs, first: int, second: int) -> Iterator
     """
     if first not in pairs.methods or second not in pairs.methods:
         return
-    classes = study.settings[study.methods[first].setting].classes
+    where = study.settings[study.methods[first].setting]
     i, j = pairs.methods.index(first), pairs.methods.index(second)
     differences = []
-    for column, cls in enumerate([*classes, ""]):
+    for column, cls in enumerate([*where.classes, ""]):
         deviation = float(pairs.deviation[i, j, column])
         if math.isnan(deviation):
             continue
         if cls:
             a, b = (fmean(study.by_seed(study.methods[m], cls, "auroc").values()) for m in (first, second))
-            differences.append(a - b)
-        value = differences[-1] if cls else fmean(differences)
+            value = a - b
+            differences += [value] if cls in where.averaged else []
+        else:
+            value = fmean(differences)
         spread = Z95 * deviation
         yield Comparison(first, second, cls, value, value - spread, value + spread, two_sided(value, deviation))
 

@@ -11,6 +11,7 @@ import yaml
 from omasgan.commands import report
 from omasgan.evaluation.objective import nested
 from omasgan.report import folders, page
+from omasgan.report.comparison import comparisons
 from omasgan.report.page import content
 from omasgan.report.page.embedded_pictures import Pictures
 from omasgan.report.rows import paired_rows, ranked
@@ -21,6 +22,11 @@ from omasgan.text import CHOSEN_ON_TEST
 def named(study, label):
     (method,) = [method for method in study.methods if method.label == label]
     return method
+
+
+def pair(reading, first, second):
+    numbers = [reading.study.methods.index(named(reading.study, label)) for label in (first, second)]
+    return list(comparisons(reading.study, reading.scores.pairs[0], *numbers))
 
 
 def test_means_over_different_classes_are_not_compared(tmp_path, fake, read):
@@ -36,6 +42,11 @@ def test_means_over_different_classes_are_not_compared(tmp_path, fake, read):
         assert np.isnan(means[0.2].mean)
         values = [study.cell(named(study, "omasgan mu=0.3 · full"), cls, metric).mean for cls in "012"]
         assert means[0.3].mean == pytest.approx(fmean(values)), "over the three classes, though it has a fourth"
+    *classes, mean = pair(reading, "omasgan mu=0.3 · full", "omasgan mu=0.3 · Task 1")
+    assert [one.cls for one in classes] == ["0", "1", "2", "3"]
+    assert mean.difference == pytest.approx(fmean(one.difference for one in classes[:3]))
+    *classes, mean = pair(reading, "omasgan mu=0.3 · full", "omasgan mu=0.2 · full")
+    assert mean.difference == pytest.approx(fmean(one.difference for one in classes)), "on the classes that both have"
     lacking = study.methods.index(named(study, "omasgan mu=0.2 · full"))
     assert not [row for row in paired_rows(study, reading.scores) if study.methods[lacking].label in row]
     assert ranked(study, 0)[-1] != 0

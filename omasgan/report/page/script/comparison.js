@@ -27,7 +27,10 @@ function erfc(x) {
   return x >= 0 ? tail : 2 - tail;
 }
 
-/** Compares two methods on every class that both have, then in the mean over those classes. */
+/** Those of the compared classes that the setting's means are over. */
+const inMean = (found) => found.filter((one) => setting().averaged.includes(one.name));
+
+/** Compares two methods on every class that both have, then in the mean over those that the setting's means are over. */
 function compare(first, second) {
   const { methods } = setting().pairs;
   const { columns } = setting();
@@ -38,7 +41,7 @@ function compare(first, second) {
     if (Number.isNaN(deviation)) return;
     const isMean = isMeanColumn(column);
     const difference = isMean
-      ? found.reduce((sum, one) => sum + one.difference, 0) / found.length
+      ? inMean(found).reduce((sum, one) => sum + one.difference, 0) / inMean(found).length
       : first.cells.auroc[column][0] - second.cells.auroc[column][0];
     const size = Math.abs(difference);
     const p = deviation === 0 ? Number(size < 1e-9) : erfc(size / deviation / Math.SQRT2);
@@ -81,9 +84,9 @@ function drawPairs() {
 /** The comparison in the mean over classes, as the end of a sentence. */
 function verdict(found) {
   const mean = found.at(-1);
-  if (!mean) return ": no test samples in common.";
+  if (!mean?.isMean) return ": no test samples in common.";
   const several = setting().columns.length > 2;
-  const over = several ? ` in the mean over ${plural(found.length - 1, "class", "classes")}` : "";
+  const over = several ? ` in the mean over ${plural(inMean(found).length, "class", "classes")}` : "";
   const sign = mean.p < 0.001 ? "<" : "=";
   const p = `p\u00a0${sign}\u00a0${probability(mean.p).replace("< ", "")}`;
   return `: ${signed(mean.difference)} AUROC${over}, 95 % interval ${intervalOf(mean)}, ${p}.`;
