@@ -18,6 +18,9 @@ from omasgan.runs.record import open_record
 from omasgan.text import figures, heading, table
 from omasgan.training.record import Record
 
+AVERAGED = ("auroc", "auprc", "auprc_balanced", "fpr95")
+"""The metrics whose means over the classes are shown."""
+
 
 def means(runs: Mapping[str, Metrics], metric: str = "auroc") -> dict[str, float]:
     """The mean of a metric over the runs, for each term that all runs have; some runs may lack baselines."""
@@ -93,10 +96,9 @@ def tell(record: Record, runs: Mapping[str, Metrics], row_name: str, split: Spli
         for term, values in metrics.items()
     ]
     record.table("per_class", [row_name or "class", "term", *(f"{split}/{column}" for column in COLUMNS)], rows)
-    shown = ("auroc", "auprc", "auprc_balanced", "fpr95")
-    mean = {metric: means(runs, metric) for metric in shown}
-    columns = ["term", *(f"{split}/{metric}" for metric in shown)]
-    record.table("ablation", columns, [[term, *(mean[m][term] for m in shown)] for term in mean["auroc"]])
+    mean = {metric: means(runs, metric) for metric in AVERAGED}
+    columns = ["term", *(f"{split}/{metric}" for metric in AVERAGED)]
+    record.table("ablation", columns, [[term, *(mean[m][term] for m in AVERAGED)] for term in mean["auroc"]])
     record.bars(f"mean {split} AUROC", "term", "AUROC", {heading(term): v for term, v in mean["auroc"].items()})
     main = main_term(mean["auroc"]) or ""
     by_class = {name: metrics[main]["auroc"] for name, metrics in runs.items()}

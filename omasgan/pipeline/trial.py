@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from omasgan.pipeline import listing
 from omasgan.pipeline.job import Job, Metrics
-from omasgan.pipeline.summary import means
+from omasgan.pipeline.summary import AVERAGED, means
 from omasgan.runs.logger import loggers
 from omasgan.runs.record import open_record
 from omasgan.runs.wandb import WandbLogger
@@ -39,5 +39,5 @@ def tell(job: Job, runs: Mapping[str, Metrics]) -> None:
     """Add the mean metrics of the classes so far to the trial, if there is one, so that its sweep can stop it."""
     if job.trial is None or not all(runs.values()):
         return
-    values = {f"{metric}/{term}": mean for metric in ("auroc", "auprc") for term, mean in means(runs, metric).items()}
+    values = {f"{metric}/{term}": mean for metric in AVERAGED for term, mean in means(runs, metric).items()}
     job.trial.scalars(job.split, len(runs), values)  # W&B's keys are those of `metric_key`

@@ -58,7 +58,7 @@ def check_configuration(seen):
     assert all(isinstance(value, str | int | float | bool | None) for value in flat.values()), "W&B can filter by it"
     expected = {
         "boundary.mu": 0.08,
-        "protocol.abnormal_class": 3,
+        "protocol.abnormal_class": "3",
         "choices.dataset": "digits",
         "choices.ablation": "none",
         "split": "test",
