@@ -16,6 +16,7 @@ from omasgan.errors import UserError
 from omasgan.runs.record import open_record
 from omasgan.runs.wandb import WANDB_ID, WandbLogger
 from omasgan.runs.wandb_exporter import key
+from omasgan.runs.wandb_trial import Agent, TrialLogger
 from tests.runs.common import WHO, steps, told
 from tests.wandb_reader import records
 
@@ -202,7 +203,7 @@ class Server:
     """As much of W&B's server as a run needs; once frozen it takes requests and answers none."""
 
     def __init__(self):
-        self.frozen, self.asked, self.history = threading.Event(), [], []
+        self.frozen, self.asked, self.history, self.begun = threading.Event(), [], [], []
         self.known = self.is_lost_after_a_start = False
         thaw = self.thaw = threading.Event()
         server = self
@@ -254,6 +255,7 @@ class Server:
             case "RunResumeStatus":
                 return {"data": {"model": {**project, "bucket": run if self.known else None}}}
             case "UpsertBucket":
+                self.begun.append(query["variables"])
                 self.known, new = True, not self.known
                 if self.is_lost_after_a_start:
                     self.frozen.set()
@@ -288,6 +290,21 @@ def test_online_a_resumed_run_continues_the_first(tmp_path, server, caplog):
     assert [row["_step"] for row in server.history] == [0, 1]
     link = f"/runs/{(tmp_path / WANDB_ID).read_text()}"
     assert [message.endswith(link) for message in told(caplog)] == [True, True]
+
+
+def test_online_a_trial_has_the_id_and_the_sweep_that_the_agent_names(tmp_path, server, monkeypatch):
+    for name, value in {"SWEEP_ID": "sweep1", "RUN_ID": "trial1", "PROJECT": "theirs", "ENTITY": "team"}.items():
+        monkeypatch.setenv(f"WANDB_{name}", value)
+    trial = TrialLogger(WandbLogger(mode="online", project="ours"), Agent("sweep1", "trial1", {"boundary.mu": 1}))
+    with open_record(tmp_path, WHO, {"boundary": {"mu": 1}}, [trial]) as record:
+        for step in (1, 2):
+            record.scalars("pseudo", step, {"auroc/full": step / 2})
+    first = server.begun[0]
+    assert [first[key] for key in ("name", "sweep", "project", "entity")] == ["trial1", "sweep1", "theirs", "team"]
+    assert (
+        json.loads(first["config"]).items() >= {"boundary.mu": {"value": 1}, "boundary": {"value": {"mu": 1}}}.items()
+    )
+    assert [row["pseudo/auroc/full"] for row in server.history] == [0.5, 1.0]
 
 
 def test_offline_the_parts_of_a_resumed_run_are_one_after_sync(tmp_path, server):
