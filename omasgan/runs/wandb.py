@@ -146,7 +146,7 @@ class WandbLogger:
         ]
 
     def _own_tags(self) -> list[str]:
-        tags = self.tags.split(",") if isinstance(self.tags, str) else self.tags or []
+        tags = self.tags.split(",") if self.tags and isinstance(self.tags, str) else self.tags or []
         return [tag.strip() for tag in tags]
 
 

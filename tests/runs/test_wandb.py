@@ -59,6 +59,7 @@ def test_what_is_given_takes_the_place_of_what_follows_from_the_settings():
     given = WandbLogger(name="mine", group="ours", tags="paper, kl", notes="see the appendix").listed(part, "1", {})
     assert (given["name"], given["group"], given["notes"]) == ("mine abnormal_3", "ours", "see the appendix")
     assert given["tags"] == (*WHO.tags, "paper"), "each once"
+    assert WandbLogger(tags="").listed(part, "1", {})["tags"] == WHO.tags, "an empty variable"
     assert WandbLogger(name="mine", tags=["x"]).listed(WHO, "1", {})["name"] == "mine"
 
 
