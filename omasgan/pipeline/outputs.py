@@ -35,7 +35,7 @@ SUPPORT_SAMPLES = 8192
 """Samples of each generator that are compared to a known support."""
 
 
-def record(
+def write_metrics(
     job: Job, dataset: Dataset, split: IndexSplit, detector: Detector, metrics: Metrics, seconds: Mapping[str, float]
 ) -> None:
     """Write metrics.json and write config.yaml again. A run that has a metrics.json is finished.

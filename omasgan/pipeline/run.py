@@ -21,7 +21,7 @@ from omasgan.errors import UserError
 from omasgan.pipeline import build, hardest, listing, outputs, run_folder
 from omasgan.pipeline.fit import fit
 from omasgan.pipeline.job import Job, Metrics
-from omasgan.pipeline.score import check_split, evaluate, score, score_baselines, score_table
+from omasgan.pipeline.score import check_split, compute_metrics, score, score_baselines, score_table
 from omasgan.runs import folder as runs
 from omasgan.runs import results
 from omasgan.runs.lock import locked
@@ -94,11 +94,11 @@ def _steps(job: Job, dataset: Dataset, split: IndexSplit, workspace: Workspace) 
         terms |= score_baselines(job, dataset, detector, normals, tested, workspace)
     table = score_table(dataset, split, terms)
     table.save(job.folder / "scores.npz")
-    metrics = evaluate(table, split, job.config["seed"])
+    metrics = compute_metrics(table, split, job.config["seed"])
     outputs.draw(job, dataset, split, detector, table, metrics, workspace.record)
     outputs.export(metrics, job.split, workspace.record)
     workspace.record.table("hardest_samples", *hardest.table(table, dataset, split))
-    outputs.record(job, dataset, split, detector, metrics, seconds)
+    outputs.write_metrics(job, dataset, split, detector, metrics, seconds)
     return metrics
 
 

@@ -45,7 +45,7 @@ def score_baselines(
     return scores
 
 
-def evaluate(table: ScoreTable, split: IndexSplit, seed: int) -> Metrics:
+def compute_metrics(table: ScoreTable, split: IndexSplit, seed: int) -> Metrics:
     """The metrics of every term, from `evaluation`; empty where the test samples have no anomalies.
 
     Test samples without normal ones do not get this far, because the protocol refuses them.
