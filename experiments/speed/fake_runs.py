@@ -126,12 +126,14 @@ def write(
     choices: Mapping[str, str] | None = None,
     pictures: Sequence[str] = (),
     curves: int | None = None,
+    search: Mapping[str, Any] | None = None,
     root: str = "somewhere",
     **weights: float,
 ) -> Path:
     """Write one run below `top`, with its data in `root`; state is 'done', 'failed' or 'interrupted'."""
     cfg = config(**weights)
     cfg["protocol"]["abnormal_class"], cfg["seed"] = cls, seed
+    cfg["search"] = search or {"journal": None, "study": None, "trial": None}
     chosen = {**CHOICES, **(choices or {})}
     identity = identity_of(cfg)
     detector = "_".join([chosen["detector"]] + [chosen["ablation"]] * (chosen["ablation"] != "none"))

@@ -12,9 +12,9 @@ FIGURES = {
     "fig-classes": ".scatterlayer .point",
     "fig-ablation": ".scatterlayer .js-line",
     "fig-pairs": ".scatterlayer .point",
-    "fig-map1": ".heatmaplayer image",
-    "fig-map2": ".heatmaplayer image",
-    "fig-parallel": ".scatterlayer .js-line",
+    "fig-ranks": ".scatterlayer .point",
+    "fig-matrix": ".heatmaplayer image",
+    "fig-map": ".heatmaplayer image",
     "fig-hist-a": ".barlayer .point",
     "fig-hist-b": ".barlayer .point",
     "fig-learning": ".scatterlayer .js-line",
@@ -73,8 +73,8 @@ def test_a_heatmap_is_not_blank(tab):
     colours = tab.evaluate(
         """async () => {
           const image = new Image();
-          image.src = document.querySelector("#fig-map1 .heatmaplayer image").getAttribute("href")
-            || document.querySelector("#fig-map1 .heatmaplayer image").getAttribute("xlink:href");
+          image.src = document.querySelector("#fig-map .heatmaplayer image").getAttribute("href")
+            || document.querySelector("#fig-map .heatmaplayer image").getAttribute("xlink:href");
           await image.decode();
           const canvas = document.createElement("canvas");
           canvas.width = image.width; canvas.height = image.height;

@@ -21,6 +21,7 @@ from omasgan.report.rows import cells, columns
 from omasgan.report.samples import Compared
 from omasgan.report.scores import ROC_RATES, Scores
 from omasgan.report.study import BASELINES_NAME, METRICS, Study, is_sweep
+from omasgan.report.sweeps import Sweep, sweeps, trial_of
 from omasgan.text import CHOSEN_ON_TEST, heading
 
 Variant = tuple[int | None, str, Mapping[str, Any]]
@@ -63,6 +64,7 @@ def data(study: Study, scores: Scores, shown: Pictures, problems: Sequence[str],
         "samples": [_samples(place, of, shown.sheets.get(place)) for place, of in scores.compared.items()],
         "settings": [_setting(study, scores, number) for number in range(len(study.settings))],
         "methods": [_method(study, scores, number) for number in range(len(study.methods))],
+        "sweeps": [_sweep(sweep) for sweep in sweeps(study)],
         "runs": [
             {
                 **_run(run, variant_of.get(number, (None, run.choices.get("detector", ""), {}))),
@@ -118,6 +120,14 @@ def _method(study: Study, scores: Scores, number: int) -> dict[str, Any]:
     }
 
 
+def _sweep(sweep: Sweep) -> dict[str, Any]:
+    effects = {
+        metric: {term: [[key, _six(span), _six(share)] for key, span, share in found] for term, found in terms.items()}
+        for metric, terms in sweep.effects.items()
+    }
+    return {**asdict(sweep), "effects": effects}
+
+
 def _variants(study: Study) -> dict[int, Variant]:
     """The variant of every run whose setting is known."""
     found: dict[int, Variant] = {}
@@ -138,6 +148,7 @@ def _run(run: Run, variant: Variant) -> dict[str, Any]:
         "name": name,
         "class": run.cls,
         "seed": run.seed,
+        "trial": trial_of(run),
         "error": run.error,
         "made": run.made,
         "split": run.objective.split if run.objective else None,

@@ -6,6 +6,16 @@
 /** All choices: the page's selects and inputs, by document order, in which one may depend on those before it. */
 const choices = () => [...document.querySelectorAll("main select[id], main input[id], .bar select[id]")];
 
+/** The choices one after another; what is chosen may make new ones, such as the filters of a sweep's settings. */
+function* eachChoice() {
+  const seen = new Set();
+  const next = () => choices().find(({ id }) => !seen.has(id));
+  for (let choice = next(); choice; choice = next()) {
+    seen.add(choice.id);
+    yield choice;
+  }
+}
+
 /** The name of an option: its value, or its text where the value is only a place in the data. */
 const optionName = (option) => option.dataset.name ?? (/^\d+$/.test(option.value) ? option.text : option.value);
 
@@ -93,7 +103,7 @@ function readAddress(isNew = false) {
   const told = new URLSearchParams(text ?? "");
   const lost = [];
   withoutDrawing(() => {
-    for (const choice of choices()) {
+    for (const choice of eachChoice()) {
       const wanted = told.get(choice.id);
       if (!choose(choice, wanted ?? defaultText(choice)) && wanted !== null) lost.push(wanted);
     }

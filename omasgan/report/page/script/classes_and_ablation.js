@@ -77,7 +77,7 @@ function classesCaption(left) {
   ];
   if (left > 0) sentences.push(`${left} more are ticked than are drawn.`);
   if (publishedMean()) sentences.push("The dashed line is the mean that the paper published.");
-  caption("cap-classes", 1, sentences.join(" "));
+  caption("cap-classes", sentences.join(" "));
 }
 
 const TERM_LABELS = { task1: "Task 1", task3: "Task 3", j: "J", full: "full" };
@@ -122,7 +122,7 @@ function drawAblation() {
   const which = "one line for each detector (those of the ticked methods, then the best).";
   const published = terms.length ? " The dashed line is the ablation that the paper published." : "";
   const text = `From Task 1 alone to the full score: mean ${metricTitle()} over classes ${setting().on}, ${which}${published}`;
-  caption("cap-ablation", 2, text);
+  caption("cap-ablation", text);
 }
 
 function ablationTrace(name, place) {

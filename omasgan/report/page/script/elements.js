@@ -40,6 +40,9 @@ const plusMinus = (deviation) => (deviation === null ? "" : ` ± ${figures(devia
 const plural = (n, word, several = `${word}s`) => `${n.toLocaleString("en")} ${n === 1 ? word : several}`;
 const plain = (value) => (value === null ? "none" : String(value));
 
+/** A text, cut where it is too long for a figure. */
+const cut = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+
 /** Orders texts by the alphabet, and the numbers in them by their size. */
 const byText = (a, b) => a.localeCompare(b, "en", { numeric: true });
 

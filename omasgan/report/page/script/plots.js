@@ -56,8 +56,8 @@ function draw(id, traces, more) {
   Plotly.react($(id), traces, { ...layout(shown), ...size }, { displayModeBar: false, responsive: true });
 }
 
-/** Writes a figure's caption after its number. */
-const caption = (id, number, text) => $(id).replaceChildren(element("b", {}, `Figure ${number}. `), text);
+/** Writes a figure's caption; the style sheet numbers the figures that are shown. */
+const caption = (id, text) => $(id).replaceChildren(text);
 
 /** A horizontal line across a figure. */
 function horizontal(y, color, dash) {

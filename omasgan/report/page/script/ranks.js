@@ -9,8 +9,8 @@ const ROW_HEIGHT = 26;
 function ranking() {
   const shown = chosen().slice(0, MOST_RANKED);
   const names = setting().classes;
-  const have = (method) => names.map((_, column) => column).filter((column) => cellsOf(method)[column][0] !== null);
-  const classes = commonClasses(shown.map(have));
+  const have = (method) => new Set([...names.keys()].filter((column) => cellsOf(method)[column][0] !== null));
+  const classes = shared(shown.map(have)).sort((a, b) => a - b);
   const lacks = (method) => classes.filter((column) => cellsOf(method)[column][0] === null);
   const able = shown.filter((method) => !lacks(method).length);
   const lacking = shown.filter((method) => lacks(method).length).map((method) => [method, lacks(method)]);
@@ -94,9 +94,6 @@ function ranksText({ ranked, classes, lacking, p }) {
 }
 
 const probabilityText = (p) => (p < 0.001 ? "< .001" : `= ${figures(p)}`);
-
-/** The label of a method, cut where it is too long for a figure. */
-const cut = (label, most) => (label.length > most ? `${label.slice(0, most - 1)}…` : label);
 
 /** Where each method's label stands: its row, and on which side. In a narrow window no two labels share a row. */
 function labelPlaces(count) {
@@ -210,7 +207,7 @@ function diagramCaption({ ranked, classes, critical }, groups) {
   const wilcoxon = `by Wilcoxon's signed-rank test at 5 %, corrected by Holm for ${plural(count, "pair")}.${able}`;
   const test = $("rank-test").value === "nemenyi" ? nemenyi : wilcoxon;
   const shared = "The classes of one data set share their normal samples, so they are not independent observations.";
-  caption("cap-ranks", 3, `Critical-difference diagram of the mean ranks. ${joined}, ${test} ${shared}`);
+  caption("cap-ranks", `Critical-difference diagram of the mean ranks. ${joined}, ${test} ${shared}`);
 }
 
 /** The values by class, coloured by their ranks. */
@@ -247,7 +244,7 @@ function drawClassRanks({ ranked, classes }) {
     margin: { l: 10, r: 4, t: 30, b: 6 },
   });
   const what = roomy ? `A cell is the ${metricTitle()}, its colour the rank` : "A cell is the rank";
-  caption("cap-matrix", 4, `${what} on that class: the lighter, the better. Ties share the mean of their ranks.`);
+  caption("cap-matrix", `${what} on that class: the lighter, the better. Ties share the mean of their ranks.`);
 }
 
 /** The table of every two methods: the classes that the row wins and loses, and the corrected p. */

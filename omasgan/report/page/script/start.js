@@ -75,7 +75,7 @@ function listen() {
     });
   }
   listenTo("rank-test", "change", drawRanks);
-  for (const id of ["term", "x1", "y1", "x2", "y2"]) listenTo(id, "change", drawSweeps);
+  listenToSweeps();
   for (const [id, side] of [
     ["run-a", "runA"],
     ["run-b", "runB"],

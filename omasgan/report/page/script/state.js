@@ -28,6 +28,7 @@ const state = {
   runB: null,
   runsSort: { column: "state", down: false },
   runsAll: false,
+  settingsAll: false,
 };
 
 const setting = () => data.settings[state.setting];

@@ -10,11 +10,12 @@ function standardDeviation(values) {
   return Math.sqrt(sum(values.map((value) => (value - centre) ** 2)) / (values.length - 1));
 }
 
+/** The 97.5 % quantile of Student's t distribution. */
+const studentT = (degrees) => data.quantiles.t[Math.min(degrees, data.quantiles.t.length) - 1];
+
 /** Half the width of the 95 % interval of a mean of n values by Student's t distribution; null for fewer than two. */
 function halfWidth(deviation, n) {
-  if (deviation === null || n < 2) return null;
-  const { t } = data.quantiles;
-  return (t[Math.min(n - 2, t.length - 1)] * deviation) / Math.sqrt(n);
+  return deviation === null || n < 2 ? null : (studentT(n - 1) * deviation) / Math.sqrt(n);
 }
 
 /** The ranks of some values, of which the smallest has rank 1; equal values share the mean of their ranks. */
@@ -51,10 +52,15 @@ function chiSquareTail(x, df) {
   return tail;
 }
 
+/** Differences of which Wilcoxon's test is exact; of more, it is that of the normal distribution, as in scipy. */
+const MOST_EXACT = 50;
+
 /** The two-sided p-value of Wilcoxon's signed-rank test, exact for ties as well; differences that are 0 do not count. */
 function signedRank(differences) {
   const rest = differences.map((one) => Math.round(one * 1e6)).filter((one) => one !== 0);
-  const doubled = ranksOf(rest.map(Math.abs)).map((rank) => Math.round(2 * rank));
+  const ranks = ranksOf(rest.map(Math.abs));
+  if (rest.length > MOST_EXACT) return signedRankByNormal(rest, ranks);
+  const doubled = ranks.map((rank) => Math.round(2 * rank));
   const total = sum(doubled);
   // ways[s]: the share of all choices of signs for which the doubled ranks of positive sign add up to s.
   const ways = new Float64Array(total + 1);
@@ -65,6 +71,13 @@ function signedRank(differences) {
   const positive = sum(doubled.filter((_, i) => rest[i] > 0));
   const tail = sum(Array.from(ways.slice(0, Math.min(positive, total - positive) + 1)));
   return Math.min(2 * tail, 1);
+}
+
+function signedRankByNormal(differences, ranks) {
+  const total = sum(ranks);
+  const positive = sum(ranks.filter((_, i) => differences[i] > 0));
+  const deviation = Math.sqrt(sum(ranks.map((rank) => rank * rank)) / 4);
+  return erfc(Math.abs(positive - total / 2) / deviation / Math.SQRT2);
 }
 
 /** P-values, corrected for their number by Holm's method. */
@@ -80,18 +93,25 @@ function holm(values) {
 }
 
 /**
- * The classes on which methods are compared, so that no two means are over different classes: the set of one of them,
- * or what all share, for which classes times methods that have all of them is the largest.
+ * The items over which means are taken, as a list in the order of the first that has them: classes, or classes and
+ * seeds. Of the set of each method and what all share, it is that for which items times methods is the largest.
  */
-function commonClasses(sets) {
-  const have = sets.filter((set) => set.length);
-  if (!have.length) return [];
-  const shared = have.reduce((left, set) => left.filter((one) => set.includes(one)));
-  const distinct = new Map([...have, shared].map((set) => [JSON.stringify(set), set]));
-  let best = { classes: [], size: 0 };
-  for (const classes of distinct.values()) {
-    const size = classes.length * have.filter((set) => classes.every((one) => set.includes(one))).length;
-    if (size > best.size || (size === best.size && classes.length > best.classes.length)) best = { classes, size };
+function shared(sets) {
+  const keyOf = (set) => [...set].sort().join("|");
+  const counts = new Map();
+  for (const set of sets.filter(({ size }) => size)) {
+    const known = counts.get(keyOf(set)) ?? { set, count: 0 };
+    counts.set(keyOf(set), { ...known, count: known.count + 1 });
   }
-  return best.classes;
+  const distinct = [...counts.values()];
+  if (!distinct.length) return [];
+  const all = distinct.map(({ set }) => set).reduce((left, set) => new Set([...left].filter((one) => set.has(one))));
+  const holds = (set, items) => [...items].every((one) => set.has(one));
+  const compared = (items) => sum(distinct.filter(({ set }) => holds(set, items)).map(({ count }) => count));
+  let best = { items: all, size: all.size * compared(all) };
+  for (const { set } of distinct) {
+    const size = set.size * compared(set);
+    if (size > best.size || (size === best.size && set.size > best.items.size)) best = { items: set, size };
+  }
+  return [...best.items];
 }

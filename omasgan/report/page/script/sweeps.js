@@ -1,194 +1,145 @@
-// Figure 3: the mean over the settings that a sweep varies, as two maps and as parallel coordinates.
+// A sweep: which figures show it, by how many settings vary, and the table of its settings.
 
-/** The methods of a sweep: detectors without an ablation. */
-const sweepable = () => members().filter((method) => !method.baseline && method.ablation === "none");
+/** Rows of the table of settings before the reader asks for all. */
+const SETTINGS_AT_FIRST = 10;
 
-/** The methods that the figure shows: those of the chosen score, or the detectors' own scores. */
-function swept() {
-  const term = $("term").value;
-  const shown = sweepable().filter((method) => (term === "" ? method.main : method.term === term));
-  return shown.filter((method) => Object.keys(method.varied).length);
-}
-
-const shortKey = (key) => key.split(".").at(-1).replace(/_$/, "");
-const byValue = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b)));
-
-/** The settings that have several values. */
-function sweptKeys() {
-  const keys = new Map();
-  for (const method of sweepable()) {
-    for (const [key, value] of Object.entries(method.varied)) {
-      keys.set(key, (keys.get(key) || new Set()).add(plain(value)));
-    }
-  }
-  return [...keys].filter(([, values]) => values.size > 1).map(([key]) => key);
-}
-
-/** Fills the choices: mu and nu on the first map, mu and beta on the second, where the sweep has them. */
+/** Fills the choices of score and detector, and those that depend on the detector. */
 function fillSweeps() {
-  const keys = sweptKeys();
-  $("sweeps-body").hidden = keys.length === 0;
-  $("sweeps-none").hidden = keys.length > 0;
+  const detectors = [...new Set(sweepable().map(detectorOf))];
+  $("sweeps-body").hidden = detectors.length === 0;
+  $("sweeps-none").hidden = detectors.length > 0;
   $("sweeps-none").textContent =
     "No setting of a detector varies among these runs. A sweep such as -m boundary.mu=0.1,0.2 boundary.nu=0.1,0.25 " +
-    "is shown here as maps.";
-  if (!keys.length) return;
-  const find = (name, other) => keys.find((key) => key.endsWith(name)) || keys.find((key) => key !== other) || keys[0];
-  const mu = find(".mu");
-  const pairs = [
-    ["x1", mu],
-    ["y1", find(".nu", mu)],
-    ["x2", mu],
-    ["y2", find(".beta", mu)],
-  ];
-  const options = keys.map((key) => [key, key]);
-  for (const [id, key] of pairs) fillSelect(id, options, key);
-  const varied = members().filter((method) => !method.baseline && Object.keys(method.varied).length);
-  const headings = new Map(varied.map((method) => [method.term, method.heading]));
-  fillSelect("term", [["", "the detector's own score"], ...headings]);
+    "is shown here.";
+  if (!detectors.length) return;
+  fillSelect(
+    "sweep-detector",
+    detectors.map((name) => [name, name]),
+    detectors[0],
+  );
+  $("sweep-detector").parentElement.hidden = detectors.length === 1;
+  $("sweeps-warning").hidden = !setting().warning;
+  $("sweeps-warning").textContent = `The best setting below is ${setting().warning}.`;
+  fillSweep();
 }
 
+/** Fills what depends on the detector: its scores, the settings of the map, the filters. */
+function fillSweep() {
+  const methods = sweepable().filter((method) => detectorOf(method) === $("sweep-detector").value);
+  const headings = new Map(methods.map((method) => [method.term, method.heading]));
+  fillSelect("term", [["", "the detector's own score"], ...(headings.size > 1 ? headings : [])], "");
+  const keys = sweptKeys();
+  const options = keys.map((key) => [key, key]);
+  const find = (ending, but) => keys.find((key) => key.endsWith(ending) && key !== but) ?? keys.find((key) => key !== but);
+  const first = find(".mu");
+  fillSelect("map-x", options, first);
+  fillSelect("map-y", options, find(".nu", first));
+  fillAxisFilters(sweepPoints().points, keys);
+  state.settingsAll = false;
+}
+
+/** Draws the figures for as many settings as vary: a line for one, a map for two, parallel coordinates for more. */
 function drawSweeps() {
   if ($("sweeps-body").hidden) return;
-  drawMap("fig-map1", $("x1").value, $("y1").value);
-  drawMap("fig-map2", $("x2").value, $("y2").value);
-  drawParallel();
-  const sentences = [
-    `Mean ${metricTitle()} over classes. ${setting().note}`,
-    "A cell of a map is the mean over all other settings that vary.",
-    "Below, a line is one combination of settings; the stronger its colour, the better.",
-  ];
-  caption("cap-sweeps", 3, sentences.join(" "));
+  const found = sweepPoints();
+  const keys = sweptKeys();
+  const some = found.points.length > 0;
+  const search = isSearch(found.points);
+  const shown = {
+    "sweep-line": some && keys.length === 1,
+    "sweep-map": some && keys.length > 1,
+    "sweep-history": some && search,
+    "sweep-importance": some && (search || keys.length > 2),
+    "sweep-parallel": some && keys.length > 2,
+  };
+  for (const [id, show] of Object.entries(shown)) $(id).hidden = !show;
+  $("map-x").closest("label").hidden = keys.length < 3;
+  $("sweeps-caption").textContent = sweepText(found, keys);
+  if (shown["sweep-line"]) drawLine(found.points, found.cells, keys[0]);
+  if (shown["sweep-map"]) drawMap(found, keys);
+  if (shown["sweep-history"]) drawHistory(found.points, found.lacking);
+  if (shown["sweep-importance"]) drawImportance(keys, search);
+  drawFiltered(found, keys);
 }
 
-/** A map over two settings; a cell is the mean over all methods that have these two values. */
-function drawMap(id, x, y) {
-  const cells = new Map();
-  const place = (a, b) => JSON.stringify([a, b]);
-  for (const method of swept().filter((one) => x in one.varied && y in one.varied && meanOf(one) !== null)) {
-    const key = place(method.varied[x], method.varied[y]);
-    cells.set(key, [...(cells.get(key) || []), method]);
-  }
-  const values = (key) => {
-    const found = swept()
-      .filter((one) => key in one.varied)
-      .map((one) => one.varied[key]);
-    return [...new Set(found)].sort(byValue);
-  };
-  const [xs, ys] = [values(x), values(y)];
-  const methods = ys.map((b) => xs.map((a) => cells.get(place(a, b)) || []));
-  const hover = (a, b, found) =>
-    `${shortKey(x)} ${plain(a)}, ${shortKey(y)} ${plain(b)}: ${figures(averageOf(found))}<br>${behind(found)}`;
-  const text = methods.map((row, j) => row.map((found, i) => hover(xs[i], ys[j], found)));
-  const trace = heatmap(
-    xs,
-    ys,
-    methods.map((row) => row.map(averageOf)),
-    text,
+/** What the axes filter: the parallel coordinates and the table. */
+function drawFiltered(found = sweepPoints(), keys = sweptKeys()) {
+  if (!$("sweep-parallel").hidden) drawParallel(found.points, keys);
+  fillSettings(found, keys);
+}
+
+/** How many settings are compared, and on what; which are not, and why. */
+function sweepText({ points, lacking, cells }, keys) {
+  if (!cells.length) return "No run of this sweep is finished.";
+  const columns = classesOf(cells);
+  const names = columns.map((column) => setting().classes[column]);
+  const every = columns.length === setting().classes.length;
+  const over = columns.length === 1 && !setting().role ? "" : every ? `all ${names.length} classes` : `the classes ${names.join(", ")}`;
+  const seeds = seedsOf(cells);
+  const all = columns.length * seeds.length;
+  const part = cells.length === all ? "" : ` (${cells.length} of ${all} runs each, those that every setting has)`;
+  const on = [over, `${plural(seeds.length, "seed")}${part}`].filter(Boolean);
+  return [
+    `${plural(points.length, keys.length > 1 ? "combination" : "value")} of ${keys.map(shortKey).join(", ")}, compared on ${on.join(" and ")}.`,
+    notComparedText(lacking, isSearch(points)),
+  ].join(" ");
+}
+
+/** Which settings are not compared, and why. */
+function notComparedText(lacking, search) {
+  if (!lacking.length) return "";
+  if (search) return `${plural(lacking.length, "trial")} without all of them are not compared.`;
+  const named = lacking.slice(0, 4).map((one) => `${valuesText(one.method)} ${lacksText(one)}`);
+  const more = lacking.length > named.length ? `; and ${lacking.length - named.length} more` : "";
+  return `Not compared: ${named.join("; ")}${more}.`;
+}
+
+/** The p-values of the differences to the best point, paired over classes and seeds, by Holm's correction. */
+function againstBest(points) {
+  const [best, ...others] = points;
+  const differences = (point) => [...best.values].map(([cell, value]) => value - point.values.get(cell));
+  return [null, ...holm(others.map((point) => signedRank(differences(point))))];
+}
+
+/** The table of the settings that pass the filter, the best first. */
+function fillSettings({ points, cells }, keys) {
+  const p = points.length ? againstBest(points) : [];
+  const kept = $("sweep-parallel").hidden ? points : passingPoints(points, keys);
+  const shown = state.settingsAll ? kept : kept.slice(0, SETTINGS_AT_FIRST);
+  const titles = [...keys.map(shortKey), `mean ${metricTitle()}`, "± over seeds", "p against the best"];
+  const head = titles.map((text) => element("th", { scope: "col" }, element("span", {}, text)));
+  const body = shown.map((point) => settingRow(point, keys, p[points.indexOf(point)]));
+  $("sweep-table").replaceChildren(element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...body));
+  const pairs = `paired over ${plural(cells.length, "class and seed", "classes and seeds")}`;
+  const test = `bold is not distinguished from the best (Wilcoxon's signed-rank test, ${pairs}, Holm-corrected)`;
+  fillMore("sweep-more", `${plural(kept.length, "setting")} of ${points.length}; ${test}`, kept.length, shown.length, () => {
+    state.settingsAll = true;
+    drawFiltered();
+  });
+}
+
+function settingRow(point, keys, p) {
+  const isDefault = keys.every((key) => defaultOf({ key, values: [point.method.varied[key]] }).tried);
+  const [first, ...rest] = keys.map((key) => tidy(point.method.varied[key]));
+  const noise = p === null || p >= LEVEL;
+  return element(
+    "tr",
+    {},
+    element("th", { scope: "row" }, `${first}${isDefault && !rest.length ? " (default)" : ""}`),
+    ...rest.map((text, i) => element("td", {}, `${text}${isDefault && i === rest.length - 1 ? " (default)" : ""}`)),
+    element("td", { class: noise ? "best" : null, "data-value": point.mean }, figures(point.mean)),
+    element("td", {}, point.deviation === null ? "–" : figures(point.deviation)),
+    element("td", {}, p === null ? `best${setting().warning ? ", by the test split" : ""}` : probability(p)),
   );
-  draw(id, cells.size ? [trace] : [], {
-    xaxis: { type: "category", title: { text: x }, showgrid: false },
-    yaxis: { type: "category", title: { text: y }, showgrid: false },
-    margin: { l: 60, r: 10, t: 12, b: 50 },
+}
+
+function listenToSweeps() {
+  listenTo("term", "change", drawSweeps);
+  listenTo("sweep-detector", "change", () => {
+    fillSweep();
+    drawSweeps();
   });
-}
-
-const averageOf = (methods) =>
-  methods.length ? methods.reduce((sum, method) => sum + meanOf(method), 0) / methods.length : null;
-
-/** How many methods and runs stand behind a cell of a map. */
-function behind(methods) {
-  const runs = new Set(methods.flatMap((method) => method.runs.flat()));
-  return `${plural(methods.length, "combination")} of the other settings, ${plural(runs.size, "run")}`;
-}
-
-function heatmap(xs, ys, z, hover) {
-  const small = xs.length * ys.length <= 64;
-  return {
-    type: "heatmap",
-    x: xs.map(plain),
-    y: ys.map(plain),
-    z,
-    customdata: hover,
-    hovertemplate: "%{customdata}<extra></extra>",
-    text: z.map((row) => row.map((value) => (value === null ? "" : figures(value)))),
-    texttemplate: small ? "%{text}" : "",
-    textfont: { size: 11 },
-    colorscale: SCALE,
-    reversescale: state.metric === "fpr95",
-    xgap: 2,
-    ygap: 2,
-    hoverongaps: false,
-    colorbar: {
-      thickness: 10,
-      outlinewidth: 0,
-      tickfont: { size: 10 },
-      title: { text: metricTitle(), side: "right", font: { size: 11 } },
-    },
-  };
-}
-
-/** An axis of the parallel coordinates: where a method crosses it, from 0 to 1, and its marks. */
-function settingScale(key, methods) {
-  const valueOf = (method) => (key in method.varied ? method.varied[key] : undefined);
-  const values = [...new Set(methods.map(valueOf))].sort(byValue);
-  const place = new Map(values.map((value, i) => [value, values.length > 1 ? i / (values.length - 1) : 0.5]));
-  const ticks = values.map((value) => [place.get(value), plain(value ?? "–")]);
-  return { name: shortKey(key), at: (method) => place.get(valueOf(method)), ticks };
-}
-
-/** The last axis: the mean. */
-function meanScale(methods) {
-  const means = methods.map((method) => meanOf(method));
-  const [low, high] = [Math.min(...means), Math.max(...means)];
-  const at = (method) => (high > low ? (meanOf(method) - low) / (high - low) : 0.5);
-  const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => [share, figures(low + share * (high - low))]);
-  return { name: metricTitle(), at, ticks };
-}
-
-function drawParallel() {
-  const found = swept().filter((method) => meanOf(method) !== null);
-  const mean = meanScale(found);
-  const scales = [...sweptKeys().map((key) => settingScale(key, found)), mean];
-  const sorted = [...found].sort((a, b) => -byMean(a, b)); // the best are drawn over the others
-  const traces = sorted.map((method) => parallelTrace(method, scales, mean, sorted.length > 60 ? 1 : 1.6));
-  draw("fig-parallel", traces, {
-    xaxis: {
-      tickvals: scales.map((_, i) => i),
-      ticktext: scales.map((scale) => scale.name),
-      range: [-0.3, scales.length - 0.7],
-      showgrid: true,
-      gridcolor: style("--soft"),
-      side: "top",
-      ticks: "",
-    },
-    yaxis: { visible: false, range: [-0.06, 1.06] },
-    annotations: scales.flatMap((scale, i) => scaleMarks(scale, i, i === scales.length - 1)),
-    margin: { l: 20, r: 20, t: 40, b: 10 },
-    hovermode: "closest",
-  });
-}
-
-function parallelTrace(method, scales, mean, width) {
-  const share = mean.at(method);
-  const color = mixed(LINES[theme()], state.metric === "fpr95" ? 1 - share : share);
-  return {
-    type: "scatter",
-    mode: "lines+markers",
-    x: scales.map((_, i) => i),
-    y: scales.map((scale) => scale.at(method)),
-    line: { color, width, shape: "spline", smoothing: 0.5 },
-    marker: { size: 4, color },
-    opacity: 0.8,
-    text: scales.map(() => `<b>${figures(meanOf(method))}</b> ${method.name}`),
-    hovertemplate: "%{text}<extra></extra>",
-    showlegend: false,
-  };
-}
-
-/** The values beside an axis: on its left, or on the right for the last axis. */
-function scaleMarks(scale, x, last) {
-  const side = last ? { xanchor: "left", xshift: 6 } : { xanchor: "right", xshift: -6 };
-  const same = { ...side, showarrow: false, font: { size: 10, color: style("--soft") }, bgcolor: style("--paper") };
-  return scale.ticks.map(([y, text]) => ({ x, y, text, ...same }));
+  for (const id of ["map-x", "map-y", "line-centred"]) listenTo(id, "change", drawSweeps);
+  listenTo("axis-filters", "change", () => drawFiltered());
+  listenToAxes();
 }
