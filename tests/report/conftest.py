@@ -93,7 +93,7 @@ class Opener:
         tab.on("pageerror", lambda error: self.said.append(str(error)))
         tab.on("request", lambda request: self.asked.append(request.url))
         tab.goto(f"file://{folder}/report.html{address}")
-        tab.wait_for_selector("html[data-ready=yes]", state="attached", timeout=60_000)
+        tab.wait_for_selector("html[data-complete=yes]", state="attached", timeout=60_000)
         return tab
 
     def check(self):

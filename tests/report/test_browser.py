@@ -8,6 +8,9 @@ from omasgan.report import learning_curves
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
+PAUSE = "() => new Promise((done) => setTimeout(done, 200))"
+"""Lets the page do what waits for a pause of the reader, by its own clock, however slow the machine is."""
+
 FIGURES = {
     "fig-classes": ".scatterlayer .point",
     "fig-ablation": ".scatterlayer .js-line",
@@ -52,8 +55,7 @@ OVERLAPPING = """() => {
 def test_the_mean_is_in_view_and_labels_are_apart_at_any_width(tab):
     for width in (390, 1280, 1400, 1920):
         tab.set_viewport_size({"width": width, "height": 900})
-        tab.wait_for_timeout(300)  # figures are drawn again after the window has changed
-        assert tab.evaluate("document.documentElement.scrollWidth") == width
+        tab.wait_for_function(f"document.documentElement.scrollWidth === {width}", timeout=10_000)
         region = tab.locator(".scroll:has(#table)").bounding_box()
         mean = tab.locator("#table tbody td.mean").first.bounding_box()
         assert region["x"] < mean["x"]
@@ -212,7 +214,7 @@ def test_learning_curves_are_medians_with_a_band(tab, small_sweep):
     tab.select_option("#curve-x", "seconds")
     assert shown()[2]["x"] == recorded[0].times, "the first record is at time 0"
     tab.locator("#smoothing").fill("0.9")
-    tab.wait_for_timeout(200)
+    tab.evaluate(PAUSE)
     rough, smooth = (np.abs(np.diff(one["y"])).sum() for one in (median, shown()[2]))
     assert smooth < rough / 2
     tab.check("#each-run")

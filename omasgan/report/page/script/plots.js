@@ -42,6 +42,34 @@ function layout(more = {}) {
   };
 }
 
+/** While the page starts: the figures out of view, by id, which are drawn one by one. */
+let waiting = new Map();
+
+/** Whether some of a figure is in the window. */
+function isInView(id) {
+  const { top, bottom } = $(id).getBoundingClientRect();
+  return top < window.innerHeight && bottom > 0;
+}
+
+/** Draws the figures that wait, one after the other. */
+function drawWaiting() {
+  const [next] = waiting ?? [];
+  if (!next) {
+    endWaiting();
+    return;
+  }
+  const [id, [traces, shown]] = next;
+  waiting.delete(id);
+  plot(id, traces, shown);
+  setTimeout(drawWaiting); // so that the reader is answered first
+}
+
+/** From now on figures are drawn at once. */
+function endWaiting() {
+  waiting = null;
+  document.documentElement.dataset.complete = "yes";
+}
+
 /** Draws a figure, or says that it has nothing to show. */
 function draw(id, traces, more) {
   const middle = { showarrow: false, xref: "paper", yref: "paper", x: 0.5, y: 0.5 };
@@ -51,6 +79,12 @@ function draw(id, traces, more) {
     if (capturing.id === id) capturing.figure = { traces, layout: layout(shown) };
     return;
   }
+  waiting?.delete(id);
+  if (waiting && !isInView(id)) waiting.set(id, [traces, shown]);
+  else plot(id, traces, shown);
+}
+
+function plot(id, traces, shown) {
   const printed = document.documentElement.dataset.print;
   const size = printed ? { width: $(id).clientWidth, autosize: false } : { autosize: true };
   Plotly.react($(id), traces, { ...layout(shown), ...size }, { displayModeBar: false, responsive: true });

@@ -132,10 +132,11 @@ function listenToWindow() {
     was = !was;
     redraw();
   };
-  window.addEventListener("resize", later(resized));
+  window.addEventListener("resize", resized); // at once: Plotly, which waits, then fits figures of the right layout
   let before = null;
   window.addEventListener("beforeprint", () => {
     // Figures get the width and the colours of the paper.
+    endWaiting();
     before = document.documentElement.dataset.theme;
     document.documentElement.dataset.print = "yes";
     setTheme("light");
@@ -183,6 +184,7 @@ async function start() {
     readAddress(true);
   } else drawRuns();
   document.documentElement.dataset.ready = "yes";
+  drawWaiting();
 }
 
 start();
