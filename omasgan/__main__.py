@@ -21,6 +21,7 @@ from omegaconf import DictConfig
 
 from omasgan import __version__
 from omasgan.commands import COMMANDS, Command
+from omasgan.configuration import composition
 from omasgan.configuration.checks import check_keys
 from omasgan.configuration.explain import explain, is_users
 from omasgan.configuration.identity import option_names
@@ -203,6 +204,7 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise its errors, so that they can be explained
     logging.raiseExceptions = False  # otherwise a full disk, which also stops run.log, prints a traceback for each line
     register()
+    composition.install()
     run = hydra.main(version_base="1.3", config_path=str(FOLDER), config_name="config")(job)
     try:
         run()

@@ -14,6 +14,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hypothesis import settings
 
 from omasgan import __main__ as program
+from omasgan.configuration.composition import Composer, install
 from omasgan.configuration.schema import FOLDER, register
 from omasgan.files import make_folder
 from omasgan.pipeline import outputs
@@ -26,6 +27,19 @@ torch.set_num_threads(1)
 # A shell that starts the tests in the background has Ctrl-C ignored, and so would every process that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+NEW_COMPOSER = Composer.__init__
+REMEMBERED = {}
+"""What the configuration files of this repository, which stay as they are, were composed to in all tests so far."""
+
+
+def composer_that_shares(self, config_search_path):
+    NEW_COMPOSER(self, config_search_path)
+    if {part.path for part in config_search_path.get_path()} == {"pkg://hydra.conf", str(FOLDER), "structured://"}:
+        self._remembered = REMEMBERED
+
+
+Composer.__init__ = composer_that_shares
+install()
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 

@@ -153,8 +153,12 @@ def expected(hint: Any) -> str:
 
 def parameters(target: Callable[..., object]) -> dict[str, inspect.Parameter]:
     """The parameters of a `_target_` that a configuration sets, by name, with their annotations as types."""
-    signature = inspect.signature(target, eval_str=True)
-    return {name: parameter for name, parameter in signature.parameters.items() if name not in INJECTED}
+    return {name: parameter for name, parameter in _signature(target).items() if name not in INJECTED}
+
+
+@cache
+def _signature(target: Callable[..., object]) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(target, eval_str=True).parameters
 
 
 def check_node(key: str, node: Any) -> None:
@@ -175,7 +179,7 @@ def check_node(key: str, node: Any) -> None:
         Where a setting is unknown, missing or wrong.
     """
     target = _target(key, node)
-    injected = INJECTED & inspect.signature(target).parameters.keys()
+    injected = INJECTED & _signature(target).keys()
     allowed = parameters(target)
     plain = {}
     for name, value in node.items():
