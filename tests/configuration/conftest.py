@@ -9,6 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from omasgan.commands.run import run
+from omasgan.configuration.identity import option_names
+from omasgan.files import make_folder
+from omasgan.pipeline import outputs
 from tests.configuration.mistakes import TOY
 
 
@@ -66,11 +70,17 @@ def process():
 
 
 @pytest.fixture(scope="session")
-def finished(process, tmp_path_factory):
+def finished(composed, tmp_path_factory):
+    """The folder of a finished run."""
     folder = tmp_path_factory.mktemp("finished") / "run"
-    return folder, process(*TOY, f"hydra.run.dir={folder}")
+    cfg = composed(*TOY, f"hydra.run.dir={folder}", hydra=True)
+    choices = option_names(cfg, cfg.hydra.runtime.choices)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outputs, "draw", lambda job, *_: make_folder(job.folder / "plots"))
+        run(composed(*TOY), choices, folder)
+    return folder
 
 
 @pytest.fixture
 def copy(finished, runs):
-    return shutil.copytree(finished[0], runs)
+    return shutil.copytree(finished, runs)

@@ -173,13 +173,13 @@ def test_an_experiment_wins_over_all_but_the_command_line(composed, layered):
     assert composed("experiment=layers", "dataset=digits", folder=layered).boundary.mu != 11
 
 
-@pytest.mark.parametrize("parts", ["pca", "[contrastive,autoencoder]"])
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_another_representation_can_be_chosen_with_every_experiment(composed, name, parts):
+def test_another_representation_can_be_chosen_with_every_experiment(composed, name):
     """Nothing of the experiment's own representation is left, which the other would not know."""
-    config = check(filled(composed(f"experiment={name}", f"representation={parts}")))
+    parts = ["contrastive", "autoencoder"] if "pca" in composed(f"experiment={name}").representation else ["pca"]
+    config = check(filled(composed(f"experiment={name}", f"representation=[{','.join(parts)}]")))
     for node in (config, config["detector"]):
-        assert ",".join(node["representation"]) == parts.strip("[]")
+        assert list(node["representation"]) == parts
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

@@ -16,10 +16,15 @@ ABLATIONS = sorted(path.stem for path in (FOLDER / "ablation").glob("no_*.yaml")
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
-def test_the_default_options_keep_what_an_experiment_tuned(composed, experiment):
-    cfg = composed(f"experiment={experiment}", *(f"{group}=default" for group in TUNED))
+def test_an_experiment_leaves_the_default_options(composed, experiment):
+    choices = composed(f"experiment={experiment}", hydra=True).hydra.runtime.choices
+    assert {choices[group] for group in TUNED} == {"default"}
+
+
+def test_the_default_options_keep_what_an_experiment_tuned(composed):
+    cfg = composed("experiment=toy", *(f"{group}=default" for group in TUNED))
     for group in TUNED:
-        assert cfg[group] == composed(f"experiment={experiment}")[group]
+        assert cfg[group] == composed("experiment=toy")[group] != composed()[group]
 
 
 @pytest.mark.parametrize(
@@ -39,13 +44,12 @@ def test_an_experiment_has_its_tuned_numbers(composed, experiment, tuned):
 
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
-@pytest.mark.parametrize("experiment", ["toy", "image_folder", "paper"])
-def test_another_option_replaces_all_that_an_experiment_tuned(composed, experiment, group, option):
-    with_it = composed(f"experiment={experiment}", f"{group}={option}")
+def test_another_option_replaces_all_that_an_experiment_tuned(composed, group, option):
+    with_it = composed("experiment=toy", f"{group}={option}")
     assert with_it[group] == composed(f"{group}={option}")[group]
     assert with_it[group].keys() == composed()[group].keys(), "it says everything"
     for other in set(TUNED) - {group}:
-        assert with_it[other] == composed(f"experiment={experiment}")[other]
+        assert with_it[other] == composed("experiment=toy")[other]
 
 
 def test_the_command_line_wins_over_the_option(composed):
@@ -55,13 +59,17 @@ def test_the_command_line_wins_over_the_option(composed):
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
-@pytest.mark.parametrize("ablation", ABLATIONS)
-def test_no_experiment_undoes_an_ablation(composed, experiment, ablation):
-    ((group, changes),) = yaml.safe_load((FOLDER / "ablation" / f"{ablation}.yaml").read_text()).items()
-    cfg = composed(f"experiment={experiment}", f"ablation={ablation}")
-    for key, value in changes.items():
-        assert cfg[group][key] == value
-    assert {**cfg[group], **changes} == {**composed(f"experiment={experiment}")[group], **changes}, "and nothing else"
+def test_no_experiment_undoes_an_ablation(composed, experiment):
+    """Of the ablations, those of settings that the experiment changes, and one more."""
+    plain, tuned, own = composed(), composed(f"experiment={experiment}"), EXPERIMENTS.index(experiment)
+    for number, ablation in enumerate(ABLATIONS):
+        ((group, changes),) = yaml.safe_load((FOLDER / "ablation" / f"{ablation}.yaml").read_text()).items()
+        if all(tuned[group][key] == plain[group][key] for key in changes) and own % len(ABLATIONS) != number:
+            continue
+        cfg = composed(f"experiment={experiment}", f"ablation={ablation}")
+        for key, value in changes.items():
+            assert cfg[group][key] == value
+        assert {**cfg[group], **changes} == {**tuned[group], **changes}, "and nothing else"
 
 
 def test_no_option_undoes_an_ablation(composed):
