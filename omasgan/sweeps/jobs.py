@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import re
 import threading
 import time
 from collections import Counter
@@ -13,11 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import HydraContext
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from omasgan.configuration.explain import explain
 from omasgan.configuration.identity import chosen_only
@@ -126,23 +128,46 @@ def combinations(overrides: Mapping[str, Override]) -> Iterator[tuple[tuple[str,
         yield tuple(f"{key}={value}" for key, value in chosen), several
 
 
-def job_of(context: HydraContext, config: DictConfig, overrides: Sequence[str], values: Mapping[str, str]) -> SweepJob:
-    """The job with these overrides, which are composed; its objective is checked."""
-    folder: Path | None = None
-    baselines: dict[str, Any] = {}
-    cfg = context.config_loader.load_sweep_config(config, list(overrides))
-    if cfg.task == "run":
-        criterion(cfg.sweep.objective, str(cfg.hydra.runtime.choices.protocol))
-        folder = Path(cfg.hydra.sweep.dir) / cfg.hydra.sweep.subdir
-        baselines = chosen_only(OmegaConf.to_container(cfg.baselines, resolve=True))
-    return SweepJob(tuple(overrides), folder, values, baselines)
+NUMBER = re.compile(r"\$\{hydra[.:]job\.num\}")
+"""The number of a job in an override."""
+
+
+def job_of(
+    context: HydraContext, config: DictConfig, overrides: Sequence[str], values: Mapping[str, str], number: int
+) -> SweepJob:
+    """The job with these overrides, which are composed; its objective is checked.
+
+    A launcher that continues a sweep numbers its jobs from 0 again. The overrides of the job hold the number that it
+    has in the whole sweep instead, and the folder that follows from it.
+    """
+    numbered = [NUMBER.sub(str(number), override) for override in overrides]
+    cfg = context.config_loader.load_sweep_config(config, numbered)
+    if cfg.task != "run":
+        return SweepJob(tuple(numbered), None, values)
+    criterion(cfg.sweep.objective, str(cfg.hydra.runtime.choices.protocol))
+    subdir = _subdir(cfg, number)
+    baselines = chosen_only(OmegaConf.to_container(cfg.baselines, resolve=True))
+    folder = Path(cfg.hydra.sweep.dir).absolute() / subdir
+    return SweepJob((*numbered, f"hydra.sweep.subdir={quoted(subdir)}"), folder, values, baselines)
+
+
+def _subdir(cfg: DictConfig, number: int) -> str:
+    """`hydra.sweep.subdir` of a job with its number, where it may refer to Hydra's settings as ${hydra:...}, too."""
+    with open_dict(cfg):
+        cfg.hydra.job.num, cfg.hydra.job.id = number, str(number)
+    before = HydraConfig.instance().cfg
+    HydraConfig.instance().set_config(cfg)
+    try:
+        return str(cfg.hydra.sweep.subdir)
+    finally:
+        HydraConfig.instance().cfg = before
 
 
 def listed(context: HydraContext, config: DictConfig, overrides: Mapping[str, Override]) -> list[SweepJob]:
     """The jobs of a grid without duplicates; all are composed here, so that a wrong one raises before any begins."""
     found: dict[object, SweepJob] = {}
     for chosen, values in combinations(overrides):
-        job = job_of(context, config, (*chosen, varying(overrides)), values)
+        job = job_of(context, config, (*chosen, varying(overrides)), values, len(found))
         found.setdefault(job.folder or chosen, job)
     return list(found.values())
 

@@ -24,7 +24,7 @@ from typing import Any, cast
 from hydra import version
 from hydra._internal.callbacks import Callbacks
 from hydra.core.singleton import Singleton
-from hydra.core.utils import JobReturn, JobRuntime, JobStatus, run_job, setup_globals
+from hydra.core.utils import JobReturn, JobRuntime, JobStatus, filter_overrides, run_job, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
@@ -204,7 +204,7 @@ def _result(job: _Running, overrides: list[str], shared: set[str]) -> JobReturn:
     if kind == "crash":
         value = f"its process ended with {_cause(job.process.exitcode)}"
     error = (HeldError if kind == "held" else UserError)(str(value))
-    label = " ".join(override for override in overrides if override not in shared)
+    label = " ".join(override for override in filter_overrides(overrides) if override not in shared)
     log.error("%s: %s: %s", {"held": "not run", "crash": "died"}.get(kind, "failed"), label, error)
     result.return_value = error
     return result

@@ -111,7 +111,7 @@ def _trials(
         trials = [study.ask(space) for _ in range(min(parallel, left))]
         jobs = [[*given, *values(trial.params), f"search.trial={trial.number}"] for trial in trials]
         try:
-            results = launcher.launch(jobs, initial_job_idx=len(returns))
+            results = launcher.launch(jobs, initial_job_idx=trials[0].number)
         except KeyboardInterrupt as stop:
             return returns, len(errors), stop
         for trial, result in zip(trials, results, strict=True):

@@ -1,6 +1,7 @@
 """Sweeps: the definitions, and the books that a sweep keeps."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -66,9 +67,26 @@ def test_a_sweep_can_be_widened_and_crossed_on_the_command_line(command, jobs):
     assert len(jobs["jobs"]) == 7
     command("sweep=seeds", "divergence=gan,kl", "experiment=mnist_loo", "protocol.abnormal_class=3")
     assert len(jobs["jobs"]) == 10
-    assert {str(job.folder).split("/")[1] for job in jobs["jobs"]} == {"mnist_loo"}
+    assert {job.folder.relative_to(Path("runs").absolute()).parts[0] for job in jobs["jobs"]} == {"mnist_loo"}
     command("sweep=seeds", "seed=3")
     assert [job.label for job in jobs["jobs"]] == ["the one job"]
+
+
+@pytest.mark.parametrize(
+    ("override", "values"),
+    [
+        ("seed=range(1,4)", ["1", "2", "3"]),
+        ("seed=choice(3,1)", ["3", "1"]),
+        ("divergence=glob(*kl*,exclude=kl_*)", ["kl", "reverse_kl"]),
+        ('runs="a, b (c)","d=e"', ["a, b (c)", "d=e"]),
+    ],
+)
+def test_the_functions_of_hydra_and_quoted_values(command, composed, jobs, override, values):
+    assert command("-m", *TOY, override).code == 0
+    key = override.partition("=")[0]
+    assert [job.values[key].strip('"') for job in jobs["jobs"]] == values
+    if key in ("seed", "runs"):
+        assert [str(composed(*job.overrides)[key]) for job in jobs["jobs"]] == values
 
 
 def test_what_is_given_twice_is_run_once(command, jobs):

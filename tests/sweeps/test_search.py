@@ -223,3 +223,10 @@ def test_what_can_be_searched(start, seen, tmp_path):
         assert trial.params["architecture.depth"] in ("1", "2", "3")
         assert isinstance(trial.params["budget.batch"], int)
         assert 16 <= trial.params["budget.batch"] <= 32
+
+
+def test_a_trial_is_the_job_of_its_number_also_in_a_continued_search(start, seen, tmp_path):
+    place = "hydra.sweep.subdir=job_${hydra.job.num}"
+    start(place, "boundary.mu=choice(0.01,0.1)", trials=1)
+    assert start(place, "boundary.mu=choice(0.01,0.1)", trials=3).code == 0
+    assert sorted(path.name for path in tmp_path.glob("job_*")) == ["job_0", "job_1", "job_2"]
