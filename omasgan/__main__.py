@@ -23,11 +23,12 @@ from omasgan import __version__
 from omasgan.commands import COMMANDS, Command
 from omasgan.configuration import composition
 from omasgan.configuration.checks import check_keys
+from omasgan.configuration.command_line import arranged
 from omasgan.configuration.explain import explain, is_users
 from omasgan.configuration.identity import option_names
 from omasgan.configuration.schema import FOLDER, register
 from omasgan.errors import UserError
-from omasgan.files import write_json
+from omasgan.files import relative_to, user_path, write_json
 from omasgan.runs import folder as runs
 from omasgan.runs.folder import remove_empty
 from omasgan.runs.lock import HeldError
@@ -109,8 +110,10 @@ def job(cfg: DictConfig) -> float | None:
     hydra_config = HydraConfig.get()
     choices = option_names(cfg, hydra_config.runtime.choices)
     folder = Path(hydra_config.runtime.output_dir)
+    start = Path(hydra_config.runtime.cwd) if hydra_config.job.chdir else None
     try:
-        return do(cfg, choices, folder)
+        with relative_to(start):
+            return do(cfg, choices, folder)
     except Exception as error:
         if hydra_config.mode == RunMode.MULTIRUN:
             note_failure(cfg, folder, error)
@@ -118,7 +121,8 @@ def job(cfg: DictConfig) -> float | None:
         if traceback_wanted() or not is_users(error):
             raise
         # Hydra makes the folder before any check.
-        remove_empty(folder, Path(cfg.runs).expanduser())
+        with relative_to(start):
+            remove_empty(folder, user_path(cfg.runs))
         sys.exit(f"omasgan: {explain(error)}")
 
 
@@ -191,11 +195,10 @@ def main() -> None:
         With exit code 1, after an error that the user can correct was printed in one line, or with 130 after Ctrl-C.
     """
     sys.stdout, sys.stderr = map(UnbrokenPipe.around, (sys.stdout, sys.stderr))
-    # Hydra's parser accepts no flag between overrides, as in `omasgan seed=1 -m boundary.mu=0,1`: flags are put first.
-    sys.argv[1:] = sorted(sys.argv[1:], key=lambda argument: argument not in ("-m", "--multirun"))
     if "--version" in sys.argv[1:]:
         print(f"omasgan {__version__}")
         return
+    sys.argv[1:] = arranged(sys.argv[1:])
     if asks_for_help(sys.argv[1:]):
         _show_help()
         return

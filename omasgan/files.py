@@ -7,11 +7,33 @@ import io
 import json
 import math
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import BinaryIO
 
 from omasgan.errors import UserError
+
+_start: ContextVar[Path | None] = ContextVar("start", default=None)
+
+
+@contextlib.contextmanager
+def relative_to(start: Path | None) -> Iterator[None]:
+    """Let `user_path` take relative paths as relative to this folder; None stands for the current one."""
+    before = _start.set(start)
+    try:
+        yield
+    finally:
+        _start.reset(before)
+
+
+def user_path(path: str | Path) -> Path:
+    """A path that the user gave: ~ is the home, and a relative path starts where the command was started.
+
+    That is another folder than the current one where `hydra.job.chdir=true` makes a job change into its own.
+    """
+    expanded, start = Path(path).expanduser(), _start.get()
+    return expanded if start is None else start / expanded
 
 
 def make_folder(path: Path) -> None:

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from omasgan.commands.report import checked, places
 from omasgan.errors import UserError
-from omasgan.files import make_folder, write_json
+from omasgan.files import make_folder, user_path, write_json
 from omasgan.report.dashboard import filters, report, scope_of, specification, workspace
 from omasgan.runs.logger import loggers
 from omasgan.runs.wandb import WandbLogger
@@ -59,7 +59,7 @@ def save(config: Mapping[str, Any]) -> None:
                 raise UserError(f"W&B did not save the {name} in {entity}/{logger.project}: {reason}") from error
             print(f"{name}: {view.url}")
         return
-    output = Path(config["report"]["output"]).expanduser()
+    output = user_path(config["report"]["output"])
     make_folder(output)
     target = output / "dashboard.json"
     write_json(target, {name: specification(view) for name, view in saved.items()})

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from omasgan.configuration.command_line import flags
 from omasgan.configuration.reference import Setting, describe, files, first_line, group, yaml_text
 from omasgan.errors import UserError
 from omasgan.text import did_you_mean
@@ -38,7 +40,8 @@ Help
   omasgan --help detector=omasgan  one option of it
   omasgan --cfg job <overrides>    the whole configuration that a command stands for
   omasgan --version                the version
-  omasgan --hydra-help             the flags of Hydra, which composes the configuration"""
+  omasgan --hydra-help             the flags of Hydra, which composes the configuration
+  eval "$(omasgan -sc install=bash)"  completes groups, options and settings with the Tab key (also zsh, fish)"""
 
 DETAILED = ("boundary", "retraining", "inference", "optimisation", "budget")
 """Groups whose settings the general help shows: the settings of the method, which can be described without torch."""
@@ -50,7 +53,7 @@ def show(arguments: Sequence[str]) -> None:
     Parameters
     ----------
     arguments
-        The command line. Each word that is no flag is a group, or one option of it as `group=option`.
+        The command line. Each word that belongs to no flag is a group, or one option of it as `group=option`.
 
     Raises
     ------
@@ -58,16 +61,17 @@ def show(arguments: Sequence[str]) -> None:
         Where there is no such group or option.
     """
     console = Console(highlight=False)
-    words = [argument for argument in arguments if not argument.startswith("-")]
-    if words:
-        for word in words:
-            _show_group(console, *word.partition("=")[::2])
+    given = flags(arguments)
+    own = Path(given.config_dir) if given.config_dir else None
+    if given.overrides:
+        for word in given.overrides:
+            _show_group(console, own, *word.partition("=")[::2])
         return
     print(FIRST)
     if not {"--help", "-h"} & set(arguments):
         return
     console.print("\nGroups: choose an option as group=option")
-    for name, options in files().items():
+    for name, options in files(own).items():
         names = ", ".join(option.stem for option in options)
         console.print(Padding(Text(f"{name}: {names}"), (0, 0, 0, 2)))
     console.print("\nSettings of the method: set one as group.setting=value")
@@ -76,11 +80,11 @@ def show(arguments: Sequence[str]) -> None:
         _show_settings(console, option.package, option.settings)
 
 
-def _show_group(console: Console, name: str, choice: str) -> None:
-    known = files()
+def _show_group(console: Console, own: Path | None, name: str, choice: str) -> None:
+    known = files(own)
     if name not in known:
         raise UserError(f"there is no group '{name}'{did_you_mean(name, known)}: choose one of {', '.join(known)}")
-    options = {option.name: option for option in group(name).options}
+    options = {option.name: option for option in group(name, own).options}
     if choice and choice not in options:
         raise UserError(
             f"there is no {name} '{choice}'{did_you_mean(choice, options)}: choose one of {', '.join(options)}"
@@ -88,7 +92,7 @@ def _show_group(console: Console, name: str, choice: str) -> None:
     chosen = [options[choice]] if choice else list(options.values())
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for option in chosen:
-        summary = option.summary or (first_line(pkgutil.resolve_name(option.target)) if option.target else "")
+        summary = option.summary or (first_line(_resolved(option.target)) if option.target else "")
         table.add_row(Text(f"{name}={option.name}", style="bold"), Text(summary))
     console.print(table)
     for option in {option.target: option for option in reversed(chosen) if option.target}.values():
@@ -97,7 +101,7 @@ def _show_group(console: Console, name: str, choice: str) -> None:
 
 def _show_settings(console: Console, place: str, node: Mapping[str, Any]) -> None:
     """Each setting's name, default and allowed values in a line, and its meaning below; then those of nodes inside."""
-    settings = describe(pkgutil.resolve_name(node["_target_"]))
+    settings = describe(_resolved(node["_target_"]))
     if not settings:
         return
     rows = [[setting.name, *_values(setting, node.get(setting.name, MISSING))] for setting in settings]
@@ -111,6 +115,13 @@ def _show_settings(console: Console, place: str, node: Mapping[str, Any]) -> Non
     for name, inner in node.items():
         if isinstance(inner, Mapping) and "_target_" in inner:
             _show_settings(console, f"{place}.{name}", inner)
+
+
+def _resolved(target: str) -> Callable[..., object]:
+    try:
+        return cast(Callable[..., object], pkgutil.resolve_name(target))
+    except (ImportError, AttributeError, ValueError):  # of a user's own option
+        raise UserError(f"there is no '{target}': set PYTHONPATH to the folder that its module is in") from None
 
 
 MISSING = object()

@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 from omegaconf import DictConfig
 
 from omasgan.errors import UserError
+from omasgan.files import user_path
 from omasgan.report import folders as report_folders
 from omasgan.report.run_table import write_run_table
 from omasgan.runs import folder as runs
@@ -31,7 +32,7 @@ def list_runs(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None
 
     With list.csv=FILE, also write a row for each run to this file; see `omasgan.report.run_table`.
     """
-    top = Path(cfg.runs).expanduser()
+    top = user_path(cfg.runs)
     folders = list(runs.find(top))
     if not folders:
         print(f"no runs in {top}")
@@ -41,7 +42,7 @@ def list_runs(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None
     print(table(rows, ["run", "state", "figure", "value", "age", "note"]))
     print(f"{len(rows)} runs in {top}: {counted(states)}")
     if cfg.list.csv is not None:
-        target = Path(cfg.list.csv).expanduser()
+        target = user_path(cfg.list.csv)
         write_run_table(target, [report_folders.read(folder)[0] for folder in folders])
         print(f"a row for each run: {target}")
 
@@ -56,7 +57,7 @@ def clean(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
     UserError
         Where nobody can be asked and clean.yes is false, or a run cannot be removed.
     """
-    top = Path(cfg.runs).expanduser()
+    top = user_path(cfg.runs)
     unwanted = {State.INTERRUPTED} | ({State.FAILED} if cfg.clean.failed else set())
     chosen = [folder for folder in runs.find(top) if runs.state(folder) in unwanted]
     if not chosen:

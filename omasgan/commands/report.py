@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from omasgan.configuration.checks import check
 from omasgan.errors import UserError
-from omasgan.files import make_folder, write_text
+from omasgan.files import make_folder, user_path, write_text
 from omasgan.report import analyses, page, tables, wandb_export
 from omasgan.report.folders import Run, one_line
 from omasgan.report.reading import counts, read
@@ -37,7 +37,7 @@ def write(config: Mapping[str, Any]) -> None:
     """
     started = time.monotonic()
     settings = config["report"]
-    output = Path(settings["output"]).expanduser()
+    output = user_path(settings["output"])
     chosen = loggers(config["logger"])
     reading = read(places(config))
     make_folder(output)
@@ -98,11 +98,11 @@ def places(config: Mapping[str, Any]) -> list[Path]:
     """
     given = config["report"]["folders"]
     if given is None:
-        return [Path(config["runs"]).expanduser()]
+        return [user_path(config["runs"])]
     several = [given] if isinstance(given, str) else given
     if not isinstance(several, list) or not several or not all(isinstance(place, str) for place in several):
         raise UserError(f"report.folders is {given!r}: give a folder, or several as report.folders=[runs/a,runs/b]")
-    return [Path(place).expanduser() for place in several]
+    return [user_path(place) for place in several]
 
 
 def checked(cfg: DictConfig) -> dict[str, Any]:

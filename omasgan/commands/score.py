@@ -18,7 +18,7 @@ from omasgan.configuration.old_names import renamed_config
 from omasgan.data import arrays, folders
 from omasgan.data.dataset import Spec
 from omasgan.errors import UserError
-from omasgan.files import write_text
+from omasgan.files import user_path, write_text
 from omasgan.pipeline import build
 from omasgan.pipeline.fit import finished_detector
 from omasgan.runs.folder import METRICS, SUMMARY, find
@@ -41,8 +41,8 @@ def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
             raise UserError(
                 f"task=score needs score.{key}: give score.run=<a run's folder> and score.input=<what to score>"
             )
-    run_folder, source = (Path(config["score"][key]).expanduser() for key in ("run", "input"))
-    target = Path(config["score"]["output"] or "scores.csv").expanduser()
+    run_folder, source = (user_path(config["score"][key]) for key in ("run", "input"))
+    target = user_path(config["score"]["output"] or "scores.csv")
     if (run_folder / SUMMARY).is_file():
         one = next((part for part in find(run_folder) if part != run_folder), run_folder)
         raise UserError(f"score.run={run_folder} holds a run for each class: give one of them, such as score.run={one}")

@@ -6,6 +6,7 @@ import re
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, get_type_hints
 
 from hydra import compose, initialize_config_dir
@@ -21,6 +22,7 @@ from omegaconf.errors import (
 )
 
 from omasgan.configuration import old_names
+from omasgan.configuration.command_line import flags
 from omasgan.configuration.schema import FOLDER, Config
 from omasgan.configuration.validation import expected
 from omasgan.errors import UserError
@@ -90,6 +92,10 @@ def _explain(error: BaseException) -> str:
 MEANINGS = {
     r"Missing mandatory value: (\S+)": r"\1 is not set: give it as \1=...",
     r"Could not delete from config. '(.*)'": r"there is no setting '\1' to delete: leave out ~\1",
+    r"In '(\S+)': Could not override '([\w/]+)": (
+        r"\1.yaml cannot choose an option of '\2': there is no such group, or it comes after \1 in the defaults list; "
+        r"give values in its place, as \2: {setting: value}, or choose the option on the command line"
+    ),
     r"In '(\S+)': \w+ raised while composing config:\n(.*)": r"\1.yaml: \2",
     r'in "(.*)", line (\d+), column': r"\1 is not valid YAML: correct line \2",
     r"Ambiguous value for argument '(.*)'": r"\1 gives several values: add -m to run a job for each",
@@ -141,16 +147,27 @@ def _missing_key(key: str) -> str:
 
 
 OPTION = re.compile(r"(\w+)(@[\w.]+)?=(\w+|\[[\w, ]+\])")
-"""A group's option on the command line, or a list of them."""
+"""A group's option on the command line, or a list of them; of several values in a sweep, the first."""
 
 
 def _chosen_options() -> DictConfig:
     """The configuration with the options that the command line chooses, without its other settings."""
+    words = flags(sys.argv[1:])
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(FOLDER), version_base="1.3"):
-        groups = GlobalHydra.instance().config_loader().list_groups("")
-        options = [found for found in map(OPTION.match, sys.argv[1:]) if found]
-        return compose("config", [found[0] for found in options if found[1] in groups])
+        own = [f"hydra.searchpath=['file://{Path(words.config_dir).absolute()}']"] if words.config_dir else []
+        groups = [*GlobalHydra.instance().config_loader().list_groups(""), *_groups_in(words.config_dir)]
+        options = [found for found in map(OPTION.match, words.overrides) if found]
+        chosen = [found[0] for found in options if found[1] in groups]
+        try:
+            return compose(words.config_name or "config", [*own, *chosen])
+        except HydraException:  # an option that cannot be read off the words, such as glob(*)
+            return compose("config", own)
+
+
+def _groups_in(folder: str | None) -> list[str]:
+    """The groups that have options in a folder of the user's."""
+    return [path.name for path in Path(folder).iterdir() if path.is_dir()] if folder else []
 
 
 def _keys(node: Any, prefix: str = "") -> Iterator[str]:

@@ -8,13 +8,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import cache
-from pathlib import Path
 from typing import Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 
 from omasgan.configuration.classes import CLASS_KEYS, PSEUDO_KEY, by_name, class_place, known_names
-from omasgan.configuration.schema import FOLDER, SWEEPS, Config
+from omasgan.configuration.schema import FOLDER, Config
+from omasgan.files import user_path
 
 NOT_SCIENCE = frozenset(
     {
@@ -163,7 +163,7 @@ def run_folder(*, _root_: DictConfig) -> str:
         f"{detector}-{identity_of(_root_)}",
         f"seed_{_root_.seed}",
     ]
-    top = Path(str(_root_.runs)).expanduser()
+    top = user_path(str(_root_.runs))
     names = known_names(_root_.dataset, _root_.abnormal_dataset)
     protocol = OmegaConf.to_container(_root_.protocol, resolve=True)
     assert isinstance(protocol, dict)
@@ -175,5 +175,3 @@ def run_folder(*, _root_: DictConfig) -> str:
 OmegaConf.register_new_resolver("expanduser", os.path.expanduser, replace=True)
 
 OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
-
-OmegaConf.register_new_resolver("sweeps_folder", lambda: str(SWEEPS), replace=True)

@@ -207,25 +207,40 @@ def yaml_text(value: object) -> str:
     return repr(value)
 
 
-def files() -> dict[str, list[Path]]:
+def files(own: Path | None = None) -> dict[str, list[Path]]:
     """The files of every configuration group by the group's name, with the sweeps and Hydra's own groups.
 
     Options that are registered in code only (the launchers 'basic' and 'ray') have no file.
+
+    Parameters
+    ----------
+    own
+        A folder with more options of these groups, as given with --config-dir.
     """
     names = [path.name for path in FOLDER.iterdir() if path.is_dir() and path.name != "hydra"]
-    folders = {name: FOLDER / name for name in (*names, *HYDRAS)} | {"sweep": SWEEPS / "sweep"}
-    return {name: sorted(folder.glob("*.yaml")) for name, folder in sorted(folders.items())}
+    folders = {name: [FOLDER / name] for name in (*names, *HYDRAS)} | {"sweep": [SWEEPS / "sweep"]}
+    if own is not None:
+        folders = {name: [*shipped, own / name] for name, shipped in folders.items()}
+    found = {name: [file for place in places for file in place.glob("*.yaml")] for name, places in folders.items()}
+    return {name: sorted(found[name], key=lambda file: file.stem) for name in sorted(found)}
 
 
-def group(name: str) -> Group:
+def group(name: str, own: Path | None = None) -> Group:
     """Read one configuration group, without composing or importing anything.
+
+    Parameters
+    ----------
+    name
+        The name of the group.
+    own
+        A folder with more options; see `files`.
 
     Raises
     ------
     KeyError
         Where there is no group of that name.
     """
-    return Group(name, tuple(_option(name, file) for file in files()[name]))
+    return Group(name, tuple(_option(name, file) for file in files(own)[name]))
 
 
 def groups() -> list[Group]:
@@ -247,7 +262,8 @@ def _option(group: str, file: Path) -> Option:
             name, _, choice = path.strip("/").rpartition("/")
             parts[place.removeprefix("_global_.") or name] = f"{name}={choice}"
         else:
-            base = file.with_name(f"{str(entry).removesuffix('@_here_')}.yaml")
+            name = f"{str(entry).removesuffix('@_here_')}.yaml"
+            base = file.with_name(name) if file.with_name(name).exists() else FOLDER / group / name
             if base.exists():  # not '_self_', and not an option of a Hydra plugin
                 inherited = _option(group, base)
                 settings, parts = _merged(settings, inherited.settings), {**parts, **inherited.parts}

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
+from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import MISSING
 
 from omasgan.training.settings import Debug
@@ -213,9 +215,22 @@ RAY: dict[str, Any] = {
 """The settings of the launcher `ray`: a cluster on this machine, or the one at hydra.launcher.ray.init.address."""
 
 
+class SweepsPath(SearchPathPlugin):
+    """Adds the folder of the sweep definitions to those in which Hydra finds options.
+
+    `hydra.searchpath` would do so only for `config.yaml` itself: a user's own file that builds on it may not inherit
+    that setting, and would lose the sweeps where it has one.
+    """
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """See Hydra."""
+        search_path.append("omasgan", f"file://{SWEEPS}")
+
+
 def register() -> None:
     """Register the top level and the plugins with Hydra. Call it before Hydra starts; a second call does no harm."""
     ConfigStore.instance().store(name="schema", node=Config)
+    Plugins.instance().register(SweepsPath)
     if PLUGINS.is_dir() and str(PLUGINS) not in sys.path:
         sys.path.append(str(PLUGINS))
     # These two replace what Hydra's plugins stored under the same names. The sweeper is replaced here and not by

@@ -14,6 +14,7 @@ from torch import Tensor
 from omasgan.data.dataset import Dataset, Samples
 from omasgan.data.labels import LABELS, with_defaults
 from omasgan.errors import UserError
+from omasgan.files import user_path
 
 Array = NDArray[Any]
 
@@ -49,12 +50,12 @@ def arrays(path: str, test_path: str | None = None) -> Dataset:
         For a file that is missing, damaged or pickled, for values or labels that are not as said above, and where
         training and test samples differ in shape.
     """
-    train_path = Path(path).expanduser()
+    train_path = user_path(path)
     if test_path is None:
         data = _load_npz(train_path)
         train_name, test_name = f"{train_path}: x_train", f"{train_path}: x_test"
     else:
-        data = {"x_train": _load_npy(train_path), "x_test": _load_npy(Path(test_path).expanduser())}
+        data = {"x_train": _load_npy(train_path), "x_test": _load_npy(user_path(test_path))}
         train_name, test_name = str(train_path), test_path
     train, test = _samples(data["x_train"], train_name), _samples(data["x_test"], test_name)
     if train.shape[1:] != test.shape[1:]:

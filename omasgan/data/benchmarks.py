@@ -27,6 +27,7 @@ from torchvision.datasets.utils import check_integrity
 from omasgan.data.class_names import CIFAR10, FASHION_MNIST, KMNIST, TEN_DIGITS
 from omasgan.data.dataset import Dataset, Samples
 from omasgan.errors import UserError
+from omasgan.files import user_path
 
 IDX_FILES = (
     "train-images-idx3-ubyte",
@@ -100,7 +101,7 @@ def svhn(root: str) -> Dataset:
     UserError
         For a file whose checksum is not the published one, or that cannot be downloaded.
     """
-    top = Path(root).expanduser()
+    top = user_path(root)
     splits = ("train", "test")
     md5 = {file: checksum for _, file, checksum in map(datasets.SVHN.split_list.get, splits)}
     _provide("SVHN", top, md5, [partial(datasets.SVHN, split=split) for split in splits])
@@ -130,7 +131,7 @@ def cifar10(root: str) -> Dataset:
     UserError
         For a file whose checksum is not the published one, or that cannot be downloaded.
     """
-    top = Path(root).expanduser()
+    top = user_path(root)
     source = datasets.CIFAR10
     md5 = dict(source.train_list + source.test_list) | {source.meta["filename"]: source.meta["md5"]}
     md5 = {f"{source.base_folder}/{file}": checksum for file, checksum in md5.items()}
@@ -166,7 +167,7 @@ def read_idx(path: Path) -> Tensor:
 
 def _idx_benchmark(source: Any, name: str, root: str, class_names: Sequence[str]) -> Dataset:
     """The data set from its four IDX files; `mnist` says in which folders they may be."""
-    top = Path(root).expanduser()
+    top = user_path(root)
     inside = f"{source.__name__}/raw"
     files = _find_idx([top / inside, top / name, top / "raw", top])
     if not files:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from omasgan.errors import UserError
+from omasgan.files import user_path
 from omasgan.text import did_you_mean
 
 ALL = "all"
@@ -55,9 +56,9 @@ def class_names(node: Mapping[str, Any]) -> tuple[str, ...]:
 
 def of_folder(root: str, test_root: str | None = None, **_: Any) -> tuple[str, ...]:
     """The classes of `omasgan.data.folders.image_folder`: those of the training data, then those of the test alone."""
-    top = Path(root).expanduser()
+    top = user_path(root)
     if test_root is not None:
-        train, test = class_folders(top), class_folders(Path(test_root).expanduser())
+        train, test = class_folders(top), class_folders(user_path(test_root))
     elif (top / "train").is_dir():
         train, test = class_folders(top / "train"), class_folders(top / "test")
     else:
@@ -77,7 +78,7 @@ def of_arrays(path: str, test_path: str | None = None) -> tuple[str, ...]:
         return (NORMAL,)
     from omasgan.data import labels  # imported here for its numpy, which task=list need not wait for
 
-    return labels.of_file(Path(path).expanduser())
+    return labels.of_file(user_path(path))
 
 
 SOURCES: Mapping[str, Callable[..., tuple[str, ...]]] = {

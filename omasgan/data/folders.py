@@ -13,6 +13,7 @@ from torch import Tensor
 from omasgan.data.class_names import NORMAL, class_folders
 from omasgan.data.dataset import Dataset, Samples
 from omasgan.errors import UserError
+from omasgan.files import user_path
 
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"))
 """Files with other suffixes are ignored."""
@@ -57,9 +58,9 @@ def image_folder(root: str, test_root: str | None = None, size: int = 32, channe
     UserError
         For a folder that is missing, empty or in none of these layouts, and for an image that cannot be read.
     """
-    train_top = test_top = Path(root).expanduser()
+    train_top = test_top = user_path(root)
     if test_root is not None:
-        test_top = Path(test_root).expanduser()
+        test_top = user_path(test_root)
         train, test = _classes(train_top), _classes(test_top)
     elif (train_top / "train").is_dir():
         train, test = _classes(train_top / "train"), _classes(test_top / "test")

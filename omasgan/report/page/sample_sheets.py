@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from omasgan.errors import UserError
+from omasgan.files import user_path
 from omasgan.report.configurations import PLACES, canonical_node
 from omasgan.report.folders import Run
 from omasgan.report.page.embedded_pictures import Sheet, webp_url
@@ -77,7 +77,7 @@ def _missing_places(config: Mapping[str, Any]) -> Any:
     for group in ("dataset", "abnormal_dataset"):
         node = config.get(group) or {}
         for key, place in node.items():
-            if key in PLACES and not Path(str(place)).expanduser().exists():
+            if key in PLACES and not user_path(str(place)).exists():
                 yield place
 
 
