@@ -62,10 +62,11 @@ def explain(error: BaseException) -> str:
 def _explain(error: BaseException) -> str:
     if renamed := old_names.advice(sys.argv[1:]):
         return renamed
+    told = next((cause for cause in _causes(error) if isinstance(cause, UserError)), None)
+    if told is not None:  # inside an error of Hydra where a constructor or a resolver raised it
+        return str(told)
     for cause in _causes(error):
         match cause:
-            case UserError():  # inside an error of Hydra where a constructor or a resolver raised it
-                return str(cause)
             case OverrideParseException():
                 return (
                     f"'{cause.override}' is not a valid override: write key=value, group=option or +key=value, "
@@ -109,7 +110,9 @@ MEANINGS = {
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
-        error = error.__cause__
+        # OmegaConf does not chain its error to that of a resolver as its cause.
+        raised_by_resolver = isinstance(error, OmegaConfBaseException) and error.__cause__ is None
+        error = error.__context__ if raised_by_resolver else error.__cause__
 
 
 def _expected(key: str) -> str:

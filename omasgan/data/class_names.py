@@ -127,9 +127,9 @@ def index_of(key: str, given: int | str, names: Sequence[str]) -> int:
     if isinstance(given, int) and not numbers and 0 <= given < len(names):
         return given
     indices = "a number is a name here, never an index" if numbers else f"their indices 0..{len(names) - 1}"
+    hint = "" if isinstance(given, int) else did_you_mean(given, names)
     raise UserError(
-        f"{key}={given}: no such class{did_you_mean(str(given), names)}; allowed are {', '.join(names)} "
-        f"({indices}), a list of them, and {ALL}"
+        f"{key}={given}: no such class{hint}; allowed are {', '.join(names)} ({indices}), a list of them, and {ALL}"
     )
 
 

@@ -16,7 +16,10 @@ IMAGES = ("dataset=image_folder", "protocol=novelty", "dataset.root={data}/image
     ("arguments", "fragments"),
     [
         (["protocol.abnormal_class=cat"], ["abnormal_class=cat", "no such class", "0, 1, 2", "all"]),
-        (["protocol.abnormal_class=10"], ["abnormal_class=10", "a number is a name here"]),
+        (
+            ["protocol.abnormal_class=10"],
+            ["omasgan: protocol.abnormal_class=10: no such class; allowed are 0, 1", "a number is a name here"],
+        ),
         (["protocol=occ", "protocol.normal_class=-1"], ["normal_class=-1", "no such class"]),
         (["protocol.abnormal_class=[1,cat]"], ["abnormal_class=cat", "no such class"]),
         (["protocol.abnormal_class=[]"], ["abnormal_class is an empty list"]),
@@ -43,13 +46,19 @@ IMAGES = ("dataset=image_folder", "protocol=novelty", "dataset.root={data}/image
         ([*IMAGES, "architecture=dcgan", "dataset.size=9"], ["9 x 9", "8, 16", "dataset.size"]),
         ([*ROWS, "divergence=kl_wasserstein", "divergence.tau=0"], ["divergence.tau is 0", "above 0"]),
         (["dataset=toy_blobs", "protocol=novelty", "dataset.noise=-1"], ["noise=-1", "above 0"]),
-        (["protocol=cross_dataset", "dataset@abnormal_dataset=toy_blobs"], [r"\(1, 8, 8\)", r"\(2,\)", "alike"]),
+        (
+            ["protocol=cross_dataset", "dataset@abnormal_dataset=toy_blobs"],
+            [r"\(1, 8, 8\)", r"\(2,\)", "alike"],
+        ),
         ([*ROWS, "dataset.path={data}/nowhere.npz"], ["nowhere.npz is not a file"]),
         ([*ROWS, "dataset.path={data}"], ["is not a file"]),
         ([*ROWS, "dataset.path={data}/cut.npz"], ["cut.npz can't be read", "damaged", "numpy.save"]),
         ([*ROWS, "dataset.path={data}/empty.npz"], ["empty.npz can't be read"]),
         ([*ROWS, "dataset.path={data}/pickle.npy"], ["pickle.npy", "pickled objects, which are never loaded"]),
-        ([*ROWS, "dataset.path={data}/more.npy", "dataset.test_path={data}/wide.npy"], [r"\(3,\)", r"\(4,\)", "alike"]),
+        (
+            [*ROWS, "dataset.path={data}/more.npy", "dataset.test_path={data}/wide.npy"],
+            [r"\(3,\)", r"\(4,\)", "same shape"],
+        ),
         ([*IMAGES, "dataset.root={data}/nowhere"], ["nowhere is not a folder"]),
         ([*IMAGES, "dataset.root={data}/nothing"], ["holds no images", ".png"]),
         ([*IMAGES, "dataset.root={data}/damaged"], ["07.png can't be read as an image", "replace or remove it"]),
