@@ -15,6 +15,7 @@ from omasgan.errors import UserError
 from omasgan.files import make_folder, user_path, write_text
 from omasgan.report import analyses, page, tables, wandb_export
 from omasgan.report.folders import Run, one_line
+from omasgan.report.latex import to_latex
 from omasgan.report.reading import counts, read
 from omasgan.runs.logger import loggers
 from omasgan.text import to_csv
@@ -50,7 +51,7 @@ def write(config: Mapping[str, Any]) -> None:
         "report.html": page.render(content, settings["title"]),
         "tables.csv": to_csv(tables.LONG, tables.long_rows(reading.study, reading.scores)),
         "tables.md": tables.to_markdown(reading.study, reading.scores),
-        "tables.tex": tables.to_latex(reading.study, reading.scores),
+        "tables.tex": to_latex(reading.study, reading.scores),
         "comparison.csv": to_csv(tables.PAIRED, tables.paired_rows(reading.study, reading.scores)),
         "ranks.csv": to_csv(analyses.RANKED, analyses.ranked_rows(reading.study)),
     }

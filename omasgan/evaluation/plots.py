@@ -23,6 +23,7 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 from torch import Tensor
 from torchvision.utils import make_grid
 
+from omasgan.evaluation.colours import COLOURS, SERIES
 from omasgan.evaluation.metrics import auprc, auroc
 from omasgan.evaluation.scores import ScoreTable
 from omasgan.files import write_atomically
@@ -30,16 +31,6 @@ from omasgan.files import write_atomically
 Array = NDArray[Any]
 Curve = tuple[Sequence[int], Sequence[float]]  # steps and the values at them
 
-# The same thing has the same colour in every figure (Okabe and Ito's palette, which the colour-blind can tell apart).
-COLOURS = {
-    "normal": "#0072B2",
-    "abnormal": "#D55E00",
-    "G": "#56B4E9",
-    "B": "#CC79A7",
-    "G'": "#009E73",
-}
-# For everything else, other colours by Paul Tol.
-_SERIES = ("#332288", "#DDAA33", "#882255", "#117733", "#222222", "#88CCEE", "#999933")
 _DASHES = ("-", "-", "--", "-.")
 _MARKERS = "oDs^vPX"
 _GREY = "#888888"
@@ -129,7 +120,7 @@ def loss_curves(history: Mapping[str, Mapping[str, Curve]]) -> Figure:
         for ax in row[len(panels) :]:
             ax.remove()
         for ax, (panel, curves) in zip(row, panels.items(), strict=False):
-            for (name, (steps, values)), colour in zip(curves.items(), cycle(_SERIES), strict=False):
+            for (name, (steps, values)), colour in zip(curves.items(), cycle(SERIES), strict=False):
                 _plot_smoothed(ax, steps, values, name, COLOURS.get(name, colour))
             if _spans_decades(np.concatenate([values for _, values in curves.values()])):
                 ax.set_yscale("log")
@@ -206,7 +197,7 @@ def bar_comparison(
     columns = list(dict.fromkeys(column for row in rows.values() for column in row))
     figure, ((ax,),) = _figure(1, 1, (8.5, 0.8 + max(0.42 * len(rows), 0.2 * len(columns))))
     offsets = np.linspace(-0.3, 0.3, len(columns) + 2)[1:-1]
-    colours = cycle(_SERIES)
+    colours = cycle(SERIES)
     for column, offset, marker in zip(columns, offsets, cycle(_MARKERS), strict=False):
         found = [(row[column], place + offset) for place, row in enumerate(rows.values()) if column in row]
         label = f"{np.mean([value for value, _ in found]):.3f}  {column}"
@@ -259,7 +250,7 @@ def _legend_beside(ax: Axes, title: str) -> None:
 
 def _line_styles() -> Iterator[dict[str, Any]]:
     """Endless line styles; dashes distinguish lines of similar colours."""
-    for colour, dash in zip(cycle(_SERIES), cycle(_DASHES), strict=False):
+    for colour, dash in zip(cycle(SERIES), cycle(_DASHES), strict=False):
         yield {"color": colour, "linestyle": dash, "linewidth": 1.5}
 
 

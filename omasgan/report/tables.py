@@ -1,4 +1,4 @@
-"""The report's tables as text: CSV, Markdown and LaTeX."""
+"""The report's tables as text: CSV and Markdown; those in LaTeX are in `omasgan.report.latex`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from omasgan.report.scores import Scores
 from omasgan.report.study import METRICS, Cell, Study
 from omasgan.text import figures, p_text
 
-__all__ = ["LONG", "PAIRED", "latex", "long_rows", "paired_rows", "to_latex", "to_markdown"]
+__all__ = ["LONG", "PAIRED", "long_rows", "paired_rows", "to_markdown"]
 
 NOTE = (
     "Mean over seeds; ± is the standard deviation over seeds (ddof 1) where there are several; the 95 % interval of "
@@ -87,66 +87,3 @@ def _markdown_line(cells: Sequence[str]) -> str:
 def _left_out(study: Study, setting: int, rows: Sequence[int]) -> list[str]:
     number = len(study.of(setting)) - len(rows)
     return [f"{number} more methods, of a lower mean AUROC, are in tables.csv.", ""] if number else []
-
-
-def to_latex(study: Study, scores: Scores) -> str:
-    r"""Write all tables as LaTeX, for \usepackage{booktabs}.
-
-    Parameters
-    ----------
-    study
-        The methods and their values.
-    scores
-        The deviations over test samples.
-
-    Returns
-    -------
-    str
-        A table for every setting and metric, with the baselines below the other methods.
-    """
-    lines = [r"% \usepackage{booktabs}", f"% {NOTE.replace('%', 'per cent')}", ""]
-    for setting, where in enumerate(study.settings):
-        rows = ranked(study, setting)
-        head = columns(study, setting)
-        for metric, title in METRICS.items():
-            lines += [
-                r"\begin{table}",
-                r"\centering",
-                rf"\caption{{{latex(title)}, {latex(where.heading)}. {latex(where.note)}}}",
-            ]
-            lines += [r"\small", rf"\begin{{tabular}}{{l{'r' * len(head)}}}", r"\toprule"]
-            lines += [_latex_line(["method", *map(latex, head)]), r"\midrule"]
-            lines += _latex_body(study, scores, rows, metric)
-            if metric == "auroc" and (known := published(where)):
-                blank = [""] * len(where.classes)
-                lines += [r"\midrule", _latex_line(["OMASGAN, published", *blank, figures(known.full)])]
-            lines += [r"\bottomrule", r"\end{tabular}", r"\end{table}", ""]
-    return "\n".join(lines)
-
-
-def _latex_body(study: Study, scores: Scores, rows: Sequence[int], metric: str) -> list[str]:
-    lines = []
-    baselines = [number for number in rows if study.methods[number].baseline]
-    others = [number for number in rows if number not in baselines]
-    for number in [*others, *baselines]:
-        if others and baselines[:1] == [number]:
-            lines.append(r"\midrule")
-        texts = [_cell_text(cell, r"\,$\pm$\,", r"$^\dagger$") for cell in cells(study, scores, number, metric)]
-        lines.append(_latex_line([latex(study.methods[number].label), *texts]))
-    return lines
-
-
-def _latex_line(cells: Sequence[str]) -> str:
-    return " & ".join(cells) + r" \\"
-
-
-def latex(text: str) -> str:
-    """Escape what LaTeX would read as a command."""
-    special = {
-        **{character: rf"\{character}" for character in "&%$#_{}"},
-        "\\": r"\textbackslash{}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "·": r"$\cdot$",
-    }
-    return "".join(special.get(character, character) for character in text)

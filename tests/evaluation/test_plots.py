@@ -9,8 +9,8 @@ from PIL import Image
 
 from omasgan.errors import UserError
 from omasgan.evaluation import plots
+from omasgan.evaluation.colours import COLOURS, SERIES
 from omasgan.evaluation.metrics import auprc, auroc
-from omasgan.evaluation.plots import COLOURS
 from omasgan.evaluation.scores import ScoreTable
 
 
@@ -52,7 +52,7 @@ def legend_of(ax):
 
 
 def test_colours_have_one_meaning_each():
-    assert len({*COLOURS.values(), *plots._SERIES}) == len(COLOURS) + len(plots._SERIES)
+    assert len({*COLOURS.values(), *SERIES}) == len(COLOURS) + len(SERIES)
 
 
 def test_saved_figures_are_png_at_120_dpi(table, tmp_path):
@@ -106,8 +106,14 @@ def test_curves_share_one_square_and_a_legend_with_their_areas(table, plot, area
     *curves, reference = legend_of(ax)
     assert curves == [f"{area(table.label, scores):.3f}  {name}" for name, scores in table.terms.items()]
     assert reference.startswith(last)
-    assert shows(figure, ax, plots._SERIES[0])
-    assert shows(figure, ax, plots._SERIES[1])
+    assert shows(figure, ax, SERIES[0])
+    assert shows(figure, ax, SERIES[1])
+
+
+def test_no_two_curves_have_one_colour(table):
+    terms = {f"term {number}": table.terms["J"] + number for number in range(12)}
+    (ax,) = plots.roc_curves(ScoreTable(table.index, table.class_index, table.label, terms, tuple("abcde"))).axes
+    assert len({line.get_color() for line in ax.lines}) == len(terms) + 1
 
 
 def test_the_drawn_roc_curve_encloses_the_auroc(table):
@@ -158,7 +164,7 @@ def test_loss_curves_have_a_row_a_stage_and_a_panel_a_group():
     assert legend_of(gradients) == ["G"]
     assert divergence.get_legend() is None
     assert shows(figure, losses, COLOURS["G"])
-    assert shows(figure, divergence, plots._SERIES[0])
+    assert shows(figure, divergence, SERIES[0])
 
 
 def test_a_running_mean_stands_where_its_window_ends():
@@ -173,7 +179,7 @@ def test_a_running_mean_stands_where_its_window_ends():
 def test_a_diverged_loss_is_still_drawn(broken, length):
     values = [1.0] * length + [broken] * 2
     figure = plots.loss_curves({"Task 1": {"loss": (range(length + 2), values), "empty": ([], [])}})
-    assert shows(figure, figure.axes[0], plots._SERIES[0])
+    assert shows(figure, figure.axes[0], SERIES[0])
 
 
 @pytest.fixture
@@ -236,4 +242,4 @@ def test_comparison_has_a_row_a_class_and_the_mean_of_each_column():
     assert [round(place) for place in task1.get_offsets()[:, 1]] == [0, 1]
     assert baseline.get_sizes() < full.get_sizes()
     assert len(baseline.get_facecolor()) == 0
-    assert shows(figure, ax, plots._SERIES[0])
+    assert shows(figure, ax, SERIES[0])

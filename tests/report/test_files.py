@@ -14,7 +14,7 @@ from omasgan.commands import report
 from omasgan.commands.report import places
 from omasgan.errors import UserError
 from omasgan.evaluation.objective import metric_key
-from omasgan.report import folders, learning_curves, page, tables
+from omasgan.report import folders, learning_curves, page
 from omasgan.report.page import document
 from omasgan.report.study import METRICS
 from omasgan.runs.lock import locked
@@ -103,28 +103,17 @@ def test_every_value_of_the_csv_is_the_mean_of_its_runs(written, small_sweep):
 def test_failed_interrupted_and_missing_cells_show_as_such_everywhere(written):
     states = {row["state"] for row in rows(written)}
     assert states == {"done", "failed", "interrupted", "missing", "damaged", "lacks 1, 2"}
-    for name in ("tables.md", "tables.tex"):
-        text = (written / name).read_text()
-        assert all(state in text for state in states - {"done"}), name
-        assert "†" in text or r"\dagger" in text
+    text = (written / "tables.md").read_text()
+    assert all(state in text for state in states - {"done"})
+    assert "†" in text
 
 
-def test_markdown_and_latex_have_rows_of_one_length(written):
+def test_markdown_has_rows_of_one_length(written):
     markdown = (written / "tables.md").read_text().split("\n\n")
     tables_of = [block.splitlines() for block in markdown if block.startswith("|")]
     assert len(tables_of) == len(METRICS) + 2, "of comparisons and of ranks"
     for block in tables_of:
         assert len({line.count("|") for line in block}) == 1
-    latex = (written / "tables.tex").read_text()
-    assert latex.count(r"\toprule") == latex.count(r"\bottomrule") == len(METRICS)
-    for block in latex.split(r"\begin{tabular}")[1:]:
-        width = re.match(r"\{(l r*)\}".replace(" ", ""), block)[1]
-        lines = [line for line in block.splitlines() if line.endswith(r"\\")]
-        assert {line.count("&") + 1 for line in lines} == {len(width)}
-
-
-def test_latex_escapes_what_it_would_read_as_a_command():
-    assert tables.latex("a_b & 50 % {x} \\") == r"a\_b \& 50 \% \{x\} \textbackslash{}"
 
 
 def test_the_paired_table_is_of_the_best_methods(written):
