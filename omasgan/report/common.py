@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import TypeVar
 
-from omasgan.evaluation.objective import ON, Split
+from omasgan.evaluation.objective import Split
 
 Item = TypeVar("Item")
 """A class, or a class and a seed."""
@@ -50,15 +50,23 @@ def lacks(classes: Sequence[str]) -> str:
     return f"lacks {', '.join(classes[: NAMED - 1])} and {len(classes) - NAMED + 1} more"
 
 
-def what_figures_are(split: Split, averaged: Sequence[str], classes: Sequence[str], kind: str) -> str:
-    """Which samples the figures of a table are on, and which classes its means are over, in one or two sentences."""
-    on = f"All figures are {ON[split]}."
+def what_means_are(averaged: Sequence[str], classes: Sequence[str], kind: str) -> str:
+    """Which classes the means of a table are over, in one sentence; empty where there is one column.
+
+    Parameters
+    ----------
+    averaged
+        The classes that the means are over.
+    classes
+        All columns.
+    kind
+        What a column is: 'classes' or 'sets of classes'.
+    """
     if len(classes) < 2 or not averaged:
-        return on
-    every = len(averaged) == len(classes)
-    names = ", ".join(averaged)
+        return ""
+    names, every = ", ".join(averaged), len(averaged) == len(classes)
     over = f"all {len(classes)} {kind}" if every else f"{names} ({len(averaged)} of {len(classes)} {kind})"
-    return f"{on} Means are over {over}; a method without all of them has no mean."
+    return f"Means are over {over}; a method without all of them has no mean."
 
 
 def what_columns_are(split: Split, role: str, together: int) -> str:

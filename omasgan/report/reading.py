@@ -61,14 +61,15 @@ def read(where: list[Path]) -> Reading:
 
 def _class_names(runs: Sequence[Run]) -> dict[int, list[str]]:
     """All classes of the runs' data sets, by run; one run of a data set and protocol tells them."""
-    names: dict[int, list[str]] = {}
-    seen: set[tuple[str | None, str | None, str]] = set()
-    for number, run in enumerate(runs):
-        kind = run.choices.get("dataset"), run.choices.get("protocol"), str(run.config.get("dataset"))
-        if run.state == "done" and run.role and kind not in seen and (found := class_names(run.folder / "scores.npz")):
-            names[number] = found
-            seen.add(kind)
-    return names
+
+    def kind(run: Run) -> tuple[str | None, str | None, str]:
+        return run.choices.get("dataset"), run.choices.get("protocol"), str(run.config.get("dataset"))
+
+    names: dict[tuple[str | None, str | None, str], list[str]] = {}
+    for run in runs:
+        if run.state == "done" and run.role and not names.get(kind(run)):
+            names[kind(run)] = class_names(run.folder / "scores.npz")
+    return {number: found for number, run in enumerate(runs) if (found := names.get(kind(run)))}
 
 
 def counts(study: Study) -> str:

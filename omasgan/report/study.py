@@ -14,7 +14,7 @@ from typing import Any
 
 from omasgan.configuration.identity import split_of
 from omasgan.evaluation.objective import ON, Split
-from omasgan.report.common import lacks, what_columns_are, what_figures_are
+from omasgan.report.common import lacks, what_columns_are, what_means_are
 from omasgan.report.folders import STATES, Run, State
 from omasgan.report.statistics import interval
 
@@ -67,10 +67,10 @@ class Setting:
 
     @property
     def note(self) -> str:
-        """What its columns are, which samples its figures are on, and which classes its means are over."""
+        """What its columns are, and which classes its means are over."""
         columns = what_columns_are(self.split, self.role, self.together)
         kind = "classes" if self.together == 1 else "sets of classes"
-        return f"{columns} {what_figures_are(self.split, self.averaged, self.classes, kind)}"
+        return f"{columns} {what_means_are(self.averaged, self.classes, kind)}".rstrip()
 
 
 @dataclass

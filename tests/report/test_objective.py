@@ -101,6 +101,7 @@ def test_classes_together_are_columns_of_a_setting_of_their_own(tmp_path, fake, 
         (run / "config.yaml").write_text(yaml.safe_dump(config))
     one, several = read(tmp_path).study.settings
     assert (one.label, several.label) == ("mnist loo (classes_together=1)", "mnist loo (classes_together=2)")
+    assert one.classes == list("0123456789"), "those of the data set, though the first run told them"
     assert (one.averaged, several.classes, several.averaged) == (["0", "1"], ["1+4", "2+3"], ["1+4", "2+3"])
     assert "a set of classes that are left out of training and tested as anomalies" in several.note
     assert "Means are over all 2 sets of classes" in several.note
