@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -17,7 +17,10 @@ from omegaconf import DictConfig
 from omasgan.errors import UserError
 from omasgan.files import user_path
 from omasgan.report import folders as report_folders
-from omasgan.report.run_table import write_run_table
+from omasgan.report.configurations import short
+from omasgan.report.folders import Run
+from omasgan.report.run_table import values_of, varied, write_run_table
+from omasgan.report.selection import chosen
 from omasgan.runs import folder as runs
 from omasgan.runs.folder import State, remove_empty
 from omasgan.runs.lock import LOCK, owner
@@ -26,24 +29,41 @@ from omasgan.text import duration, figures, shortened, table
 NOTE_LENGTH = 60
 """Number of characters of a note, at most."""
 
+SETTINGS_LENGTH = 60
+"""Number of characters of the settings that differ, at most."""
+
 
 def list_runs(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
-    """Print every run below the folder `runs`: its state, the AUROC of its score, its age, and its process or error.
+    """Print the runs below the folder `runs`: state, settings that differ, AUROC, age, and process or error.
 
-    With list.csv=FILE, also write a row for each run to this file; see `omasgan.report.run_table`.
+    With list.csv=FILE, also write a row for each of them to this file; see `omasgan.report.run_table`.
+
+    Raises
+    ------
+    UserError
+        For a condition or order that cannot be read; see `omasgan.report.selection`.
     """
     top = user_path(cfg.runs)
-    folders = list(runs.find(top))
-    if not folders:
+    every = [report_folders.read(run)[0] for run in runs.find(top)]
+    if not every:
         print(f"no runs in {top}")
         return
-    states = [runs.state(folder) for folder in folders]
-    rows = [_row(top, folder, state) for folder, state in zip(folders, states, strict=True)]
-    print(table(rows, ["run", "state", "figure", "value", "age", "note"]))
-    print(f"{len(rows)} runs in {top}: {counted(states)}")
+    if cfg.list.limit is not None and cfg.list.limit < 1:
+        raise UserError(f"list.limit is {cfg.list.limit}: give 1 or more, or null for all runs")
+    found = chosen(every, cfg.list.where, cfg.list.sort)
+    shown = found[: cfg.list.limit]
+    differing = varied(every)
+    rows = [_row(top, run, differing) for run in shown]
+    print(table(rows, ["run", "state", *(["settings"] if differing else []), "figure", "value", "age", "note"]))
+    left_out = [
+        (f"list.where={cfg.list.where}", len(every) - len(found)),
+        (f"list.limit={cfg.list.limit}", len(found) - len(shown)),
+    ]
+    told = "".join(f"; {reason} left out {number}" for reason, number in left_out if number)
+    print(f"{len(rows)} runs in {top}: {counted([runs.state(run.folder) for run in shown])}{told}")
     if cfg.list.csv is not None:
         target = user_path(cfg.list.csv)
-        write_run_table(target, [report_folders.read(folder)[0] for folder in folders])
+        write_run_table(target, shown)
         print(f"a row for each run: {target}")
 
 
@@ -78,16 +98,20 @@ def counted(states: list[State]) -> str:
     return ", ".join(f"{counts[state]} {state}" for state in State if counts[state])
 
 
-def _row(top: Path, folder: Path, state: State) -> list[str]:
+def _row(top: Path, run: Run, differing: Sequence[str]) -> list[str]:
+    folder, state = run.folder, runs.state(run.folder)
     figure = runs.main_figure(folder)
     notes = {
         State.RUNNING: lambda: f"process {owner(folder)}",
         State.FAILED: lambda: str(runs.read(folder / runs.FAILED).get("error", "")),
     }
     note = " ".join(notes[state]().split()) if state in notes else ""
+    values = values_of(run)
+    settings = " ".join(f"{short(name, differing)}={values[name]}" for name in differing if name in values)
     return [
         str(folder.relative_to(top)),
         str(state),
+        *([shortened(settings, SETTINGS_LENGTH)] if differing else []),
         *(("-", "-") if figure is None else (figure[0], figures(figure[1]))),
         duration(runs.age(folder)),
         shortened(note, NOTE_LENGTH),

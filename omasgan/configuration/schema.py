@@ -54,15 +54,26 @@ class Score:
 
 @dataclass
 class List:
-    """What `task=list` writes in addition to what it prints.
+    """Which runs `task=list` shows, in which order, and whether it also writes them to a file.
 
     Parameters
     ----------
     csv
         The CSV file that a row for each run is written to, with its settings and figures; null for none.
+    where
+        Conditions on settings and figures, separated by commas, all of which a run must meet, such as
+        'mu>1, state=done'; null shows all runs.
+    sort
+        The setting or figure that the runs are sorted by: of figures, as test/auroc/full, the best first; of
+        everything else, the smallest. Null sorts by folder.
+    limit
+        The number of runs that are shown at most; null for all.
     """
 
     csv: str | None = None
+    where: str | None = None
+    sort: str | None = None
+    limit: int | None = None
 
 
 @dataclass

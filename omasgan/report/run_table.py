@@ -31,18 +31,24 @@ def run_table(runs: Sequence[Run]) -> tuple[list[str], list[list[object]]]:
         The names of the columns and the rows, with None where a run has no such value. A column for each figure is
         named as in metrics.json, such as 'test/auroc/full'.
     """
-    settings = [_settings(run) for run in runs]
-    varied = _varied(runs, settings)
-    figures = [flat(run.objective.split, run.metrics) if run.objective else {} for run in runs]
-    names = list(dict.fromkeys(name for of in figures for name in of))
-    header = [*CHOICES, "class", "seed", *varied, "state", "seconds", *names, "folder"]
-    rows: list[list[object]] = []
-    for run, own, measured in zip(runs, settings, figures, strict=True):
-        who = [*(run.choices.get(group) for group in CHOICES), run.cls or None, run.seed if run.config else None]
-        seconds = sum(run.seconds.values()) if run.seconds else None
-        values = [own.get(name) for name in varied]
-        rows.append([*who, *values, run.state, seconds, *(measured.get(name) for name in names), str(run.folder)])
-    return header, rows
+    values = [values_of(run) for run in runs]
+    figures = list(dict.fromkeys(name for run in runs for name in _figures(run)))
+    header = [*CHOICES, "class", "seed", *varied(runs), "state", "seconds", *figures, "folder"]
+    return header, [[own.get(name) for name in header] for own in values]
+
+
+def values_of(run: Run) -> dict[str, object]:
+    """All that is known of a run by the name of its column: options, class, seed, every setting, state and figures."""
+    return {
+        **{group: run.choices.get(group) for group in CHOICES},
+        "class": run.cls or None,
+        "seed": run.seed if run.config else None,
+        **_settings(run),
+        "state": str(run.state),
+        "seconds": sum(run.seconds.values()) if run.seconds else None,
+        **_figures(run),
+        "folder": str(run.folder),
+    }
 
 
 def write_run_table(path: Path, runs: Sequence[Run]) -> None:
@@ -60,8 +66,13 @@ def _settings(run: Run) -> dict[str, Any]:
     return {**{key: value for key, value in data if key.rpartition(".")[2] not in left_out}, **flatten(run)}
 
 
-def _varied(runs: Sequence[Run], settings: Sequence[dict[str, Any]]) -> list[str]:
+def _figures(run: Run) -> dict[str, float]:
+    return flat(run.objective.split, run.metrics) if run.objective else {}
+
+
+def varied(runs: Sequence[Run]) -> list[str]:
     """The settings that differ among runs with the same choices; other choices have other settings."""
+    settings = [_settings(run) for run in runs]
     alike: dict[tuple[str | None, ...], list[dict[str, Any]]] = {}
     for run, own in zip(runs, settings, strict=True):
         if own:

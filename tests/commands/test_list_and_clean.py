@@ -41,6 +41,59 @@ def test_list_shows_every_run_with_state_score_age_and_reason(command, top):
     assert outcome.output.splitlines()[-1] == f"4 runs in {top}: 1 done, 1 running, 1 failed, 1 interrupted"
 
 
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory, fake):
+    """Two finished runs with mu = 0.1 and 1, a failed one with mu = 1, and one with another seed."""
+    top = tmp_path_factory.mktemp("swept")
+    fake.write(top, 0, 0, mu=0.1)
+    fake.write(top, 0, 0, mu=1.0)
+    fake.write(top, 0, 1, "failed", mu=1.0)
+    fake.write(top, 1, 1, mu=0.1)
+    return top
+
+
+def listed(outcome):
+    assert (outcome.code, outcome.errors) == (0, [])
+    return [line for line in outcome.output.splitlines() if "mu=" in line and "left out" not in line]
+
+
+def test_list_shows_what_differs_and_says_how_many_it_left_out(command, swept):
+    assert len(listed(command("task=list", f"runs={swept}"))) == 4
+    outcome = command("task=list", f"runs={swept}", "list.where=mu>0.5, state=done", "list.limit=3")
+    (line,) = listed(outcome)
+    assert "mu=1.0" in line
+    assert outcome.output.splitlines()[-1].endswith("; list.where=mu>0.5, state=done left out 3")
+    outcome = command("task=list", f"runs={swept}", "list.where=seed!=1", "list.limit=1")
+    assert outcome.output.splitlines()[-1].endswith("list.where=seed!=1 left out 2; list.limit=1 left out 1")
+
+
+def test_list_sorts_the_best_first_and_runs_without_the_figure_last(command, swept):
+    lines = listed(command("task=list", f"runs={swept}", "list.sort=test/auroc/full"))
+    values = [re.search(r"test/auroc/full +(\S+)", line) for line in lines]
+    assert [value is None for value in values] == [False, False, False, True]
+    numbers = [float(value[1]) for value in values[:3]]
+    assert numbers == sorted(numbers, reverse=True)
+    lines = listed(command("task=list", f"runs={swept}", "list.sort=mu"))
+    assert ["mu=0.1" in line for line in lines] == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("argument", "told"),
+    [
+        ("list.where=mu", "'mu' is no condition"),
+        ("list.where=mv>1", "no run has a setting or figure 'mv'"),
+        ("list.where=mu>big", "which is no number"),
+        ("list.sort=mv", "no run has a setting or figure 'mv'"),
+        ("list.limit=0", "list.limit is 0: give 1 or more"),
+    ],
+)
+def test_what_list_cannot_choose_by_is_one_line(command, swept, argument, told):
+    outcome = command("task=list", f"runs={swept}", argument)
+    assert outcome.code == 1
+    (line,) = outcome.errors
+    assert told in line
+
+
 def test_list_of_nothing(command, tmp_path):
     outcome = command("task=list", f"runs={tmp_path}")
     assert (outcome.code, outcome.output) == (0, f"no runs in {tmp_path}\n")
