@@ -40,7 +40,7 @@ def table(rows: Sequence[Sequence[str]], header: Sequence[str], footer: Sequence
     """
     foot = [] if footer is None else [footer]
     widths = [max(map(len, column)) for column in zip(header, *rows, *foot, strict=True)]
-    numbers = [all(re.match(r"[-+]?[\d.]|-?$", row[i]) for row in rows) for i in range(len(header))]
+    numbers = [all(re.match(r"[-+<]?[\d.]|-?$", row[i]) for row in rows) for i in range(len(header))]
 
     def lay(row: Sequence[str]) -> str:
         cells = zip(row, widths, numbers, strict=True)

@@ -22,7 +22,7 @@ from omegaconf import DictConfig
 from omasgan.configuration.identity import GROUPS
 from omasgan.configuration.schema import Config
 
-PLAIN = {field.name for field in fields(Config)} - {*GROUPS, "baselines", "logger", "debug"}
+PLAIN = {field.name for field in fields(Config)} - {*GROUPS, "baselines", "logger", "debug", "sweep"}
 """Keys of the top level that are not groups."""
 
 

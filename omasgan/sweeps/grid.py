@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from hydra.core.plugins import Plugins
@@ -15,6 +17,9 @@ from omasgan.configuration.explain import explain
 from omasgan.errors import UserError
 from omasgan.runs.folder import State
 from omasgan.sweeps import jobs as books
+from omasgan.sweeps.conclusion import conclude
+from omasgan.sweeps.final_command import final_command
+from omasgan.sweeps.watch import watched
 
 log = logging.getLogger("omasgan")
 
@@ -49,7 +54,8 @@ def sweep(
     KeyboardInterrupt
         After Ctrl-C, once the table is printed.
     """
-    jobs = books.listed(context, config, books.parse(context, params, arguments))
+    overrides = books.parse(context, params, arguments)
+    jobs = books.listed(context, config, overrides)
     before = [job.state() for job in jobs]
     if config.task == "run":
         log.info("%s", books.plan(before))
@@ -61,6 +67,9 @@ def sweep(
     results = dict(zip(chosen, returns, strict=False))
     outcomes = [books.outcome(job, before[place], results.get(place)) for place, job in enumerate(jobs)]
     print(books.report(jobs, outcomes))
+    command = partial(final_command, context, config, overrides)
+    if text := conclude(jobs, Path(config.hydra.sweep.dir), config.sweep.objective, command):
+        print(f"\n{text}")
     if isinstance(stopped, KeyboardInterrupt):
         raise stopped
     wrong = [what for what, _ in outcomes if what in ("failed", "interrupted", "not begun")]
@@ -81,7 +90,7 @@ def _launched(
     # Jobs of the basic launcher draw progress bars of their own in this terminal.
     bar = None if choice == "pool" else False
     try:
-        with books.watched(jobs, bar, local=choice in ("basic", "pool")):
+        with watched(jobs, bar, local=choice in ("basic", "pool")):
             for start in range(0, len(jobs), batch or len(jobs) or 1):
                 part = jobs[start : start + (batch or len(jobs))]
                 returns += launcher.launch([list(job.overrides) for job in part], initial_job_idx=start)

@@ -1,15 +1,11 @@
-"""The jobs of a sweep: their overrides, folders and states, their progress, and the table of how they ended."""
+"""The jobs of a sweep: their overrides, folders and states, and the table of how they ended."""
 
 from __future__ import annotations
 
 import itertools
-import logging
 import re
-import threading
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,22 +25,15 @@ from omasgan.runs.folder import State
 from omasgan.runs.lock import OWNER, HeldError, owner, started_here
 from omasgan.sweeps.criterion import criterion
 from omasgan.text import figures, shortened, table
-from omasgan.training.progress import progress
 
-log = logging.getLogger("omasgan")
-
-LOOK_EVERY = 1.0
-"""Least time between two reads of the jobs' states, in seconds."""
-
-LOOKING = 0.05
-"""Largest fraction of the time that is spent on these reads, which can be slow for a thousand jobs on a slow disk."""
+SHOWN = 20
+"""Largest number of jobs of which all are listed at the end."""
 
 NOTE_LENGTH = 80
 """Number of characters of a note, at most."""
 
 ABSENT = {State.DONE: "finished", State.INTERRUPTED: "to resume", State.FAILED: "to retry", State.NEW: "new"}
 """The words for the states of jobs in the plan of a sweep that starts; jobs that are running are counted apart."""
-
 
 ENDINGS = ("done", "skipped", "failed", "interrupted", "not begun", "elsewhere")
 """How a job can end for a sweep; 'elsewhere' is a job that another process took."""
@@ -192,55 +181,6 @@ def plan(states: Sequence[State]) -> str:
     return f"{len(states)} jobs: {', '.join(parts)}"
 
 
-@contextmanager
-def watched(jobs: Sequence[SweepJob], enabled: bool | None, local: bool) -> Iterator[None]:
-    """Show how many jobs are done, running and failed, and the time left, while the jobs run.
-
-    The states are read from the folders, so that this works for jobs in any process and on other machines.
-
-    Parameters
-    ----------
-    jobs
-        The jobs to watch.
-    enabled
-        True shows a bar, False writes log lines; None shows a bar where standard error is a terminal.
-    local
-        Whether the launcher runs the jobs in this process or its children, so that those of another sweep are known.
-    """
-    end = threading.Event()
-    of_folder = {job.folder: job for job in jobs if job.folder is not None}
-    failed_before = {folder for folder in of_folder if runs.job_state(folder) == State.FAILED}
-
-    def watch() -> None:
-        over: dict[Path, State] = {}
-        with progress("sweep", len(of_folder), enabled=enabled, unit="job") as bar:
-            pause = LOOK_EVERY
-            while True:
-                last = end.wait(pause)
-                began = time.monotonic()
-                now = {folder: over.get(folder) or runs.job_state(folder) for folder in of_folder}
-                over.update({folder: state for folder, state in now.items() if state == State.DONE})
-                running = [folder for folder, state in now.items() if state == State.RUNNING]
-                failed_before.difference_update(running)
-                failed = sum(state == State.FAILED and folder not in failed_before for folder, state in now.items())
-                elsewhere = sum(not of_folder[folder].here() for folder in running) if local else 0
-                counts = {"done": len(over), "running": len(running) - elsewhere, "failed": failed}
-                bar.update(len(over) + failed, {**counts, **({"elsewhere": elsewhere} if elsewhere else {})})
-                if last:
-                    return
-                pause = max(LOOK_EVERY, (time.monotonic() - began) / LOOKING)
-
-    thread = threading.Thread(target=watch, name="sweep progress", daemon=True)
-    if of_folder:
-        thread.start()
-    try:
-        yield
-    finally:
-        end.set()
-        if of_folder:
-            thread.join()
-
-
 def outcome(job: SweepJob, before: State, result: JobReturn | None) -> tuple[str, str]:
     """How a job ended, and why, once the sweep has ended.
 
@@ -275,15 +215,20 @@ def outcome(job: SweepJob, before: State, result: JobReturn | None) -> tuple[str
 
 
 def report(jobs: Sequence[SweepJob], outcomes: Sequence[tuple[str, str]]) -> str:
-    """The table of all jobs and their outcomes, with a line of counts below it."""
+    """The table of the jobs and their outcomes, with a line of counts below it.
+
+    Of more than `SHOWN` jobs, those that are finished are left out; what they found is in the table of the settings.
+    """
     rows = []
     for job, (what, why) in zip(jobs, outcomes, strict=True):
-        figure = runs.main_figure(job.folder) if job.folder is not None else None
-        name, value = ("-", "-") if figure is None else (figure[0], figures(figure[1]))
-        rows.append([job.label, what, name, value, shortened(" ".join(why.split()), NOTE_LENGTH)])
+        if len(jobs) <= SHOWN or what not in ("done", "skipped"):
+            figure = runs.main_figure(job.folder) if job.folder else None
+            name, value = (figure[0], figures(figure[1])) if figure else ("-", "-")
+            rows.append([job.label, what, name, value, shortened(" ".join(why.split()), NOTE_LENGTH)])
     counts = Counter(what for what, _ in outcomes)
     words = ", ".join(f"{counts[kind]} {kind}" for kind in ENDINGS if counts[kind] or kind in ALWAYS_TOLD)
-    return f"{table(rows, ['job', 'state', 'figure', 'value', 'note'])}\n{len(jobs)} jobs: {words}"
+    lines = [table(rows, ["job", "state", "figure", "value", "note"])] if rows else []
+    return "\n".join([*lines, f"{len(jobs)} jobs: {words}"])
 
 
 def _holder(job: SweepJob) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,10 +27,11 @@ from omasgan.files import make_folder
 from omasgan.runs.search_journal import FOLDER, import_optuna
 from omasgan.sweeps import jobs as books
 from omasgan.sweeps import study as studies
+from omasgan.sweeps.conclusion import conclude
 from omasgan.sweeps.criterion import criterion
+from omasgan.sweeps.final_command import final_command
 from omasgan.sweeps.study import Options
 from omasgan.sweeps.trial import check_protocol
-from omasgan.text import figures
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -88,9 +90,8 @@ def sweep(
     finally:
         lock.release()
     print(studies.trial_table(study))
-    print(f"objective: {study.user_attrs['objective']}")
-    if studies.complete(study):
-        print(f"best: {figures(study.best_value)} with {' '.join(values(study.best_params))}")
+    if text := _conclusion(context, config, overrides, fixed, study):
+        print(f"\n{text}")
     if isinstance(stopped, BaseException):
         raise stopped
     if failed:
@@ -122,6 +123,24 @@ def _trials(
         if len(errors) >= SAME_FAILURES and len(set(errors)) == 1 and not studies.counted(study):
             return returns, len(errors), UserError(f"all {len(errors)} trials failed with the same error: {errors[0]}")
     return returns, len(errors), None
+
+
+def _conclusion(
+    context: HydraContext, config: DictConfig, overrides: Mapping[str, Override], fixed: Sequence[str], study: Any
+) -> str:
+    """What the search ends with; trials that are not complete are in runs.csv only."""
+    jobs, whole = {}, set()
+    for trial in study.trials:
+        if trial.params:
+            params = {key: str(value) for key, value in trial.params.items()}
+            given = [*fixed, *values(params), books.varying(overrides)]
+            job = books.job_of(context, config, given, params, trial.number)
+            jobs[job.folder] = job
+            whole.update([job.folder] if trial in studies.complete(study) else [])
+    command = partial(final_command, context, config, overrides)
+    top = Path(config.hydra.sweep.dir)
+    unranked = {folder for folder in jobs if folder and folder not in whole}
+    return conclude(list(jobs.values()), top, config.sweep.objective, command, study, unranked)
 
 
 def check_fixed(

@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from omasgan.configuration.identity import identity_of
 from omasgan.runs.search_journal import import_optuna, storage
 from omasgan.sweeps.criterion import Criterion
+from omasgan.sweeps.jobs import SHOWN
 from omasgan.sweeps.trial import GIVEN_UP, pruner
 from omasgan.text import figures, shortened, table
 
@@ -139,17 +140,21 @@ def progress(study: Any, trials: int) -> str:
 
 
 def trial_table(study: Any) -> str:
-    """The table of all trials with their values, their objective and how they ended."""
-    params = [trial.params or trial.system_attrs.get(FIXED, {}) for trial in study.trials]
+    """The table of the trials with their values and how they ended; of many trials, without those that are complete.
+
+    A pruned trial has a mean over fewer classes, which is not to be compared with the objective of the others.
+    """
+    trials = [trial for trial in study.trials if len(study.trials) <= SHOWN or trial not in complete(study)]
+    params = [trial.params or trial.system_attrs.get(FIXED, {}) for trial in trials]
     keys = list(dict.fromkeys(key for values in params for key in values))
     rows = [
         [
             str(trial.number),
             *(_short(values.get(key, "")) for key in keys),
-            "-" if trial.value is None else figures(trial.value),
+            "-" if trial.value is None or GIVEN_UP in trial.user_attrs else figures(trial.value),
             _ending(trial),
         ]
-        for trial, values in zip(study.trials, params, strict=True)
+        for trial, values in zip(trials, params, strict=True)
     ]
     return table(rows, ["trial", *keys, "objective", "state"])
 
@@ -160,7 +165,8 @@ def _short(value: object) -> str:
 
 def _ending(trial: Any) -> str:
     if GIVEN_UP in trial.user_attrs:
-        return f"pruned after class {trial.user_attrs[GIVEN_UP]}"
+        number = trial.user_attrs[GIVEN_UP]
+        return f"pruned after {number} class{'es' * (number != 1)} ({figures(trial.value)})"
     if INTERRUPTED in trial.user_attrs:
         return "interrupted"
     return {"COMPLETE": "done", "WAITING": "to be begun", "RUNNING": "interrupted"}.get(trial.state.name, "failed")

@@ -160,7 +160,7 @@ def test_the_same_sweep_again_skips_resumes_retries_and_says_so(command, tmp_pat
     first = command(*sweep, "seed=0,1,2")
     assert first.code == 0
     assert "3 jobs: 0 finished, 0 to resume, 0 to retry, 3 new" in first.errors
-    assert first.output.splitlines()[-1] == "3 jobs: 3 done, 0 skipped, 0 failed, 0 interrupted"
+    assert "\n3 jobs: 3 done, 0 skipped, 0 failed, 0 interrupted\n" in first.output
     assert {label: state for label, (state, _) in rows(first).items()} == dict.fromkeys(
         ["seed=0", "seed=1", "seed=2"], "done"
     )
