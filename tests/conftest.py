@@ -15,7 +15,7 @@ from hypothesis import settings
 
 from omasgan import __main__ as program
 from omasgan.configuration.composition import Composer, install
-from omasgan.configuration.schema import FOLDER, register
+from omasgan.configuration.schema import FOLDER, SWEEPS, register
 from omasgan.files import make_folder
 from omasgan.pipeline import outputs
 
@@ -34,7 +34,12 @@ REMEMBERED = {}
 
 def composer_that_shares(self, config_search_path):
     NEW_COMPOSER(self, config_search_path)
-    if {part.path for part in config_search_path.get_path()} == {"pkg://hydra.conf", str(FOLDER), "structured://"}:
+    if {part.path for part in config_search_path.get_path()} == {
+        "pkg://hydra.conf",
+        str(FOLDER),
+        f"file://{SWEEPS}",
+        "structured://",
+    }:
         self._remembered = REMEMBERED
 
 

@@ -7,7 +7,6 @@ of every command twice. The jobs of a sweep mostly differ in values, not in the 
 from __future__ import annotations
 
 import copy
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +17,6 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig
-
-from omasgan.configuration.identity import GROUPS
-from omasgan.configuration.schema import Config
-
-PLAIN = {field.name for field in fields(Config)} - {*GROUPS, "baselines", "logger", "debug", "sweep"}
-"""Keys of the top level that are not groups."""
-
-
-def is_value(override: Override) -> bool:
-    """Whether an override sets a value, so that it decides nothing about which files are read."""
-    key = override.key_or_group
-    if override.is_sweep_override() or override.package is not None or "/" in key:
-        return False
-    if key.startswith(("hydra.searchpath", "hydra.job")):  # what Hydra itself reads while it composes
-        return False
-    return "." in key or key in PLAIN
 
 
 class Composer(ConfigLoaderImpl):
@@ -63,8 +46,8 @@ class Composer(ConfigLoaderImpl):
         parsed = OverridesParser.create().parse_overrides(overrides)
         if validate_sweep_overrides:
             self.validate_sweep_overrides_legal(parsed, run_mode, from_shell)
-        values = [override for override in parsed if is_value(override)]
-        options = [str(override.input_line) for override in parsed if not is_value(override)]
+        values = [override for override in parsed if self._is_value(override)]
+        options = [str(override.input_line) for override in parsed if override not in values]
         key = (config_name, *options)
         if key in self._remembered:
             cfg = copy.deepcopy(self._remembered[key])
@@ -75,6 +58,15 @@ class Composer(ConfigLoaderImpl):
         self._apply_overrides_to_config(values, cfg)
         _note_overrides(cfg, parsed)
         return cfg
+
+    def _is_value(self, override: Override) -> bool:
+        """Whether an override sets a value, so that it decides nothing about which files are read."""
+        key = override.key_or_group
+        if override.is_sweep_override() or override.package is not None or "/" in key:
+            return False
+        if key.startswith(("hydra.searchpath", "hydra.job")):  # what Hydra itself reads while it composes
+            return False
+        return "." in key or not self.repository.group_exists(key)
 
 
 def _note_overrides(cfg: DictConfig, overrides: list[Override]) -> None:

@@ -18,6 +18,8 @@ RIGHT = [
     "seed=2 hydra.job.env_copy=[HOME] hydra.job.config.override_dirname.exclude_keys=[seed] boundary.Q=5",
     "boundary.mu=5 dataset=toy_moons seed=3",
     "seed=2",
+    "sweep=mu_nu_beta seed=2",  # a group and a setting of the same name
+    "sweep.objective=pseudo/auroc/j seed=2",
 ]
 WRONG = ["boundary.muu=1", "boundary.mu=1,2", "dataset={a:1}", "seed=0 dataset=foo", "=="]
 

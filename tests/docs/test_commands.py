@@ -5,6 +5,7 @@ import shlex
 
 import pytest
 
+from omasgan.configuration.command_line import arranged
 from tests.docs.conftest import ROOT
 
 PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "multirun_sweeps" / "README.md"]
@@ -24,8 +25,8 @@ def commands():
 def test_a_command_composes(composed, line):
     overrides = [word for word in shlex.split(line) if "(" not in word]  # a sweeper's own notation
     # Of the values of a sweep, the first.
-    overrides = [re.sub(r"=([^\[\]{},]*),.*", r"=\1", word) for word in overrides]
-    composed(*overrides, hydra=True)
+    overrides = [re.sub(r"=([^\[\]{},=]*),.*", r"=\1", word) for word in overrides]
+    composed(*arranged(overrides), hydra=True)
 
 
 def test_many_commands_are_found():
