@@ -11,12 +11,11 @@ from omasgan.data.protocols import IndexSplit
 from omasgan.data.support import boundary_report
 from omasgan.detectors.base import Detector
 from omasgan.evaluation import plots
-from omasgan.evaluation.objective import Split, metric_key
+from omasgan.evaluation.objective import Objective, metric_key
 from omasgan.evaluation.scores import ScoreTable
 from omasgan.files import make_folder, write_json
 from omasgan.pipeline.job import Job, Metrics
 from omasgan.pipeline.run_folder import write_config
-from omasgan.pipeline.score import objective
 from omasgan.runs import folder as runs
 from omasgan.runs import results
 from omasgan.runs.record import history
@@ -36,7 +35,13 @@ SUPPORT_SAMPLES = 8192
 
 
 def write_metrics(
-    job: Job, dataset: Dataset, split: IndexSplit, detector: Detector, metrics: Metrics, seconds: Mapping[str, float]
+    job: Job,
+    dataset: Dataset,
+    split: IndexSplit,
+    detector: Detector,
+    metrics: Metrics,
+    tested: Objective,
+    seconds: Mapping[str, float],
 ) -> None:
     """Write metrics.json and write config.yaml again. A run that has a metrics.json is finished.
 
@@ -46,13 +51,15 @@ def write_metrics(
         The run.
     metrics
         The metrics by term.
+    tested
+        The samples that they are on.
     seconds
         Duration of each step, in seconds.
     """
     # If a baseline is added to a finished run, the times of the run's first training and scoring are kept.
     before = runs.read(job.folder / runs.METRICS).get("seconds", {})
     seconds = {**seconds, **{name: before[name] for name in ("fit", "score") if name in before}}
-    figures = results.content(metrics, objective(job, dataset, split))
+    figures = results.content(metrics, tested)
     whole = {**figures, "seconds": seconds, "support": support(dataset, detector)}
     write_json(job.folder / runs.METRICS, {**whole, "tested": split.tested(dataset).digest})
     write_config(job)  # the baselines may have changed since the run began
@@ -102,10 +109,15 @@ def draw(
         record.picture(name, path)
 
 
-def export(metrics: Metrics, split: Split, record: Record) -> None:
-    """Pass the metrics of every term to the loggers as the table `ablation`, and AUROC and AUPRC as the summary."""
-    columns = [f"{split}/{column}" for column in COLUMNS]
+def export(metrics: Metrics, tested: Objective, record: Record) -> None:
+    """Pass the metrics of every term to the loggers as the table `ablation`; AUROC and AUPRC also as the summary.
+
+    The summary also says which samples they are on.
+    """
+    columns = [f"{tested.split}/{column}" for column in COLUMNS]
     record.table("ablation", ["term", *columns], [[term, *(m[c] for c in COLUMNS)] for term, m in metrics.items()])
     record.summary(
-        {metric_key(split, name, term): m[name] for term, m in metrics.items() for name in ("auroc", "auprc")}
+        {metric_key(tested.split, name, term): m[name] for term, m in metrics.items() for name in ("auroc", "auprc")}
     )
+    told = {**asdict(tested), "abnormal": ", ".join(tested.abnormal)}
+    record.summary({f"objective/{name}": value for name, value in told.items()})

@@ -21,7 +21,7 @@ from omasgan.errors import UserError
 from omasgan.pipeline import build, hardest, listing, outputs, run_folder
 from omasgan.pipeline.fit import fit
 from omasgan.pipeline.job import Job, Metrics
-from omasgan.pipeline.score import check_split, compute_metrics, score, score_baselines, score_table
+from omasgan.pipeline.score import check_split, compute_metrics, objective, score, score_baselines, score_table
 from omasgan.runs import folder as runs
 from omasgan.runs import results
 from omasgan.runs.lock import locked
@@ -96,9 +96,10 @@ def _steps(job: Job, dataset: Dataset, split: IndexSplit, workspace: Workspace) 
     table.save(job.folder / "scores.npz")
     metrics = compute_metrics(table, split, job.config["seed"])
     outputs.draw(job, dataset, split, detector, table, metrics, workspace.record)
-    outputs.export(metrics, job.split, workspace.record)
+    tested_on = objective(job, dataset, split)
+    outputs.export(metrics, tested_on, workspace.record)
     workspace.record.table("hardest_samples", *hardest.table(table, dataset, split))
-    outputs.write_metrics(job, dataset, split, detector, metrics, seconds)
+    outputs.write_metrics(job, dataset, split, detector, metrics, tested_on, seconds)
     return metrics
 
 

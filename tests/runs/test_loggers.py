@@ -186,5 +186,9 @@ def test_a_list_of_loggers_follows_a_run_that_is_interrupted(command, tmp_path, 
     assert [line["step"] for line in lines(folder) if line["stage"] == "task2"] == [1, 2, 3, 4]
     check_tables(folder)
     check_events(folder, accumulated)
-    assert {row["name"] for row in tables(folder)["summary"]} >= {"test/auroc/full", "test/auprc/task1"}
+    assert {row["name"] for row in tables(folder)["summary"]} >= {
+        "test/auroc/full",
+        "test/auprc/task1",
+        "objective/n_normal",
+    }
     assert not (folder / "wandb").exists()
