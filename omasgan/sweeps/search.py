@@ -89,7 +89,7 @@ def sweep(
         returns, failed, stopped = _trials(study, launcher, options, space, [*fixed, *place])
     finally:
         lock.release()
-    print(studies.trial_table(study))
+    print(f"{studies.trial_table(study)}\nobjective: {study.user_attrs['objective']}")
     if text := _conclusion(context, config, overrides, fixed, study):
         print(f"\n{text}")
     if isinstance(stopped, BaseException):
