@@ -79,3 +79,23 @@ def test_a_record_of_another_split_is_not_kept(tmp_path, fake, script):
     other = fake.write(tmp_path / "b", 0, 1, table=fake.scores(0, 300, 1)).parents[1]
     with pytest.raises(SystemExit, match="other test samples for class 0"):
         study.main(other, record, keep_baselines=False, keep_seeds=True)
+
+
+def test_the_table_of_the_sweep_follows_from_its_runs():
+    study = EXPERIMENTS / "sweep_mu_nu_beta"
+    lines = (study / "README.md").read_text().splitlines()
+    for name, columns in {"mnist": (3, 4), "digits": (5, 6)}.items():
+        with (study / f"{name}.csv").open() as file:
+            runs = list(csv.DictReader(file))
+        assert len(runs) == 81
+        settings = {tuple(run[key] for key in ("boundary.mu", "boundary.nu", "retraining.beta")) for run in runs}
+        assert len(settings) == 27
+        for setting in settings:
+            start = "| " + " | ".join(f"{float(value):g}" for value in setting) + " | "
+            (line,) = [line for line in lines if line.startswith(start)]
+            shown = line.strip("| ").split(" | ")
+            own = [r for r in runs if (r["boundary.mu"], r["boundary.nu"], r["retraining.beta"]) == setting]
+            for term, column in zip(("full", "j"), columns, strict=True):
+                values = [float(run[f"pseudo/auroc/{term}"]) for run in own]
+                assert len(values) == 3
+                assert shown[column].split(" ± ")[0] == f"{np.mean(values):.3f}"[1:]
