@@ -7,12 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from omasgan.evaluation.metrics import auprc, auroc
-
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 RECORDS = sorted(path.parent for path in EXPERIMENTS.rglob("scores.npz"))
 STUDIES = [record for record in RECORDS if record.parent == EXPERIMENTS]
 """Records with a README of their own; a record in a folder below is described in the README above it."""
+
+
+def areas(label, ranks):
+    """AUROC and average precision by definition, from how many normal samples and anomalies there are of each rank."""
+    counts = [np.bincount(ranks[label == kind], minlength=int(ranks.max()) + 1)[::-1] for kind in (False, True)]
+    normal, abnormal = counts
+    false, found = (each.cumsum() for each in counts)
+    precision = found / np.maximum(found + false, 1)
+    auroc = abnormal @ (false[-1] - false + normal / 2) / (found[-1] * false[-1])
+    return auroc, abnormal @ precision / found[-1]
 
 
 @pytest.mark.parametrize("study", RECORDS, ids=lambda study: study.relative_to(EXPERIMENTS).as_posix())
@@ -24,11 +32,10 @@ def test_every_figure_of_a_study_can_be_recomputed(study):
         assert len(terms) >= 5 * len({key[:2] for key in rows})
         for key in terms:
             cls, seed, term = key.split("|")
-            values = ranks[key].astype(float)
+            values = ranks[key]
             label = np.unpackbits(ranks[f"{cls}|{seed}|label"])[: len(values)].astype(bool)
             row = rows[cls, seed, term]
-            assert auroc(label, values) == pytest.approx(float(row["auroc"]), abs=1e-6)
-            assert auprc(label, values) == pytest.approx(float(row["auprc"]), abs=1e-6)
+            assert areas(label, values) == pytest.approx((float(row["auroc"]), float(row["auprc"])), abs=1e-6)
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.relative_to(EXPERIMENTS).as_posix())

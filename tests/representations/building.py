@@ -16,7 +16,7 @@ SMALL = {"patch_size": 3, "words": 8, "regions": 2, "components": 12}
 """Visual words for images of 8 x 8 pixels."""
 
 
-def representation(*parts, spec=IMAGE, steps=12, folder=None, seed=0, overrides=()):
+def representation(*parts, spec=IMAGE, steps=6, folder=None, seed=0, overrides=()):
     """The parts, joined, as a run builds them."""
     register()
     chosen = [f"representation=[{','.join(parts)}]", f"budget.representation={steps}", "budget.representation_batch=32"]

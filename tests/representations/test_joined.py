@@ -14,7 +14,6 @@ from tests.representations.building import IMAGE, ROWS, images, representation
     ("parts", "decoder"),
     [
         (("contrastive", "autoencoder"), 1),
-        (("autoencoder", "contrastive"), 0),
         (("visual_words", "pca"), 1),
         (("autoencoder", "pca"), 0),
         (("visual_words", "rotation_prediction", "pca"), 2),
