@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from omasgan.configuration.checks import check
 from omasgan.errors import UserError
 from omasgan.files import make_folder, user_path, write_text
-from omasgan.report import analyses, page, tables, wandb_export
+from omasgan.report import ablation_table, analyses, page, tables, wandb_export
 from omasgan.report.folders import Run, one_line
 from omasgan.report.latex import to_latex
 from omasgan.report.reading import counts, read
@@ -29,7 +29,7 @@ def report(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
 
 
 def write(config: Mapping[str, Any]) -> None:
-    """Write report.html, tables.csv, tables.md, tables.tex, comparison.csv and ranks.csv, and export them to W&B.
+    """Write report.html, the tables as Markdown, LaTeX and CSV, and the CSV of each analysis; export them to W&B.
 
     Raises
     ------
@@ -53,6 +53,7 @@ def write(config: Mapping[str, Any]) -> None:
         "tables.md": tables.to_markdown(reading.study, reading.scores),
         "tables.tex": to_latex(reading.study, reading.scores),
         "comparison.csv": to_csv(tables.PAIRED, tables.paired_rows(reading.study, reading.scores)),
+        "ablation.csv": to_csv(ablation_table.ABLATED, ablation_table.ablated_rows(reading.study, reading.scores)),
         "ranks.csv": to_csv(analyses.RANKED, analyses.ranked_rows(reading.study)),
     }
     for name, text in written.items():

@@ -119,6 +119,52 @@ def compare_all(
     return deviation, Pairs(chosen, _deviations(rows, have_class, in_mean))
 
 
+def deviations_of(
+    study: Study,
+    setting: int,
+    chosen: Sequence[tuple[int, int]],
+    contributions: Mapping[tuple[int, str], Array],
+    index: Mapping[str, NDArray[np.int64]],
+) -> dict[tuple[int, int, str], float]:
+    """Return the deviations of the differences of some pairs of methods; see `compare_all`.
+
+    Parameters
+    ----------
+    study, setting, contributions, index
+        As in `compare_all`.
+    chosen
+        The pairs, however many others the setting has.
+
+    Returns
+    -------
+    dict[tuple[int, int, str], float]
+        The deviation by both methods and class, without the classes that a method lacks; that of the mean over the
+        averaged classes under an empty class.
+    """
+    averaged = study.settings[setting].averaged
+    size = 1 + max((int(places.max()) for places in index.values()), default=0)
+    found: dict[tuple[int, int, str], float] = {}
+    for first, second in chosen:
+        differences = {
+            cls: contributions[first, cls] - contributions[second, cls]
+            for cls in study.settings[setting].classes
+            if (first, cls) in contributions and (second, cls) in contributions
+        }
+        for cls, difference in differences.items():
+            found[first, second, cls] = _norm(difference)
+        if averaged and set(averaged) <= set(differences):
+            total = np.zeros(size, np.float32)
+            for cls in averaged:
+                total[index[cls]] += differences[cls]
+            found[first, second, ""] = _norm(total) / len(averaged)
+    return found
+
+
+def _norm(contributions: Array) -> float:
+    deviation = float(np.linalg.norm(contributions))
+    return deviation if deviation >= SMALLEST else 0.0
+
+
 def _deviations(rows: Array, have: Array, in_mean: Array) -> Array:
     """The deviations of all differences (M, M, C + 1).
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from omasgan.configuration import old_names
 from omasgan.errors import UserError
 from omasgan.evaluation.scores import ScoreTable
-from omasgan.report.comparison import Array, Pairs, compare_all
+from omasgan.report.ablation import Ablation, ablations
+from omasgan.report.comparison import Array, Pairs, compare_all, deviations_of
 from omasgan.report.samples import Compared, choose, fingerprint_of, packed, runs_by_cell
 from omasgan.report.statistics import Ranked
 from omasgan.report.study import Study
@@ -91,6 +92,11 @@ class Scores:
         By run, what the page draws of its scores.
     compared
         By setting and class, the samples that the page compares one by one.
+    ablations
+        The ablations of all settings.
+    ablated
+        By method, whole detector and class, the standard deviation of the difference of their AUROCs over test samples;
+        the class of the mean is empty.
     problems
         A line for every file that is damaged, or whose test samples are not those of its setting.
     """
@@ -99,6 +105,8 @@ class Scores:
     pairs: list[Pairs] = field(default_factory=list)
     shown: dict[int, Shown] = field(default_factory=dict)
     compared: dict[Place, Compared] = field(default_factory=dict)
+    ablations: list[Ablation] = field(default_factory=list)
+    ablated: dict[tuple[int, int, str], float] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
 
@@ -195,9 +203,14 @@ def read_scores(study: Study, workers: int) -> Scores:
     result.problems = list(dict.fromkeys(result.problems))
     means = sums.means()
     for setting in range(len(study.settings)):
-        deviation, pairs = compare_all(study, setting, means, sums.index_of(setting))
+        index = sums.index_of(setting)
+        deviation, pairs = compare_all(study, setting, means, index)
         result.deviation |= deviation
         result.pairs.append(pairs)
+        ablated = ablations(study, setting)
+        result.ablations += ablated
+        against = [(row.method, one.full) for one in ablated for row in one.rows if row.method is not None]
+        result.ablated |= deviations_of(study, setting, against, means, index)
     return result
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from omasgan.report.ablation_table import ablation_markdown
 from omasgan.report.analyses import ranks_markdown
 from omasgan.report.published import published
 from omasgan.report.rows import LONG, MEAN, PAIRED, cells, columns, long_rows, paired_rows, ranked
@@ -56,6 +57,7 @@ def to_markdown(study: Study, scores: Scores) -> str:
             lines += [_markdown_line(["first", "second", "difference", "95 % interval", "p"])]
             lines += [_markdown_line(["---", "---", "---:", "---:", "---:"])]
             lines += [_markdown_line(_paired_text(row)) for row in chosen] + [""]
+        lines += ablation_markdown(study, scores, setting)
         lines += ranks_markdown(study, setting)
     return "\n".join(lines)
 

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from omasgan.evaluation.objective import ON
+from omasgan.report.ablation import Ablation
+from omasgan.report.ablation_table import table
 from omasgan.report.configurations import differing, flatten
 from omasgan.report.folders import Run
 from omasgan.report.learning_curves import thinned
@@ -65,6 +67,7 @@ def data(study: Study, scores: Scores, shown: Pictures, problems: Sequence[str],
         "settings": [_setting(study, scores, number) for number in range(len(study.settings))],
         "methods": [_method(study, scores, number) for number in range(len(study.methods))],
         "sweeps": [_sweep(sweep) for sweep in sweeps(study)],
+        "ablations": [_ablation(study, scores, ablation) for ablation in scores.ablations],
         "runs": [
             {
                 **_run(run, variant_of.get(number, (None, run.choices.get("detector", ""), {}))),
@@ -118,6 +121,15 @@ def _method(study: Study, scores: Scores, number: int) -> dict[str, Any]:
             for metric, row in rows.items()
         },
     }
+
+
+def _ablation(study: Study, scores: Scores, ablation: Ablation) -> dict[str, Any]:
+    rows = zip(ablation.rows, table(study, scores, ablation), strict=True)
+    cells = [
+        {**asdict(row), "cells": [{key: _six(value) for key, value in asdict(cell).items()} for cell in of]}
+        for row, of in rows
+    ]
+    return {"full": ablation.full, "rows": cells}
 
 
 def _sweep(sweep: Sweep) -> dict[str, Any]:

@@ -11,6 +11,7 @@ function drawSetting() {
   $("results-caption").textContent = `${where.label}. ${where.note} ${rest}`;
   $("warning").hidden = !where.warning;
   $("warning").textContent = `The best setting of this sweep is ${where.warning}.`;
+  fillAblation();
   fillPairs();
   fillSweeps();
   fillLearning();
@@ -22,6 +23,7 @@ function drawFigures() {
   drawClasses();
   drawAblation();
   drawLearning();
+  drawAblationTable();
   drawRanks();
 }
 
@@ -74,6 +76,7 @@ function listen() {
       drawPairs();
     });
   }
+  listenTo("ablation-of", "change", drawAblationTable);
   listenTo("rank-test", "change", drawRanks);
   listenToSweeps();
   for (const [id, side] of [
