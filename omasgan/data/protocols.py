@@ -38,7 +38,8 @@ class IndexSplit:
     abnormal
         Which test samples are anomalies; bool (n,).
     within
-        The official split that the test samples are from.
+        The official split that the test samples are from. The name of a protocol's YAML file begins with 'pseudo' if,
+        and only if, it is 'train', so that the names of figures are known before the data are.
     """
 
     train: Tensor

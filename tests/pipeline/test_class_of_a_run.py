@@ -2,8 +2,10 @@
 
 import json
 
+import pytest
 import yaml
 
+from omasgan.errors import UserError
 from tests.pipeline.running import read
 
 
@@ -37,3 +39,10 @@ def test_classes_left_out_together(start, no_pictures, capsys, zoo):
     assert pseudo.name == "abnormal_1+4"
     assert read(pseudo)["objective"]["split"] == "pseudo"
     assert read(pseudo)["objective"]["abnormal"] == ["6", "9"]
+
+
+def test_the_name_of_a_protocol_says_which_split_its_figures_are_on(start, no_pictures, zoo, tmp_path):
+    disguised = "protocol._target_=omasgan.data.protocols.PseudoLeaveOneOut"
+    with pytest.raises(UserError, match=r"protocol=loo tests samples of the train split.*begins with pseudo"):
+        start(*zoo, disguised, "protocol.abnormal_class=a_b")
+    assert not list(tmp_path.rglob("run.json"))
