@@ -294,5 +294,7 @@ def test_a_generator_of_one_single_sample_is_reported(train, stage):
                 collapse()
             getattr(detector, f"train_{name}")(batches)
 
-    with pytest.raises(UserError, match=rf"{stage} diverged at step 0 of {STEPS}: the generator makes one single"):
+    with pytest.raises(
+        UserError, match=rf"{stage} diverged at step 0 of {STEPS}: the generator has collapsed to a single"
+    ):
         run()
