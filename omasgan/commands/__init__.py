@@ -16,6 +16,7 @@ Command = Callable[[DictConfig, Mapping[str, str], Path], float | None]
 
 COMMANDS = {
     "run": "omasgan.commands.run:run",
+    "plan": "omasgan.commands.plan:plan",
     "score": "omasgan.commands.score:score",
     "list": "omasgan.commands.list_and_clean:list_runs",
     "clean": "omasgan.commands.list_and_clean:clean",

@@ -29,6 +29,7 @@ What to type first
 Many runs
   omasgan -m experiment=quickstart boundary.mu=0.01,0.02   several values make a sweep
   omasgan sweep=mu_nu_beta hydra/launcher=pool             a ready-made sweep, several jobs at a time
+  omasgan -m task=plan seed=0,1,2                          what a sweep would do, and the time it takes
   omasgan task=list                                        all runs, their state and AUROC
   omasgan task=clean                                       remove interrupted runs
   omasgan task=report                                      tables, and a page that opens from disk

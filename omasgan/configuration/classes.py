@@ -127,6 +127,28 @@ def together(protocol: Mapping[str, Any]) -> int:
     return max(map(len, _parts(protocol)[1]), default=1)
 
 
+def number_of_runs(protocol: Mapping[str, Any], classes: int) -> int | None:
+    """The number of runs that a job of a protocol makes.
+
+    Parameters
+    ----------
+    protocol
+        The protocol's settings.
+    classes
+        The number of classes of the data set; 0 where it is not known.
+
+    Returns
+    -------
+    int or None
+        None where it depends on a number of classes that is not known.
+    """
+    every = any(protocol.get(key) == ALL for key in CLASS_KEYS)
+    pseudo = protocol.get(PSEUDO_KEY) == ALL
+    if (every or pseudo) and not classes:
+        return None
+    return (classes if every else 1) * (classes - 1 if pseudo else 1)
+
+
 def class_folder(protocol: Mapping[str, Any]) -> str:
     """The name of a class's folder, such as 'abnormal_3', 'normal_cat' or 'abnormal_1+4'.
 

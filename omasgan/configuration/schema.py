@@ -26,7 +26,7 @@ SWEEPS = FOLDER.parent / "multirun_sweeps"
 PLUGINS = PACKAGE / "plugins"
 """The launcher and the sweepers as Hydra plugins; this folder exists in a checkout only (see pyproject.toml)."""
 
-Task = Literal["run", "score", "list", "clean", "report", "dashboard"]
+Task = Literal["run", "plan", "score", "list", "clean", "report", "dashboard"]
 """Values of `task`."""
 
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -177,8 +177,8 @@ class Config:
     data
         The folder that data sets are downloaded to and read from.
     task
-        What the command does: train and evaluate a run, score new samples, list runs, remove unfinished runs, write
-        a report, or save a W&B dashboard. It has nothing to do with Tasks 1 to 3 of the method.
+        What the command does: train and evaluate a run, plan that, score new samples, list runs, remove unfinished
+        runs, write a report, or save a W&B dashboard. It has nothing to do with Tasks 1 to 3 of the method.
     """
 
     dataset: Any = MISSING

@@ -19,6 +19,7 @@ from omasgan.runs.folder import State
 from omasgan.sweeps import jobs as books
 from omasgan.sweeps.conclusion import conclude
 from omasgan.sweeps.final_command import final_command
+from omasgan.sweeps.plan import PLAN, job_table, time_line, work_of
 from omasgan.sweeps.watch import watched
 
 log = logging.getLogger("omasgan")
@@ -55,13 +56,18 @@ def sweep(
         After Ctrl-C, once the table is printed.
     """
     overrides = books.parse(context, params, arguments)
+    if config.task == PLAN:
+        del overrides["task"]
     jobs = books.listed(context, config, overrides)
     before = [job.state() for job in jobs]
-    if config.task == "run":
-        log.info("%s", books.plan(before))
     launcher = Plugins.instance().instantiate_launcher(
         hydra_context=context, task_function=task_function, config=config
     )
+    if config.task == PLAN:
+        print(_plan(context, config, jobs, before, launcher))
+        return []
+    if config.task == "run":
+        log.info("%s", books.plan(before))
     chosen = [place for place, state in enumerate(before) if state not in (State.DONE, State.RUNNING)]
     returns, stopped = _launched(launcher, config, [jobs[place] for place in chosen], batch)
     results = dict(zip(chosen, returns, strict=False))
@@ -79,6 +85,16 @@ def sweep(
             f"{len(wrong)} of {len(jobs)} jobs did not finish{where}: run the same command again to continue them"
         )
     return returns
+
+
+def _plan(
+    context: HydraContext, config: DictConfig, jobs: Sequence[books.SweepJob], states: Sequence[State], launcher: Any
+) -> str:
+    """What the sweep would do, and how long that would take."""
+    left = [job for job, state in zip(jobs, states, strict=True) if state not in (State.DONE, State.RUNNING)]
+    works = [work_of(job, context.config_loader.load_sweep_config(config, list(job.overrides))) for job in left]
+    parallel = getattr(launcher, "parallel", lambda: 1)()
+    return f"{job_table(jobs, states)}\n{time_line(works, Path(config.hydra.sweep.dir), parallel)}"
 
 
 def _launched(

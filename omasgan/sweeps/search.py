@@ -8,7 +8,8 @@ each of them the trial may be pruned. The search never uses the class that resul
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -24,12 +25,13 @@ from omasgan.configuration.checks import check
 from omasgan.configuration.explain import explain, is_users
 from omasgan.errors import UserError
 from omasgan.files import make_folder
-from omasgan.runs.search_journal import FOLDER, import_optuna
+from omasgan.runs.search_journal import FOLDER, import_optuna, load_study
 from omasgan.sweeps import jobs as books
 from omasgan.sweeps import study as studies
 from omasgan.sweeps.conclusion import conclude
 from omasgan.sweeps.criterion import criterion
 from omasgan.sweeps.final_command import final_command
+from omasgan.sweeps.plan import PLAN, time_line, work_of
 from omasgan.sweeps.study import Options
 from omasgan.sweeps.trial import check_protocol
 
@@ -66,6 +68,8 @@ def sweep(
     check_protocol(protocol)
     wanted = criterion(config.sweep.objective, protocol)
     overrides = books.parse(context, params, arguments)
+    if config.task == PLAN:
+        del overrides["task"]
     space = {key: distribution(override) for key, override in overrides.items() if override.is_sweep_override()}
     if not space:
         raise UserError("there is nothing to search: give a range, such as 'boundary.mu=tag(log,interval(0.001,1))'")
@@ -74,21 +78,18 @@ def sweep(
 
     name = studies.study_name(config, space)
     journal = Path(config.hydra.sweep.dir).absolute() / FOLDER / f"{name}.journal"
-    make_folder(journal.parent)
-    lock = FileLock(journal.with_suffix(".lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise UserError(f"another process searches with {journal}: wait for it, or end that process") from None
-    try:
+    launcher = Plugins.instance().instantiate_launcher(
+        hydra_context=context, task_function=task_function, config=config
+    )
+    parallel = options.parallel or getattr(launcher, "parallel", lambda: 1)()
+    if config.task == PLAN:
+        given = [*fixed, *values({key: _lowest(of) for key, of in space.items()})]
+        print(_plan(context, config, journal, options.trials, given, parallel))
+        return []
+    with _locked(journal):
         study = studies.open_study(journal, options, wanted)
-        launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=context, task_function=task_function, config=config
-        )
         place = [f"search.journal={books.quoted(str(journal))}", f"search.study={name}", books.varying(overrides)]
-        returns, failed, stopped = _trials(study, launcher, options, space, [*fixed, *place])
-    finally:
-        lock.release()
+        returns, failed, stopped = _trials(study, launcher, parallel, options.trials, space, [*fixed, *place])
     print(f"{studies.trial_table(study)}\nobjective: {study.user_attrs['objective']}")
     if text := _conclusion(context, config, overrides, fixed, study):
         print(f"\n{text}")
@@ -101,14 +102,44 @@ def sweep(
     return returns
 
 
+@contextmanager
+def _locked(journal: Path) -> Iterator[None]:
+    """Hold the lock of a study, which one process alone may continue."""
+    make_folder(journal.parent)
+    lock = FileLock(journal.with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(f"another process searches with {journal}: wait for it, or end that process") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _plan(
+    context: HydraContext, config: DictConfig, journal: Path, trials: int, given: Sequence[str], parallel: int
+) -> str:
+    """What the search would do, and how long that would take; `given` are the overrides of some trial."""
+    done = len(studies.counted(load_study(journal))) if journal.exists() else 0
+    work = work_of(books.SweepJob((), None, {}), context.config_loader.load_sweep_config(config, list(given)))
+    left = max(trials - done, 0)
+    time = time_line([work] * left, Path(config.hydra.sweep.dir), parallel, at_most=True)
+    return f"{done} of {trials} trials are done, {left} are left, in {journal}\n{time}"
+
+
 def _trials(
-    study: Any, launcher: Any, options: Options, space: Mapping[str, BaseDistribution], given: Sequence[str]
+    study: Any,
+    launcher: Any,
+    parallel: int,
+    wanted: int,
+    space: Mapping[str, BaseDistribution],
+    given: Sequence[str],
 ) -> tuple[list[JobReturn], int, BaseException | None]:
     """Carry out the trials that are left; how each ended, how many failed, and what stopped the search, if anything."""
-    parallel = options.parallel or getattr(launcher, "parallel", lambda: 1)()
     returns: list[JobReturn] = []
     errors: list[str] = []
-    while (left := options.trials - len(studies.counted(study)) - len(errors)) > 0:
+    while (left := wanted - len(studies.counted(study)) - len(errors)) > 0:
         trials = [study.ask(space) for _ in range(min(parallel, left))]
         jobs = [[*given, *values(trial.params), f"search.trial={trial.number}"] for trial in trials]
         try:
@@ -119,7 +150,7 @@ def _trials(
             if studies.tell(study, trial, result):
                 errors.append(explain(result._return_value) if isinstance(result._return_value, Exception) else "")
         returns.extend(results)
-        log.info("%s, %d failed", studies.progress(study, options.trials), len(errors))
+        log.info("%s, %d failed", studies.progress(study, wanted), len(errors))
         if len(errors) >= SAME_FAILURES and len(set(errors)) == 1 and not studies.counted(study):
             return returns, len(errors), UserError(f"all {len(errors)} trials failed with the same error: {errors[0]}")
     return returns, len(errors), None
