@@ -63,7 +63,7 @@ pytestmark = pytest.mark.usefixtures("no_pictures")
         (["baselines=all", "baselines.pca.variance=7"], ["baselines.pca.variance is 7", "above 0 and at most 1"]),
         (["seed=-1"], ["seed is -1", "at least 0"]),
         (["precision=double"], ["precision is 'double'", "float32"]),
-        (["task=train"], ["task is 'train'", "choose one of run, score"]),
+        (["task=train"], ["task is 'train'", "choose one of run, plan, score"]),
         (["logger=wandb", "logger.wandb.mode=onlin"], ["logger.wandb.mode is 'onlin'", "did you mean 'online'"]),
         (["boundary.mu=${nowhere}"], ["boundary.mu", "'nowhere'"]),
         (["runs=${nowhere}"], ["'nowhere' not found"]),
