@@ -12,6 +12,7 @@ from typing import Any
 
 from hydra._internal import hydra as hydra_program
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
+from hydra._internal.config_repository import IConfigRepository
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -31,9 +32,10 @@ class Composer(ConfigLoaderImpl):
     def __init__(self, config_search_path: ConfigSearchPath) -> None:
         super().__init__(config_search_path)
         self._remembered: dict[tuple[str | None, ...], DictConfig] = {}
+        self._folders: dict[tuple[str | None, ...], IConfigRepository] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_remembered": {}}  # launchers send this object to each job
+        return {**self.__dict__, "_remembered": {}, "_folders": {}}  # launchers send this object to each job
 
     def _load_configuration_impl(
         self,
@@ -46,7 +48,7 @@ class Composer(ConfigLoaderImpl):
         parsed = OverridesParser.create().parse_overrides(overrides)
         if validate_sweep_overrides:
             self.validate_sweep_overrides_legal(parsed, run_mode, from_shell)
-        values = [override for override in parsed if self._is_value(override)]
+        values = self._values(config_name, parsed)
         options = [str(override.input_line) for override in parsed if override not in values]
         key = (config_name, *options)
         if key in self._remembered:
@@ -59,14 +61,19 @@ class Composer(ConfigLoaderImpl):
         _note_overrides(cfg, parsed)
         return cfg
 
-    def _is_value(self, override: Override) -> bool:
-        """Whether an override sets a value, so that it decides nothing about which files are read."""
-        key = override.key_or_group
-        if override.is_sweep_override() or override.package is not None or "/" in key:
-            return False
-        if key.startswith(("hydra.searchpath", "hydra.job")):  # what Hydra itself reads while it composes
-            return False
-        return "." in key or not self.repository.group_exists(key)
+    def _values(self, config_name: str | None, overrides: list[Override]) -> list[Override]:
+        """The overrides that set values, and decide nothing about which files are read or how Hydra composes them."""
+        places = [str(override.input_line) for override in overrides if override.key_or_group == "hydra.searchpath"]
+        key = (config_name, *places)
+        if key not in self._folders:  # with those of `hydra.searchpath`, unlike `self.repository`
+            self._folders[key] = self._parse_overrides_and_create_caching_repo(config_name, places)[1]
+        return [
+            override
+            for override in overrides
+            if not override.is_sweep_override()
+            and not override.key_or_group.startswith(("hydra.searchpath", "hydra.job"))
+            and (isinstance(override.value(), dict) or not self._folders[key].group_exists(override.key_or_group))
+        ]
 
 
 def _note_overrides(cfg: DictConfig, overrides: list[Override]) -> None:

@@ -21,7 +21,7 @@ RIGHT = [
     "sweep=mu_nu_beta seed=2",  # a group and a setting of the same name
     "sweep.objective=pseudo/auroc/j seed=2",
 ]
-WRONG = ["boundary.muu=1", "boundary.mu=1,2", "dataset={a:1}", "seed=0 dataset=foo", "=="]
+WRONG = ["boundary.muu=1", "boundary.mu=1,2", "dataset={a:1}", "seed=0 dataset=foo", "seed@a=0", "=="]
 
 
 @pytest.fixture
@@ -53,6 +53,16 @@ def test_what_is_remembered_gives_what_hydra_composes(loaders):
             assert outcome(composer, overrides) == expected
 
 
+def test_a_group_is_found_where_the_search_path_says(loaders, tmp_path):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "small.yaml").write_text("# @package _global_\nboundary:\n  Q: 7\n")
+    there = f"hydra.searchpath=[file://{tmp_path}] +own=small"
+    composer, plain = loaders
+    assert "Q: 7" in outcome(plain, there)
+    for values in ("seed=1", "seed=2"):
+        assert outcome(composer, f"{there} {values}") == outcome(plain, f"{there} {values}")
+
+
 def test_other_values_are_composed_without_reading_a_file(loaders, monkeypatch):
     composer, _ = loaders
     first = composer.load_configuration("config", ["experiment=toy", "boundary.mu=3"], RunMode.MULTIRUN)
@@ -78,4 +88,5 @@ def test_a_job_is_not_sent_what_is_remembered(loaders):
     sent = pickle.loads(pickle.dumps(composer))
     assert composer._remembered
     assert not sent._remembered
+    assert not sent._folders
     assert outcome(sent, "seed=3") == outcome(composer, "seed=3")
