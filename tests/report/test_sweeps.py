@@ -137,6 +137,7 @@ def test_three_settings_are_parallel_coordinates_that_filter(swept):
     tab = swept("digits loo, on the test split")
     assert visible(tab) == {"sweep-map", "sweep-importance", "sweep-parallel"}
     assert "lacks 1" in tab.locator("#sweeps-caption").inner_text()
+    assert "2 runs of each are too few" in tab.locator("#sweep-more").inner_text(), "six others need nine"
     rows = tab.locator("#sweep-table tbody tr")
     playwright.expect(rows).to_have_count(7)
     tab.select_option("#min-boundary\\.mu", label="0.1")

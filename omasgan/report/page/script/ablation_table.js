@@ -19,10 +19,7 @@ function drawAblationTable() {
   const head = titles.map((text) => element("th", { scope: "col" }, element("span", {}, text)));
   const options = found.rows.filter((row) => row.meaning);
   const body = [wholeRow(full), ...found.rows.map((row) => ablationRow(row, row === options[0]))];
-  $("ablation-table").replaceChildren(
-    element("thead", {}, element("tr", {}, ...head)),
-    element("tbody", {}, ...body),
-  );
+  $("ablation-table").replaceChildren(element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...body));
   $("ablation-note").textContent = ablationNote(full, options);
 }
 
@@ -49,9 +46,16 @@ function ablationRow(row, first) {
 
 /** The cells of the mean: value, difference, interval and p; or why there are none. */
 function meanCells(cell) {
-  if (cell.value === null) return [cell.reason, ...Array(3).fill(cell.reason)].map((text) => element("td", {}, missing(text)));
+  if (cell.value === null)
+    return [cell.reason, ...Array(3).fill(cell.reason)].map((text) => element("td", {}, missing(text)));
   const value = element("td", { "data-value": cell.value }, figures(cell.value));
-  if (cell.difference === null) return [value, ...Array(3).fill(0).map(() => element("td", {}, missing(cell.reason)))];
+  if (cell.difference === null)
+    return [
+      value,
+      ...Array(3)
+        .fill(0)
+        .map(() => element("td", {}, missing(cell.reason))),
+    ];
   const spread = element("span", { class: "pm" }, plusMinus(cell.deviation));
   const difference = element("td", { "data-value": cell.difference }, signed(cell.difference), spread);
   if (cell.p === null) return [value, difference, ...[0, 1].map(() => element("td", {}, missing(cell.reason)))];

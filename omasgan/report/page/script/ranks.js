@@ -121,7 +121,12 @@ function drawDiagram(found) {
   draw("fig-ranks", [rankPoints(found)], {
     xaxis: { visible: false, range: [edge.min, edge.max] },
     yaxis: { visible: false, range: [low, high] },
-    shapes: [...rankAxis(k), ...(high === 2 ? criticalBar(critical, k) : []), ...lines, ...groups.map((group, i) => groupLine(ranked, group, -0.5 - 0.35 * i))],
+    shapes: [
+      ...rankAxis(k),
+      ...(high === 2 ? criticalBar(critical, k) : []),
+      ...lines,
+      ...groups.map((group, i) => groupLine(ranked, group, -0.5 - 0.35 * i)),
+    ],
     annotations: [
       ...Array.from({ length: k }, (_, i) => note(i + 1, 0.5, String(i + 1))),
       ...ranked.map((one, i) => methodNote(one, places[i], y(places[i]))),
@@ -146,10 +151,7 @@ function rankAxis(k) {
 }
 
 /** From a method's place on the scale down to the row of its label, then to the side. */
-const elbow = (x, y, end) => [
-  segment(x, 0, x, y, style("--soft"), 1),
-  segment(x, y, end, y, style("--soft"), 1),
-];
+const elbow = (x, y, end) => [segment(x, 0, x, y, style("--soft"), 1), segment(x, y, end, y, style("--soft"), 1)];
 
 const groupLine = (ranked, [first, last], y) =>
   segment(ranked[first].mean - 0.04, y, ranked[last].mean + 0.04, y, style("--ink"), 4);
@@ -255,12 +257,14 @@ function fillRankPairs({ ranked, pairs }) {
   );
   const rowsOf = ranked.map(({ method }, j) => {
     const cells = ranked.slice(0, -1).map((_, i) => pairCell(pairs.find((pair) => pair.i === i && pair.j === j)));
-    return element("tr", {}, element("th", { scope: "row", title: method.label }, `${j + 1} ${method.label}`), ...cells);
+    return element(
+      "tr",
+      {},
+      element("th", { scope: "row", title: method.label }, `${j + 1} ${method.label}`),
+      ...cells,
+    );
   });
-  $("rank-pairs").replaceChildren(
-    element("thead", {}, element("tr", {}, ...titles)),
-    element("tbody", {}, ...rowsOf),
-  );
+  $("rank-pairs").replaceChildren(element("thead", {}, element("tr", {}, ...titles)), element("tbody", {}, ...rowsOf));
 }
 
 function pairCell(pair) {

@@ -22,7 +22,7 @@ function halfWidth(deviation, n) {
 function ranksOf(values) {
   const order = values.map((_, i) => i).sort((a, b) => values[a] - values[b]);
   const ranks = [];
-  for (let start = 0; start < order.length; ) {
+  for (let start = 0; start < order.length;) {
     let end = start;
     while (end < order.length && values[order[end]] === values[order[start]]) end += 1;
     for (let i = start; i < end; i += 1) ranks[order[i]] = (start + end + 1) / 2;

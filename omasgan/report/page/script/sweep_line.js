@@ -56,7 +56,7 @@ function meanLine(points, x, key) {
   const color = style("--accent");
   const interval = ({ half }) => (half === null ? "" : ` ± ${figures(half)}`);
   const hover = (point) =>
-    `<b>${shortKey(key)} ${tidy(point.method.varied[key])}</b><br>mean ${figures(point.mean)}${interval(point)}`;
+    `<b>${shortKey(key)} ${tidy(point.method.varied[key])}</b><br>mean ${point.text}${interval(point)}`;
   return {
     type: "scatter",
     mode: "lines+markers",
@@ -114,5 +114,11 @@ function lineCaption(points, cells, axis) {
     axis.log && axis.values.includes(0) ? "The axis is logarithmic but for 0." : "",
     defaultText(axis),
   ];
-  caption("cap-line", sentences.filter(Boolean).join(" ").replace(/ ([,.])/g, "$1"));
+  caption(
+    "cap-line",
+    sentences
+      .filter(Boolean)
+      .join(" ")
+      .replace(/ ([,.])/g, "$1"),
+  );
 }

@@ -36,7 +36,9 @@ function drawGrid(points, lacking, x, y, keys) {
     xaxis: placesAxis(x),
     yaxis: placesAxis(y),
     shapes: defaultCell(x, y),
-    annotations: narrow() ? [] : reasons.flatMap((row, j) => row.flatMap((text, i) => (text ? [emptyNote(i, j, text)] : []))),
+    annotations: narrow()
+      ? []
+      : reasons.flatMap((row, j) => row.flatMap((text, i) => (text ? [emptyNote(i, j, text)] : []))),
     margin: { l: 60, r: 10, t: 12, b: 50 },
   });
   mapCaption(grid, reasons, range, x, y, common.size, rest);
@@ -60,11 +62,15 @@ function reasonOf(lacking) {
 function lacksText({ lacks, all }) {
   if (!all.size) return "no finished run";
   const columns = classesOf(lacks);
-  const seeds = (column) => lacks.filter((cell) => Number(cell.split(" ")[0]) === column).map((cell) => cell.split(" ")[1]);
+  const seeds = (column) =>
+    lacks.filter((cell) => Number(cell.split(" ")[0]) === column).map((cell) => cell.split(" ")[1]);
   const whole = (column) => ![...all.keys()].some((cell) => Number(cell.split(" ")[0]) === column);
   const name = (column) => setting().classes[column] + (whole(column) ? "" : ` (seed ${seeds(column).join(", ")})`);
   const more = columns.length > 4 ? ` and ${columns.length - 3} more` : "";
-  return `lacks ${columns.slice(0, more ? 3 : 4).map(name).join(", ")}${more}`;
+  return `lacks ${columns
+    .slice(0, more ? 3 : 4)
+    .map(name)
+    .join(", ")}${more}`;
 }
 
 /** The ends of the colours: those of the means, but at least as far apart as the interval of a mean is wide. */
@@ -82,7 +88,7 @@ const NARROWEST_COLOURS = 0.02;
 
 /** Marks of the colour scale, at round numbers. */
 function colourTicks({ low, high }) {
-  const step = niceStep((high - low) / 6);
+  const step = niceStep((high - low) / 6 || 1e-3);
   const first = Math.ceil(low / step - 1e-9);
   const values = Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, i) => (first + i) * step);
   const digits = Math.max(2, -Math.floor(Math.log10(step) + 1e-9));
@@ -95,6 +101,8 @@ function placesAxis({ key, values }) {
   return { title: { text: key }, tickvals: values.map((_, i) => i), ticktext, showgrid: false, ticks: "" };
 }
 
+const cellText = ({ mean: value, points }) => figures(value, points[0].digits);
+
 function mapTrace(grid, reasons, x, y, range) {
   const title = (i, j) => `${shortKey(x.key)} ${tidy(x.values[i])}, ${shortKey(y.key)} ${tidy(y.values[j])}`;
   const behind = ({ points }) => {
@@ -102,14 +110,14 @@ function mapTrace(grid, reasons, x, y, range) {
     return `${points.length > 1 ? `${points.length} combinations of the other settings, ` : ""}${plural(runs.size, "run")}`;
   };
   const hover = (cell, i, j) =>
-    `<b>${title(i, j)}</b><br>${cell ? `${figures(cell.mean)}<br>${behind(cell)}` : reasons[j][i]}`;
+    `<b>${title(i, j)}</b><br>${cell ? `${cellText(cell)}<br>${behind(cell)}` : reasons[j][i]}`;
   const labelled = x.values.length * y.values.length <= MOST_LABELLED;
   return {
     type: "heatmap",
     z: grid.map((row) => row.map((cell) => (cell ? cell.mean : null))),
     customdata: grid.map((row, j) => row.map((cell, i) => hover(cell, i, j))),
     hovertemplate: "%{customdata}<extra></extra>",
-    text: grid.map((row) => row.map((cell) => (cell && labelled ? figures(cell.mean) : ""))),
+    text: grid.map((row) => row.map((cell) => (cell && labelled ? cellText(cell) : ""))),
     texttemplate: "%{text}",
     textfont: { size: 11 },
     zmin: range.low,
@@ -151,7 +159,9 @@ function mapCaption(grid, reasons, range, x, y, others, rest) {
   const width = figures(range.width);
   const sentences = [
     `Mean ${metricTitle()} by ${x.key} and ${y.key}, ${setting().on}.`,
-    rest.length ? `A cell is the mean over ${plural(others, "combination")} of the other settings, the same for all cells.` : "",
+    rest.length
+      ? `A cell is the mean over ${plural(others, "combination")} of the other settings, the same for all cells.`
+      : "",
     range.noise === null
       ? `The colours span at least ${width}; there is one seed, so how far chance alone moves a cell is not known.`
       : `The colours span at least ${width}, the width of the 95 % interval of a cell over its seeds` +

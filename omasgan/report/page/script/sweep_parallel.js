@@ -13,7 +13,14 @@ function parallelAxes(points, keys) {
   const axes = keys.map((key) => {
     const axis = axisOf(key, methods);
     const valueOf = ({ method }) => method.varied[key];
-    return { key, name: shortKey(key), axis, valueOf, at: scaled(axis.low, axis.high, axis.at), ticks: ticksOf(axis, 0.06) };
+    return {
+      key,
+      name: shortKey(key),
+      axis,
+      valueOf,
+      at: scaled(axis.low, axis.high, axis.at),
+      ticks: ticksOf(axis, 0.06),
+    };
   });
   const means = points.map((point) => point.mean);
   const [low, high] = [Math.min(...means), Math.max(...means)];
@@ -113,13 +120,17 @@ function drawParallel(points, keys) {
     showlegend: false,
   });
   const count = `${plural(kept.size, "setting")} of ${points.length}`;
-  const how = "Drag along an axis, or choose its values above, to show a part; a click on the axis shows all of it again.";
-  caption("cap-parallel", `A line is one combination of settings, from the worst (pale) to the best (strong). ${count}. ${how}`);
+  const how =
+    "Drag along an axis, or choose its values above, to show a part; a click on the axis shows all of it again.";
+  caption(
+    "cap-parallel",
+    `A line is one combination of settings, from the worst (pale) to the best (strong). ${count}. ${how}`,
+  );
 }
 
 /** Some points as one trace, with a gap after each line. */
 function linesTrace(points, axes, color, width) {
-  const text = (point) => `<b>${figures(point.mean)}</b> ${valuesText(point.method)}`;
+  const text = (point) => `<b>${point.text}</b> ${valuesText(point.method)}`;
   return {
     type: "scatter",
     mode: "lines+markers",
@@ -137,7 +148,18 @@ function filterShape(one, x) {
   const range = passing(one);
   if (!range) return [];
   const [y0, y1] = [Math.max(range[0], 0) - 0.015, Math.min(range[1], 1) + 0.015];
-  return [{ type: "rect", x0: x - 0.025, x1: x + 0.025, y0, y1, fillcolor: style("--focus"), opacity: 0.55, line: { width: 0 } }];
+  return [
+    {
+      type: "rect",
+      x0: x - 0.025,
+      x1: x + 0.025,
+      y0,
+      y1,
+      fillcolor: style("--focus"),
+      opacity: 0.55,
+      line: { width: 0 },
+    },
+  ];
 }
 
 /** The values beside an axis: on its left, or on the right for the last axis. */
@@ -158,7 +180,11 @@ function listenToAxes() {
     const box = $("fig-parallel").getBoundingClientRect();
     const { xaxis, yaxis } = $("fig-parallel")._fullLayout;
     const x = xaxis.p2d(event.clientX - box.left - xaxis._offset);
-    return { axis: Math.round(x), near: Math.abs(x - Math.round(x)) < 0.2, y: yaxis.p2d(event.clientY - box.top - yaxis._offset) };
+    return {
+      axis: Math.round(x),
+      near: Math.abs(x - Math.round(x)) < 0.2,
+      y: yaxis.p2d(event.clientY - box.top - yaxis._offset),
+    };
   };
   $("fig-parallel").addEventListener("pointerdown", (event) => {
     const place = placeOf(event);

@@ -14,7 +14,7 @@ function drawSurface(points, x, y, others) {
     hoverinfo: "skip",
     colorbar: colourBar(colourRange(points, points)),
   };
-  const hover = (point) => `trial ${point.trial}: <b>${figures(point.mean)}</b><br>${valuesText(point.method)}`;
+  const hover = (point) => `trial ${point.trial}: <b>${point.text}</b><br>${valuesText(point.method)}`;
   const trials = {
     type: "scatter",
     mode: "markers",
@@ -39,7 +39,12 @@ function drawSurface(points, x, y, others) {
   const rest = others > 0 ? `${which} from trial to trial.` : "";
   const defaults = defaultCross(x, y).length ? "Dotted lines mark the defaults." : "";
   const told = "Dots are the trials, the star is the best of them; the colours between them are interpolated.";
-  caption("cap-map", [`Mean ${metricTitle()} by ${x.key} and ${y.key}, ${setting().on}. ${told}`, rest, defaults].filter(Boolean).join(" "));
+  caption(
+    "cap-map",
+    [`Mean ${metricTitle()} by ${x.key} and ${y.key}, ${setting().on}. ${told}`, rest, defaults]
+      .filter(Boolean)
+      .join(" "),
+  );
 }
 
 /** The means of the trials at their places, with gaps between them. */
@@ -69,7 +74,9 @@ const valuesText = (method) =>
 function drawHistory(points, lacking) {
   const trials = [...points].sort((a, b) => a.trial - b.trial);
   const better = state.metric === "fpr95" ? Math.min : Math.max;
-  const sofar = trials.map((_, i) => trials.slice(0, i + 1).reduce((best, point) => better(best, point.mean), trials[0].mean));
+  const sofar = trials.map((_, i) =>
+    trials.slice(0, i + 1).reduce((best, point) => better(best, point.mean), trials[0].mean),
+  );
   const early = lacking.map((one) => ({ ...one, trial: trialOf(one.method) })).filter(({ trial }) => trial !== null);
   const low = Math.min(...trials.map((point) => point.mean));
   const dots = {
@@ -79,7 +86,7 @@ function drawHistory(points, lacking) {
     x: trials.map(({ trial }) => trial),
     y: trials.map((point) => point.mean),
     marker: { size: 7, color: style("--accent") },
-    text: trials.map((point) => `trial ${point.trial}: <b>${figures(point.mean)}</b><br>${valuesText(point.method)}`),
+    text: trials.map((point) => `trial ${point.trial}: <b>${point.text}</b><br>${valuesText(point.method)}`),
     hovertemplate: "%{text}<extra></extra>",
   };
   const line = { shape: "hv", color: style("--focus"), width: 1.6 };
@@ -128,7 +135,10 @@ function drawImportance(keys, search) {
   };
   $("fig-importance").style.height = `${90 + 34 * Math.max(shown.length, 1)}px`;
   draw("fig-importance", shown.length ? [trace] : [], {
-    xaxis: { range: [0, Math.max(...shown.map(({ share }) => share), 0.01) * 1.25], title: { text: importanceTitle(search) } },
+    xaxis: {
+      range: [0, Math.max(...shown.map(({ share }) => share), 0.01) * 1.25],
+      title: { text: importanceTitle(search) },
+    },
     yaxis: { type: "category" },
     margin: { l: 20, r: 20, t: 8, b: 46 },
     showlegend: false,

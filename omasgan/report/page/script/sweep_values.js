@@ -81,9 +81,13 @@ function overSeeds(values) {
   return { mean: mean([...byClass.values()]), deviation, n: seeds.length, byClass };
 }
 
+/** Means that are all closer together than this are told by four digits. */
+const CLOSE = 0.02;
+
 /**
- * The settings of the sweep. Each point has its method and, where it has all the classes and seeds that the settings
- * share, its values, their mean, the deviation and number of seeds, and half the width of the interval over them.
+ * The settings of the sweep, the best first. Each point has its method, its values on the classes and seeds that the
+ * settings share, their mean, the deviation and number of seeds, half the width of the interval over them, and the
+ * mean as text. The others lack some of these.
  */
 function sweepPoints() {
   const found = swept().map((method) => ({ method, all: valuesOf(method) }));
@@ -101,6 +105,8 @@ function sweepPoints() {
   }
   const sign = state.metric === "fpr95" ? 1 : -1;
   points.sort((a, b) => sign * (a.mean - b.mean) || a.method.id - b.method.id);
+  const digits = points.length && Math.abs(points[0].mean - points.at(-1).mean) < CLOSE ? 4 : 3;
+  for (const point of points) Object.assign(point, { digits, text: figures(point.mean, digits) });
   return { points, lacking, cells };
 }
 

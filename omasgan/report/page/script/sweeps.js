@@ -30,7 +30,8 @@ function fillSweep() {
   fillSelect("term", [["", "the detector's own score"], ...(headings.size > 1 ? headings : [])], "");
   const keys = sweptKeys();
   const options = keys.map((key) => [key, key]);
-  const find = (ending, but) => keys.find((key) => key.endsWith(ending) && key !== but) ?? keys.find((key) => key !== but);
+  const find = (ending, but) =>
+    keys.find((key) => key.endsWith(ending) && key !== but) ?? keys.find((key) => key !== but);
   const first = find(".mu");
   fillSelect("map-x", options, first);
   fillSelect("map-y", options, find(".nu", first));
@@ -74,7 +75,8 @@ function sweepText({ points, lacking, cells }, keys) {
   const columns = classesOf(cells);
   const names = columns.map((column) => setting().classes[column]);
   const every = columns.length === setting().classes.length;
-  const over = columns.length === 1 && !setting().role ? "" : every ? `all ${names.length} classes` : `the classes ${names.join(", ")}`;
+  const named = names.length === 1 ? `class ${names[0]}` : `the classes ${names.join(", ")}`;
+  const over = !setting().role ? "" : every && names.length > 1 ? `all ${names.length} classes` : named;
   const seeds = seedsOf(cells);
   const all = columns.length * seeds.length;
   const part = cells.length === all ? "" : ` (${cells.length} of ${all} runs each, those that every setting has)`;
@@ -110,12 +112,25 @@ function fillSettings({ points, cells }, keys) {
   const head = titles.map((text) => element("th", { scope: "col" }, element("span", {}, text)));
   const body = shown.map((point) => settingRow(point, keys, p[points.indexOf(point)]));
   $("sweep-table").replaceChildren(element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...body));
-  const pairs = `paired over ${plural(cells.length, "class and seed", "classes and seeds")}`;
-  const test = `bold is not distinguished from the best (Wilcoxon's signed-rank test, ${pairs}, Holm-corrected)`;
-  fillMore("sweep-more", `${plural(kept.length, "setting")} of ${points.length}; ${test}`, kept.length, shown.length, () => {
-    state.settingsAll = true;
-    drawFiltered();
-  });
+  const test = noiseText(points.length - 1, cells.length);
+  fillMore(
+    "sweep-more",
+    `${plural(kept.length, "setting")} of ${points.length}; ${test}`,
+    kept.length,
+    shown.length,
+    () => {
+      state.settingsAll = true;
+      drawFiltered();
+    },
+  );
+}
+
+/** How the settings are tested against the best; or that there are too few runs to tell any apart. */
+function noiseText(comparisons, pairs) {
+  const fewest = Math.ceil(1 + Math.log2(Math.max(comparisons, 1) / LEVEL));
+  const test = `Wilcoxon's signed-rank test, paired over ${plural(pairs, "run")}, Holm-corrected`;
+  if (pairs >= fewest) return `bold is not distinguished from the best (${test})`;
+  return `${plural(pairs, "run")} of each are too few to tell any of so many from the best (${test}, needs ${fewest})`;
 }
 
 function settingRow(point, keys, p) {
@@ -127,7 +142,7 @@ function settingRow(point, keys, p) {
     {},
     element("th", { scope: "row" }, `${first}${isDefault && !rest.length ? " (default)" : ""}`),
     ...rest.map((text, i) => element("td", {}, `${text}${isDefault && i === rest.length - 1 ? " (default)" : ""}`)),
-    element("td", { class: noise ? "best" : null, "data-value": point.mean }, figures(point.mean)),
+    element("td", { class: noise ? "best" : null, "data-value": point.mean }, point.text),
     element("td", {}, point.deviation === null ? "–" : figures(point.deviation)),
     element("td", {}, p === null ? `best${setting().warning ? ", by the test split" : ""}` : probability(p)),
   );
