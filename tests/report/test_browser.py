@@ -5,11 +5,9 @@ import pytest
 
 from omasgan.commands import report
 from omasgan.report import learning_curves
+from tests.report.common import PAUSE
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-PAUSE = "() => new Promise((done) => setTimeout(done, 200))"
-"""Lets the page do what waits for a pause of the reader, by its own clock, however slow the machine is."""
 
 FIGURES = {
     "fig-classes": ".scatterlayer .point",
@@ -43,6 +41,17 @@ def test_every_figure_is_drawn_and_fits(written, opened, tab, scheme, width):
     assert tab.evaluate("document.documentElement.dataset.theme") == scheme
     assert tab.locator("#pictures-a img").count() == 2
     assert all(tab.evaluate("[...document.querySelectorAll('.pictures img')].map((image) => image.naturalWidth > 0)"))
+
+
+def test_a_figure_saved_from_a_narrow_window_is_wide(tab):
+    tab.set_viewport_size({"width": 390, "height": 900})
+    tab.evaluate(PAUSE)
+    height = tab.locator("#fig-ranks").bounding_box()["height"]
+    with tab.expect_download() as download:
+        tab.click("#fig-ranks + .save button >> nth=0")
+    assert 'width="900"' in download.value.path().read_text()
+    assert tab.locator("#fig-ranks").bounding_box()["height"] == height, "the figure in the page stays as it is"
+    tab.set_viewport_size({"width": 1280, "height": 900})
 
 
 OVERLAPPING = """() => {

@@ -7,10 +7,9 @@ from urllib.parse import parse_qs
 import pytest
 from PIL import Image
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+from tests.report.common import PAUSE
 
-PAUSE = "() => new Promise((done) => setTimeout(done, 200))"
-"""Lets the page do what waits for a pause of the reader, by its own clock, however slow the machine is."""
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 METHODS = "#table tbody tr:not(.published)"
 

@@ -88,7 +88,7 @@ function drawSamples(left, right, term) {
     hovermode: "closest",
     margin: { l: 60, r: 14, t: 34, b: 50 },
   });
-  $("cap-samples").textContent = found.length ? samplesCaption(found, samples) : noDisputes(left, right);
+  caption("cap-samples", found.length ? samplesCaption(found, samples) : noDisputes(left, right));
   const disputed = found.filter(({ place }) => place < samples.disputed);
   fillDisputed(disputed.slice(0, MOST_PICTURED), samples);
 }

@@ -145,7 +145,7 @@ function drawLearning() {
     hovermode: "closest",
     margin: { l: 52, r: 14, t: narrow() ? 14 : 40, b: 44 },
   });
-  $("cap-learning").textContent = learningCaption(found);
+  caption("cap-learning", learningCaption(found));
 }
 
 /** The title of the axis of a stage's curves. */

@@ -6,8 +6,8 @@ const PNG_SCALE = 3;
 const DOTS = [0, 0, 0, 9, 112, 72, 89, 115, 0, 0, 46, 35, 0, 0, 46, 35, 1, 120, 165, 63, 118];
 /** Where that chunk stands: after the signature (8 bytes) and the header (25). */
 const AFTER_HEADER = 33;
-/** A saved figure is at least this wide, so that one from a telephone is not narrow. */
-const NARROWEST = 640;
+/** The width of a figure that is saved from a narrow window. */
+const WIDTH_FROM_NARROW = 900;
 
 /** Hands a file to the reader. */
 function download(name, content, type) {
@@ -22,20 +22,23 @@ function fileName(title, ending) {
   return `${words.toLowerCase().replace(/[^a-z0-9.=+]+/g, "-").replace(/^-|-$/g, "")}.${ending}`;
 }
 
-/** A figure as it would be drawn on paper: light, at least so wide, with what the reader has hidden or filtered. */
+/** A figure as it would be drawn on paper: light and not narrow, with what the reader has hidden or filtered. */
 function onPaper(id) {
   const before = theme();
+  const sizes = [...document.querySelectorAll(".plot")].map((plot) => [plot, plot.style.cssText]);
   document.documentElement.dataset.theme = "light";
+  if (narrow()) $(id).style.width = `${WIDTH_FROM_NARROW}px`;
   try {
     const { traces, layout: drawn } = withoutDrawing(drawAll, id);
     return { traces, layout: paperLayout(id, drawn) };
   } finally {
     document.documentElement.dataset.theme = before;
+    for (const [plot, size] of sizes) plot.style.cssText = size;
   }
 }
 
 function paperLayout(id, drawn) {
-  const size = { width: Math.max($(id).clientWidth, NARROWEST), height: $(id).clientHeight };
+  const size = { width: $(id).clientWidth, height: $(id).clientHeight };
   return { ...drawn, ...size, autosize: false, paper_bgcolor: "#ffffff", plot_bgcolor: "#ffffff" };
 }
 
@@ -67,7 +70,24 @@ async function saveFigure(id, format) {
 }
 
 /** Tables that are longer than what is shown of them, by id: the whole table. Any other is saved as it stands. */
-const WHOLE_TABLES = { table: () => resultsTable(rows()), "runs-table": () => runsTable(runRows()) };
+const WHOLE_TABLES = {
+  table: () => resultsTable(rows()),
+  "runs-table": () => runsTable(runRows()),
+  "sweep-table": () => wholeSweepTable(),
+};
+
+/** The table of all settings of the sweep that pass the filters. */
+function wholeSweepTable() {
+  const { settingsAll } = state;
+  const fill = (all) => {
+    state.settingsAll = all;
+    fillSettings(sweepPoints(), sweptKeys());
+  };
+  fill(true);
+  const whole = $("sweep-table").cloneNode(true);
+  fill(settingsAll);
+  return whole;
+}
 
 const rowsOf = (id) => [...(WHOLE_TABLES[id] ? WHOLE_TABLES[id]() : $(id)).querySelectorAll("tr")];
 
