@@ -109,5 +109,5 @@ def time_line(works: Sequence[Work], top: Path, parallel: int, at_most: bool = F
     runs_left, finished = (f"{count} run{'s' * (count != 1)}" for count in (number, source))
     several = f", {parallel} jobs at a time" if parallel > 1 else ""
     time = duration(total / min(parallel, len(works)))
-    how = f"median of {finished} with the same budget"
+    how = f"training and scoring, median of {finished} with the same budget"
     return f"estimated time: {'at most ' * at_most}{time} for {runs_left}{several} ({how})"
