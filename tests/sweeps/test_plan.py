@@ -30,7 +30,10 @@ def test_a_plan_tells_jobs_states_and_time_and_does_nothing(command, tmp_path, m
     plan = command(*sweep, "task=plan")
     assert re.search(r"^boundary.mu=1 +finished +\S+omasgan-", plan.output, re.M)
     assert re.search(r"^boundary.mu=0.1 +new ", plan.output, re.M)
-    assert "estimated time: 10 min for 10 runs (training and scoring, median of 10 runs with the same budget)" in plan.output
+    assert (
+        "estimated time: 10 min for 10 runs (training and scoring, median of 10 runs with the same budget)"
+        in plan.output
+    )
     other = command(*sweep, "task=plan", "budget.task1=5")
     assert "2 new\nestimated time: not known" in other.output, "another budget takes another time"
 
