@@ -1,16 +1,20 @@
-"""The interface of all detectors: OMASGAN, f-GAN and the baselines."""
+"""The interface of all detectors, and what the detectors that train networks share."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from omasgan.data.dataset import Spec
 from omasgan.errors import UserError
-from omasgan.training.stage import Workspace
+from omasgan.training.augmentation import Augmentation
+from omasgan.training.batches import Batches, Scaling
+from omasgan.training.seeding import stream
+from omasgan.training.stage import Workspace, frozen, in_batches
 
 
 class Detector(ABC):
@@ -29,6 +33,16 @@ class Detector(ABC):
     ----------
     main_term
         The name of the term, among those of `terms`, that is the detector's score.
+    scaling
+        The scaling of samples for the networks; `batches` sets it.
+    latent
+        l, the length of the z of the generators; set by a detector that has any.
+
+    Notes
+    -----
+    A detector that trains networks makes them with `make`, draws batches from `batches`, and names them in `networks`;
+    `state_dict` then holds all that was learned. A detector that learns more than its networks extends `state_dict` and
+    `load_state_dict`.
 
     Examples
     --------
@@ -42,6 +56,8 @@ class Detector(ABC):
     """
 
     main_term: str = "score"
+    scaling: Scaling
+    latent: int
 
     def __init__(self, spec: Spec, workspace: Workspace) -> None:
         self.spec = spec
@@ -92,8 +108,16 @@ class Detector(ABC):
         """The anomaly score of samples x (n, ...), higher is more anomalous; (n,), float64."""
         return self.terms(x)[self.main_term]
 
+    def networks(self) -> dict[str, nn.Module]:
+        """The networks of the detector's state, by name."""
+        return {}
+
+    def generators(self) -> dict[str, nn.Module]:
+        """The networks from z ~ N(0, I) to samples, by the paper's names."""
+        return {}
+
     def samples(self, n: int) -> dict[str, Tensor]:
-        """Samples of the trained generators.
+        """Samples of the trained generators; the same at every call.
 
         Returns
         -------
@@ -101,13 +125,16 @@ class Detector(ABC):
             n samples of each generator, (n, *spec.shape) in the units of the data, by the paper's name for it (G, B,
             G'); empty for a detector without generators.
         """
-        return {}
+        made = {name: self.drawn(generator.eval(), n, "samples") for name, generator in self.generators().items()}
+        return {name: self.scaling.invert(x).cpu() for name, x in made.items()}
 
-    @abstractmethod
     def state_dict(self) -> dict[str, Any]:
-        """Everything that `fit` learned, as tensors and plain types."""
+        """Everything that `fit` learned, as tensors and plain types; by default the scaling and the networks."""
+        return {
+            "scaling": self.scaling.state_dict(),
+            "networks": {name: network.state_dict() for name, network in self.networks().items()},
+        }
 
-    @abstractmethod
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` gave; the detector must have been built with the same settings.
 
@@ -116,3 +143,46 @@ class Detector(ABC):
         RuntimeError, KeyError
             Where `state` does not fit this detector.
         """
+        self.scaling = Scaling.from_state_dict(state["scaling"]).to(self.workspace.device)
+        for name, network in self.networks().items():
+            network.load_state_dict(state["networks"][name])
+            frozen(network)
+
+    def make(self, name: str, build: Callable[[tuple[int, ...]], nn.Module]) -> nn.Module:
+        """A new network for the shape of a sample, with weights drawn from the random stream of its name."""
+        return self.workspace.network(name, lambda: build(self.spec.shape))
+
+    def suitable(self, augmentation: Augmentation) -> Augmentation:
+        """The augmentation, if it suits the samples.
+
+        Raises
+        ------
+        UserError
+            Where it is for images and the samples are rows.
+        """
+        if augmentation.images_only and not self.spec.is_image:
+            raise UserError(
+                f"augmentation {type(augmentation).__name__} is for images, the data are rows: use augmentation=none"
+            )
+        return augmentation
+
+    def batches(self, train: Tensor, augmentation: Augmentation | None = None) -> Batches:
+        """Set the scaling from the training samples, and move them to the device."""
+        self.scaling = Scaling(train).to(self.workspace.device)
+        return Batches(train, self.scaling, self.workspace.device, augmentation)
+
+    def outputs(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        """The values of a function of scaled samples, for x in the units of the data; (n, ...), float64, on the CPU."""
+        device = self.workspace.device
+        return in_batches(lambda part: function(self.scaling(part.to(device))).to("cpu", torch.float64), x)
+
+    def v(self, network: nn.Module, x: Tensor) -> Tensor:
+        """The output of a network for scaled samples, in the precision of training; (n, ...), float64."""
+        with self.workspace.autocast():
+            v: Tensor = network(x)
+        return v.double()
+
+    def drawn(self, generator: nn.Module, n: int, name: str) -> Tensor:
+        """Draw n samples of a generator from the random stream `name`; (n, *shape), scaled as for the networks."""
+        random = stream(self.workspace.seed, name, self.workspace.device)
+        return in_batches(generator, torch.randn(n, self.latent, generator=random, device=self.workspace.device))

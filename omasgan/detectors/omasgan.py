@@ -136,7 +136,7 @@ class OMASGAN(FGAN):
     def fit(self, train: Tensor) -> None:
         """See `Detector`."""
         self.check(len(train))
-        batches = self.batches(train)
+        batches = self.batches(train, self.augmentation)
         self.train_task1(batches)
         self.train_task2(batches)
         self.train_task3(batches)
