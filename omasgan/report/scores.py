@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Collection
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ BINS = 24
 
 ROC_RATES = sorted({*(n / 25 for n in range(26)), *(m * 10**-e for e in (4, 3, 2) for m in (1, 2, 5)), 0.03})
 """The false-positive rates at which a ROC curve is kept: evenly spaced, and more of the small ones."""
+
+MANY = 200
+"""Files of scores from which on processes read them instead of threads; starting the processes takes a second."""
 
 Place = tuple[int, str]
 """A method and a class, or a setting and a class."""
@@ -183,18 +187,19 @@ def read_scores(study: Study, workers: int) -> Scores:
     result = Scores(compared=choose(study))
     cell_of = {number: place for place, numbers in runs_by_cell(study).items() for number in numbers}
 
-    def work(number: int) -> Digest | str:
-        try:
-            path = study.runs[number].folder / "scores.npz"
-            samples = result.compared.get(cell_of.get(number, (-1, "")))
-            return digest(path, compared.get(number, {}), shown.get(number, []), samples)
-        except UserError as error:
-            return str(error)
-
     sums = _Sums(study)
     numbers = sorted({*compared, *shown})
-    with ThreadPoolExecutor(workers) as pool:  # inflating and sorting, most of the work, release the interpreter lock
-        for number, found in zip(numbers, pool.map(work, numbers), strict=True):
+    wanted = [
+        (
+            study.runs[number].folder / "scores.npz",
+            list(compared.get(number, {})),
+            shown.get(number, []),
+            result.compared.get(cell_of.get(number, (-1, ""))),
+        )
+        for number in numbers
+    ]
+    with _pool(workers, len(numbers)) as pool:
+        for number, found in zip(numbers, pool.map(_digest_or_problem, wanted, chunksize=8), strict=True):
             if isinstance(found, str):
                 result.problems.append(found)
                 continue
@@ -212,6 +217,21 @@ def read_scores(study: Study, workers: int) -> Scores:
         against = [(row.method, one.full) for one in ablated for row in one.rows if row.method is not None]
         result.ablated |= deviations_of(study, setting, against, means, index)
     return result
+
+
+def _pool(workers: int, files: int) -> Executor:
+    """What reads so many files at once."""
+    if files < MANY:
+        return ThreadPoolExecutor(workers)
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("forkserver"))
+
+
+def _digest_or_problem(wanted: tuple[Path, list[str], list[str], Compared | None]) -> Digest | str:
+    """The digest of a file, or what is wrong with the file."""
+    try:
+        return digest(*wanted)
+    except UserError as error:
+        return str(error)
 
 
 def _compared_terms(study: Study) -> Wanted:

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from omasgan.evaluation.metrics import bootstrap_interval
+from omasgan.report import reading, scores
 from omasgan.report.statistics import Ranked, interval, two_sided
 
 
@@ -83,3 +84,13 @@ def test_the_paired_test_rejects_at_its_level():
         one, other = (Ranked.of(label, common + rng.normal(size=200)).contributions() for _ in range(2))
         rejected += two_sided(one[0] - other[0], float(np.linalg.norm(one[1] - other[1]))) < 0.05
     assert 5 <= rejected <= 28, "5 % of 300 are 15"
+
+
+def test_many_files_are_read_by_processes_with_the_same_result(monkeypatch, small_sweep):
+    study = reading.read([small_sweep]).study
+    by_threads = scores.read_scores(study, workers=2)
+    monkeypatch.setattr(scores, "MANY", 1)
+    by_processes = scores.read_scores(study, workers=2)
+    assert by_processes.shown == by_threads.shown
+    assert by_processes.deviation == by_threads.deviation
+    assert len(by_threads.shown) > 1
