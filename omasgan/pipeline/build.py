@@ -15,7 +15,7 @@ from omasgan.data.protocols import Protocol
 from omasgan.detectors.base import Detector
 from omasgan.errors import UserError
 from omasgan.training.debugging import Debugger
-from omasgan.training.memory import keep_freed_memory
+from omasgan.training.memory import keep_freed_memory, set_libraries_aside
 from omasgan.training.settings import Debug
 from omasgan.training.stage import Workspace
 
@@ -54,6 +54,7 @@ def workspace(config: Mapping[str, Any], folder: Path | None = None) -> Workspac
         torch.set_num_threads(config["threads"])
     device = _device(config["device"])
     keep_freed_memory()
+    set_libraries_aside()
     return Workspace(
         device=device,
         seed=config["seed"],
