@@ -223,9 +223,8 @@ def bar_comparison(
 def _figure(rows: int, columns: int, panel: tuple[float, float], spaced: bool = False) -> tuple[Figure, Any]:
     """A figure in the common style, with an array (rows, columns) of axes; `panel` is the size of one in inches.
 
-    The constrained layout measures every label several times, which takes a second for twenty panels. With `spaced`,
-    the panels have fixed distances instead, enough for a title of two lines and the labels of the ticks. (A title with a
-    given y is not moved out of the way of the labels, for which matplotlib would measure them again.)
+    The constrained layout measures every label several times, which takes a second for twenty panels; with `spaced`
+    the panels have fixed distances, enough for a title of two lines (with a given y, or it is measured as well).
     """
     width, height = columns * panel[0], rows * panel[1]
     figure = Figure(figsize=(width, height), layout=None if spaced else "constrained")
