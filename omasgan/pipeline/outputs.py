@@ -18,6 +18,7 @@ from omasgan.pipeline.job import Job, Metrics
 from omasgan.pipeline.run_folder import write_config
 from omasgan.runs import folder as runs
 from omasgan.runs import results
+from omasgan.runs.lock import starter
 from omasgan.runs.record import history
 from omasgan.training.record import Record
 
@@ -61,7 +62,9 @@ def write_metrics(
     seconds = {**seconds, **{name: before[name] for name in ("fit", "score") if name in before}}
     figures = results.content(metrics, tested)
     whole = {**figures, "seconds": seconds, "support": support(dataset, detector)}
-    write_json(job.folder / runs.METRICS, {**whole, "tested": split.tested(dataset).digest})
+    write_json(
+        job.folder / runs.METRICS, {**whole, "tested": split.tested(dataset).digest, runs.FINISHED_BY: starter()}
+    )
     write_config(job)  # the baselines may have changed since the run began
 
 

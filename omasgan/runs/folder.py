@@ -24,6 +24,9 @@ from omasgan.runs.lock import LOCK, OWNER, held
 METRICS = "metrics.json"
 """The metrics of a run; it is written last, so a run that has it is finished."""
 
+FINISHED_BY = "finished_by"
+"""The key in metrics.json of the process that finished the run or started the one that did; see `lock.starter`."""
+
 FAILED = "failed.json"
 """The error and the traceback of a run that failed."""
 
@@ -101,6 +104,12 @@ def find(top: Path) -> Iterator[Path]:
     for entry in entries:
         if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
             yield from find(Path(entry.path))
+
+
+def finished_by(folder: Path) -> str | None:
+    """The process, as 'process@host', that finished a run or started the one that did; None where it is not known."""
+    noted = read(folder / METRICS).get(FINISHED_BY)
+    return None if noted is None else str(noted)
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def locked(folder: Path) -> Iterator[None]:
         raise UserError(f"cannot lock {folder / LOCK}: {error.strerror or error}; choose another folder") from error
     try:
         with suppress(UserError):  # only a message needs this file; a full disk is reported by other writes
-            write_text(folder / OWNER, f"{_here(os.getpid())}\n{_starter()}\n")
+            write_text(folder / OWNER, f"{_here(os.getpid())}\n{starter()}\n")
         yield
     finally:
         with suppress(OSError):
@@ -69,7 +69,7 @@ def owner(folder: Path) -> str:
 
 def started_here(folder: Path) -> bool:
     """Whether this process, or one that it started, holds the lock of a run."""
-    return _starter() in _owner_lines(folder)
+    return starter() in _owner_lines(folder)
 
 
 def _owner_lines(folder: Path) -> list[str]:
@@ -79,7 +79,8 @@ def _owner_lines(folder: Path) -> list[str]:
         return []
 
 
-def _starter() -> str:
+def starter() -> str:
+    """The process that started this one to run jobs, or this one, as 'process@host'."""
     parent = multiprocessing.parent_process()
     return _here(os.getpid() if parent is None or parent.pid is None else parent.pid)
 

@@ -22,7 +22,7 @@ from omasgan.configuration.identity import chosen_only
 from omasgan.errors import UserError
 from omasgan.runs import folder as runs
 from omasgan.runs.folder import State
-from omasgan.runs.lock import OWNER, HeldError, owner, started_here
+from omasgan.runs.lock import OWNER, HeldError, owner, started_here, starter
 from omasgan.sweeps.criterion import criterion
 from omasgan.text import figures, shortened, table
 
@@ -71,6 +71,11 @@ class SweepJob:
     def here(self) -> bool:
         """Whether this process, or one that it started, is running a part of the job."""
         return self.folder is not None and any(map(started_here, [self.folder, *runs.find(self.folder)]))
+
+    def finished_here(self) -> bool:
+        """Whether this process, or one that it started, finished a part of the job; true if no process is noted."""
+        parts = [] if self.folder is None else runs.find(self.folder)
+        return not parts or any(runs.finished_by(part) in (None, starter()) for part in parts)
 
     def state(self) -> State:
         """The state of the job's folder; a finished run that lacks a baseline counts as interrupted."""
@@ -207,7 +212,7 @@ def outcome(job: SweepJob, before: State, result: JobReturn | None) -> tuple[str
     if before == State.RUNNING or isinstance(error, HeldError) or after == State.RUNNING:
         return "elsewhere", "finished there" if after == State.DONE else _holder(job)
     if after == State.DONE:
-        return "done", ""
+        return ("done", "") if job.finished_here() else ("skipped", "finished by another process")
     told = explain(error) if isinstance(error, BaseException) else ""
     if after == State.FAILED and job.folder is not None:
         told = told or str(runs.read(job.folder / runs.FAILED).get("error", ""))
