@@ -69,6 +69,7 @@ def sweep(
     if config.task == "run":
         log.info("%s", books.plan(before))
     chosen = [place for place, state in enumerate(before) if state not in (State.DONE, State.RUNNING)]
+    _refuse_common_fault(context, config, [jobs[place] for place in chosen])
     returns, stopped = _launched(launcher, config, [jobs[place] for place in chosen], batch)
     results = dict(zip(chosen, returns, strict=False))
     outcomes = [books.outcome(job, before[place], results.get(place)) for place, job in enumerate(jobs)]
@@ -85,6 +86,16 @@ def sweep(
             f"{len(wrong)} of {len(jobs)} jobs did not finish{where}: run the same command again to continue them"
         )
     return returns
+
+
+def _refuse_common_fault(context: HydraContext, config: DictConfig, jobs: Sequence[books.SweepJob]) -> None:
+    """Raise the fault that the configurations of all jobs have, which is in a setting that does not vary.
+
+    The first and the last job differ in every setting that varies.
+    """
+    faults = [books.fault(context, config, job.overrides) for job in (jobs[0], jobs[-1])] if jobs else []
+    if faults and faults[0] and str(faults[0]) == str(faults[1]):
+        raise faults[0]
 
 
 def _plan(

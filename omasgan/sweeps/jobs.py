@@ -17,7 +17,8 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from omasgan.configuration.explain import explain
+from omasgan.configuration.checks import check
+from omasgan.configuration.explain import explain, is_users
 from omasgan.configuration.identity import chosen_only
 from omasgan.errors import UserError
 from omasgan.runs import folder as runs
@@ -143,6 +144,20 @@ def job_of(
     baselines = chosen_only(OmegaConf.to_container(cfg.baselines, resolve=True))
     folder = Path(cfg.hydra.sweep.dir).absolute() / subdir
     return SweepJob((*numbered, f"hydra.sweep.subdir={quoted(subdir)}"), folder, values, baselines)
+
+
+def fault(context: HydraContext, config: DictConfig, overrides: Sequence[str]) -> Exception | None:
+    """The user's error in the configuration that these overrides make; None where there is none."""
+    try:
+        cfg = context.config_loader.load_sweep_config(config, list(overrides))
+        with open_dict(cfg):
+            del cfg["hydra"]  # a job's configuration does not have it
+        check(cfg)
+    except Exception as error:
+        if is_users(error):
+            return error
+        raise
+    return None
 
 
 def _subdir(cfg: DictConfig, number: int) -> str:

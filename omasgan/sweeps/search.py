@@ -19,10 +19,9 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig
 
-from omasgan.configuration.checks import check
-from omasgan.configuration.explain import explain, is_users
+from omasgan.configuration.explain import explain
 from omasgan.errors import UserError
 from omasgan.files import make_folder
 from omasgan.runs.search_journal import FOLDER, import_optuna, load_study
@@ -184,17 +183,9 @@ def check_fixed(
     errors = []
     for end in (_lowest, _highest):
         overrides = [*fixed, *values({key: end(of) for key, of in space.items()})]
-        try:
-            cfg = context.config_loader.load_sweep_config(config, overrides)
-            with open_dict(cfg):
-                del cfg["hydra"]  # a job's configuration does not have it
-            check(cfg)
-        except Exception as error:
-            if not is_users(error):
-                raise
-            errors.append(error)
-        else:
+        if (error := books.fault(context, config, overrides)) is None:
             return
+        errors.append(error)
     raise errors[0]
 
 

@@ -290,6 +290,13 @@ def test_a_fault_of_one_job_is_in_its_own_log_and_stops_no_other(command, tmp_pa
     assert not any("Traceback" in line for line in outcome.errors)
 
 
+def test_a_wrong_setting_that_does_not_vary_is_told_once_before_any_job(command, tmp_path):
+    outcome = command(f"runs={tmp_path}", *TOY, "boundary.mu=-1", "-m", "seed=0,1,2")
+    assert outcome.code == 1
+    assert outcome.errors[1:] == ["omasgan: boundary.mu is -1: it must be at least 0"]
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_finished_job_is_skipped_whatever_the_experiment_sets_of_parts_that_are_not_chosen(command, tmp_path):
     chosen = ("experiment=quickstart", "representation=autoencoder", "protocol.abnormal_class=3")
     baselines = ("baselines=none", "+detector@baselines.nearest_embedding=nearest_embedding")
