@@ -36,10 +36,16 @@ KINDS = {
     "mahalanobis": ["colour", "rows"],
     "isolation_forest": ["grey", "rows"],
     "geom": ["grey"],
+    "goad": ["grey", "rows"],
 }
 """What a detector is tried on; one that is not named here, on all. The baselines know of no networks."""
 
-OTHER_NETWORKS = {("geom", "grey"): ["experiment=pixels", "architecture.depth=10", "architecture.stride=2"]}
+WIDE_RESNET = ["experiment=pixels", "architecture.depth=10", "architecture.stride=2"]
+OTHER_NETWORKS = {
+    ("geom", "grey"): WIDE_RESNET,
+    ("goad", "grey"): WIDE_RESNET,
+    ("goad", "rows"): ["architecture=mlp", *ARCHITECTURES["rows"]],
+}
 """In place of ARCHITECTURES, for detectors with networks of their own."""
 
 ROWS_NEED = {"nearest_autoencoder": ["architecture@detector.representation.autoencoder.architecture=mlp"]}

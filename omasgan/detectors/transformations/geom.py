@@ -118,25 +118,26 @@ class GEOM(Detector):
         self.check(len(train))
         self.train_classifier(train)
         order = torch.randperm(len(train), generator=stream(self.workspace.seed, "dirichlet", torch.device("cpu")))
-        self.alpha = dirichlet.fit(self.log_p(train[order[: self.dirichlet_samples]]))
+        self.alpha = dirichlet.fit(self.outputs(self.log_p, train[order[: self.dirichlet_samples]]))
 
     def terms(self, x: Tensor) -> dict[str, Tensor]:
         """See `Detector`; the terms are listed in the class's docstring."""
-        log_p = self.log_p(x)
-        return {
-            "dirichlet": dirichlet_score(self.alpha, log_p),
-            "probability": -log_p.diagonal(dim1=1, dim2=2).exp().mean(dim=1),
-        }
+        alpha = self.alpha.to(self.workspace.device)
+
+        def both(part: Tensor) -> Tensor:
+            log_p = self.log_p(part)
+            probability = log_p.diagonal(dim1=1, dim2=2).exp().mean(dim=1)
+            return torch.stack([dirichlet_score(alpha, log_p), -probability], dim=1)
+
+        scores = self.outputs(both, x)
+        return {"dirichlet": scores[:, 0], "probability": scores[:, 1]}
 
     def log_p(self, x: Tensor) -> Tensor:
-        """log p_k(T_t x), not below the logarithm of the floor; (n, t, k), float64, for x in the units of the data."""
+        """log p_k(T_t x), not below log of the floor, for scaled images x (n, C, H, H); (n, t, k), float64."""
+        logits = [self.v(self.classifier, self.transformations.every(few)) for few in torch.split(x, TOGETHER)]
+        log_p = log_softmax(torch.cat(logits), dim=1).clamp_min(math.log(self.floor))
         M = len(self.transformations)
-
-        def every(part: Tensor) -> Tensor:
-            logits = [self.v(self.classifier, self.transformations.every(few)) for few in torch.split(part, TOGETHER)]
-            return log_softmax(torch.cat(logits), dim=1).view(len(part), M, M)
-
-        return self.outputs(every, x).clamp_min(math.log(self.floor))
+        return log_p.view(len(x), M, M)
 
     def train_classifier(self, train: Tensor) -> None:
         """Train the classifier, which is frozen afterwards."""

@@ -1,11 +1,13 @@
-"""The 72 geometric transformations of an image: a flip, a shift right or left, one down or up, and a rotation."""
+"""The transformations: 72 geometric ones of an image (flips, shifts and rotations), and random affine maps of a row."""
 
 from __future__ import annotations
 
 import itertools
+import math
+from collections.abc import Mapping
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from omasgan.data.dataset import Spec
 from omasgan.errors import UserError
@@ -88,6 +90,63 @@ class GeometricTransformations:
         """All transforms of images (n, C, H, H), the M of an image next to each other; (n * M, C, H, H)."""
         pixels = x.permute(0, 2, 3, 1).flatten(1, 2)
         return _images(pixels.index_select(1, self.source.flatten()), x.shape)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Empty: the transformations are always the same."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """There is nothing to restore."""
+
+
+class AffineMaps:
+    """Random affine maps of rows, T_t x = W_t x + b_t.
+
+    The entries of W_t are drawn from N(0, 1/k) and those of b_t from N(0, 1), so that the columns of the transforms of
+    standardised rows have about unit variance.
+
+    Parameters
+    ----------
+    k
+        Length of a row.
+    count
+        M, the number of maps.
+    outputs
+        r, the length of a transform.
+    random
+        The source of all random numbers, on the CPU.
+    device
+        Where the rows are.
+
+    Attributes
+    ----------
+    W, b
+        (M, r, k) and (M, r).
+
+    References
+    ----------
+    Bergman & Hoshen 2020, "Classification-based anomaly detection for general data", ICLR.
+    """
+
+    def __init__(self, k: int, count: int, outputs: int, random: Generator, device: torch.device) -> None:
+        self.W = torch.randn(count, outputs, k, generator=random).to(device) / math.sqrt(k)
+        self.b = torch.randn(count, outputs, generator=random).to(device)
+
+    def __len__(self) -> int:
+        """M, the number of maps."""
+        return len(self.W)
+
+    def every(self, x: Tensor) -> Tensor:
+        """All transforms of rows (n, k), the M of a row next to each other; (n * M, r)."""
+        return (torch.einsum("trk,nk->ntr", self.W, x) + self.b).flatten(0, 1)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """W and b."""
+        return {"W": self.W, "b": self.b}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Restore what `state_dict` gave."""
+        self.W, self.b = (state[name].to(self.W.device) for name in ("W", "b"))
 
 
 def moved(image: Tensor, flip: bool, right: int, down: int, rotation: int) -> Tensor:

@@ -61,7 +61,7 @@ def test_the_score_is_minus_the_mean_log_density_of_the_dirichlet_distributions_
 
 
 def test_the_classifier_learns_the_transformations(trained):
-    right = (trained.log_p(images(20, seed=1)).argmax(dim=2) == torch.arange(M)).float().mean()
+    right = (trained.outputs(trained.log_p, images(20, seed=1)).argmax(dim=2) == torch.arange(M)).float().mean()
     assert right > 0.5
 
 
@@ -97,7 +97,7 @@ def test_the_dirichlet_distributions_are_fitted_to_as_many_training_images_as_as
 def test_probabilities_have_a_floor():
     geom = detector(floor=1e-3, lr=1e-1)
     geom.fit(images(100))
-    assert geom.log_p(images(5)).min() == pytest.approx(torch.tensor(1e-3).log().item())
+    assert geom.outputs(geom.log_p, images(5)).min() == pytest.approx(torch.tensor(1e-3).log().item())
 
 
 def test_no_steps_are_refused():
