@@ -6,6 +6,7 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -150,9 +151,9 @@ def fault(context: HydraContext, config: DictConfig, overrides: Sequence[str]) -
     """The user's error in the configuration that these overrides make; None where there is none."""
     try:
         cfg = context.config_loader.load_sweep_config(config, list(overrides))
-        with open_dict(cfg):
+        with _as_job(cfg, 0), open_dict(cfg):
             del cfg["hydra"]  # a job's configuration does not have it
-        check(cfg)
+            check(cfg)
     except Exception as error:
         if is_users(error):
             return error
@@ -161,13 +162,20 @@ def fault(context: HydraContext, config: DictConfig, overrides: Sequence[str]) -
 
 
 def _subdir(cfg: DictConfig, number: int) -> str:
-    """`hydra.sweep.subdir` of a job with its number, where it may refer to Hydra's settings as ${hydra:...}, too."""
+    """`hydra.sweep.subdir` of a job with its number."""
+    with _as_job(cfg, number):
+        return str(cfg.hydra.sweep.subdir)
+
+
+@contextmanager
+def _as_job(cfg: DictConfig, number: int) -> Iterator[None]:
+    """Give a job's configuration the number of the job, and let it refer to Hydra's settings as ${hydra:...}."""
     with open_dict(cfg):
         cfg.hydra.job.num, cfg.hydra.job.id = number, str(number)
     before = HydraConfig.instance().cfg
     HydraConfig.instance().set_config(cfg)
     try:
-        return str(cfg.hydra.sweep.subdir)
+        yield
     finally:
         HydraConfig.instance().cfg = before
 

@@ -31,7 +31,6 @@ OWN_EXPERIMENT = """\
 defaults:
   - override /dataset: toy_moons
   - override /protocol: novelty
-  - override /detector: mine
   - override /representation: pixels
   - override /baselines: none
   - override /logger: none
@@ -97,23 +96,27 @@ def test_in_a_folder_of_the_job_relative_paths_start_where_the_command_does(comm
 
 
 def test_a_users_own_experiment_and_detector(command, own):
-    mine = ("--config-dir", own, "experiment=mine")
+    mine = ("--config-dir", own, "experiment=mine", "detector=mine")
     outcome = command(*mine, "runs=a", "-m", "detector.variance=0.25,0.5")
     assert outcome.code == 0
     assert "2 jobs: 2 done" in outcome.output
     for path in (own.parent / "a").rglob("run.json"):
         assert json.loads(path.read_text())["choices"]["detector"] == "mine"
-    again = command("experiment=mine", "--config-dir", own, "detector.variance=0.5", "runs=a")  # a flag in between
+    again = command(
+        "experiment=mine", "--config-dir", own, "detector=mine", "detector.variance=0.5", "runs=a"
+    )  # a flag in between
     assert again.errors[0].startswith("already finished")
 
 
 def test_mistakes_in_a_users_own_options_are_one_line(command, own):
-    mine = ("--config-dir", own, "experiment=mine")
+    mine = ("--config-dir", own, "experiment=mine", "detector=mine")
     check_line(command(*mine, "detector.varance=1"), "no setting 'detector.varance' .did you mean 'detector.variance'")
     check_line(command(*mine, "boundary.muu=1"), "no setting 'boundary.muu' .did you mean 'boundary.mu'")
     check_line(command("-cd", own, "detector=min"), "no detector 'min' .did you mean 'mine'")
     (own / "experiment" / "mine.yaml").write_text("# @package _global_\ndefaults: [override /budget: smoke]\n")
     check_line(command(*mine), "experiment/mine.yaml cannot choose an option of 'budget'", "on the command line")
+    (own / "experiment" / "mine.yaml").write_text("# @package _global_\ndefaults: [override /detector: mine]\n")
+    check_line(command(*mine[:3]), "experiment/mine.yaml cannot choose an option of 'detector'", "on the command line")
 
 
 def test_help_of_a_users_own_option(command, own, monkeypatch):
