@@ -186,3 +186,10 @@ class Detector(ABC):
         """Draw n samples of a generator from the random stream `name`; (n, *shape), scaled as for the networks."""
         random = stream(self.workspace.seed, name, self.workspace.device)
         return in_batches(generator, torch.randn(n, self.latent, generator=random, device=self.workspace.device))
+
+
+def need_steps(detector: str, **steps: int) -> None:
+    """Raise UserError where a stage that a detector cannot do without has no steps; `steps` are those of the budget."""
+    for stage, number in steps.items():
+        if number < 1:
+            raise UserError(f"budget.{stage} is {number}: {detector} trains for that many steps, at least 1")

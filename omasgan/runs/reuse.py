@@ -4,7 +4,8 @@ A sweep over lambda trains once, and a sweep over mu trains its representation a
 checkpoints of these stages and continues from them. Its scores are bit-identical to the ones it would get by training
 all stages itself, because the reused stages were trained by the same code on the same data.
 
-The stages are the representation, Task 1 (`task1`), Task 2 (`critic` and `task2`), Task 3 (`task3`) and J (`j`).
+The stages are the representation, Task 1 (`task1`), Task 2 (`critic` and `task2`), Task 3 (`task3`) and J (`j`). The
+stages of other detectors have other names, and are reused only together, where all settings of training are the same.
 """
 
 from __future__ import annotations
@@ -52,10 +53,13 @@ class Reusable:
         The folder of the finished run.
     stages
         The stages, from the first one on, that were trained with the settings of the new run.
+    parts
+        The names of the parts of its representations, which are those of their checkpoints.
     """
 
     folder: Path
     stages: tuple[str, ...]
+    parts: frozenset[str]
 
     def checkpoints(self) -> list[Path]:
         """The checkpoint files of these stages in the order of training; includes the checkpoints of the baselines."""
@@ -63,8 +67,16 @@ class Reusable:
             return []
         order = {name: place for place, stage in enumerate(STAGES, 1) for name in STAGES[stage][2]}
         left = {name for stage, (_, _, names) in STAGES.items() if stage not in self.stages for name in names}
-        files = [path for path in sorted((self.folder / "checkpoints").rglob("*.pt")) if path.stem not in left]
-        return sorted(files, key=lambda path: order.get(path.stem, 0))
+        complete = len(self.stages) == len(STAGES) + 1
+        top = self.folder / "checkpoints"
+
+        def reusable(path: Path) -> bool:
+            known = (
+                path.stem in order or path.stem in self.parts or path.parent != top
+            )  # further down are the baselines'
+            return path.stem not in left and (known or complete)
+
+        return sorted(filter(reusable, sorted(top.rglob("*.pt"))), key=lambda path: order.get(path.stem, 0))
 
 
 def find(folder: Path, identity: str, config: Mapping[str, Any], record: Mapping[str, Any]) -> Reusable | None:
@@ -99,7 +111,8 @@ def find(folder: Path, identity: str, config: Mapping[str, Any], record: Mapping
         record_there, config_there = runs.read(place / runs.PROVENANCE), runs.config_of(place)
         if config_there and all(record_there.get(key) == record[key] for key in ALIKE):
             given = training(config_there)
-            found.append(Reusable(place, tuple(stage for stage in wanted if given[stage] == wanted[stage])))
+            stages = tuple(stage for stage in wanted if given[stage] == wanted[stage])
+            found.append(Reusable(place, stages, frozenset(_parts(config_there))))
     useful = [each for each in found if each.checkpoints()]
     return max(useful, key=lambda each: len(each.stages), default=None)
 
@@ -164,6 +177,14 @@ def training(config: Mapping[str, Any]) -> dict[str, str]:
         so_far += canonical(part)
         determined_by[stage] = so_far
     return determined_by
+
+
+def _parts(node: object) -> Iterator[str]:
+    """The names of the parts of every representation in a configuration."""
+    for key, child in node.items() if isinstance(node, dict) else ():
+        if key == "representation" and isinstance(child, dict):
+            yield from child
+        yield from _parts(child)
 
 
 def _budgets(node: object) -> Iterator[dict[str, Any]]:

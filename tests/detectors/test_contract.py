@@ -35,6 +35,8 @@ KINDS = {
     "pca": ["grey", "rows"],
     "mahalanobis": ["colour", "rows"],
     "isolation_forest": ["grey", "rows"],
+    "autoencoder": ["grey", "rows"],
+    "vae": ["colour", "rows"],
     "geom": ["grey"],
     "goad": ["grey", "rows"],
 }
@@ -42,6 +44,7 @@ KINDS = {
 
 WIDE_RESNET = ["experiment=pixels", "architecture.depth=10", "architecture.stride=2"]
 OTHER_NETWORKS = {
+    ("autoencoder", "grey"): ["architecture=dcgan_encoder", "architecture.width=8"],
     ("geom", "grey"): WIDE_RESNET,
     ("goad", "grey"): WIDE_RESNET,
     ("goad", "rows"): ["architecture=mlp", *ARCHITECTURES["rows"]],

@@ -64,6 +64,17 @@ def test_a_run_that_reused_stages_scores_as_one_that_trained_all(command, tmp_pa
     assert [(row["stage"], row["step"]) for row in lines[0]] == [(row["stage"], row["step"]) for row in lines[1]]
 
 
+def test_a_stage_of_another_detector_is_reused_only_with_all_settings_of_training(command, tmp_path):
+    vae = (*TOY, f"runs={tmp_path}", "detector=vae", "architecture=mlp", "architecture.width=8")
+    assert command(*vae).code == 0
+    for change, copied in (("architecture.depth=2", False), ("inference.lambda_=3.5", True)):
+        before = set(tmp_path.rglob("run.json"))
+        assert command(*vae, change).code == 0
+        (new,) = set(tmp_path.rglob("run.json")) - before
+        source = json.loads(new.read_text()).get("reused_from")
+        assert (source is not None) == copied, change
+
+
 def test_a_run_on_other_data_reuses_nothing(command, tmp_path):
     data = {"x_train": np.arange(80.0).reshape(40, 2) % 7, "x_test": np.arange(20.0).reshape(10, 2) % 7}
     arrays = (*TINY, "dataset=arrays", f"dataset.path={tmp_path}/data.npz", "protocol=novelty")
