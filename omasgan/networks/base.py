@@ -55,6 +55,22 @@ class Flat(nn.Module):
         return v.flatten()
 
 
+def features_and_output(network: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+    """The features that a network's last linear layer is given, (n, k), and the network's output for samples x."""
+    last = [module for module in network.modules() if isinstance(module, nn.Linear)][-1]
+    found: list[Tensor] = []
+
+    def keep(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        found.append(inputs[0])
+
+    handle = last.register_forward_pre_hook(keep)
+    try:
+        output: Tensor = network(x)
+    finally:
+        handle.remove()
+    return found[0].flatten(1), output
+
+
 Layer = TypeVar("Layer", bound=nn.Module)
 
 Norm = Literal["batch", "instance", "layer", "group", "none"]

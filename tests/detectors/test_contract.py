@@ -23,7 +23,7 @@ ARCHITECTURES = {
     # Batch norm and spectral norm everywhere: what depends on the batch, or changes when it is used, would show.
     "grey": ["experiment=pixels", "architecture.width=8", "architecture.discriminator_norm=batch"],
     "colour": ["experiment=pixels", "architecture=mlp", "architecture.width=32"],
-    "rows": ["experiment=rows", "architecture.width=32", "architecture.spectral_norm=true"],
+    "rows": ["experiment=rows", "architecture=mlp", "architecture.width=32", "architecture.spectral_norm=true"],
     "embeddings": ["architecture.width=32"],
 }
 KINDS = {
@@ -37,6 +37,8 @@ KINDS = {
     "isolation_forest": ["grey", "rows"],
     "autoencoder": ["grey", "rows"],
     "vae": ["colour", "rows"],
+    "ganomaly": ["grey", "rows"],
+    "adae": ["colour", "rows"],
     "geom": ["grey"],
     "goad": ["grey", "rows"],
 }
@@ -45,9 +47,10 @@ KINDS = {
 WIDE_RESNET = ["experiment=pixels", "architecture.depth=10", "architecture.stride=2"]
 OTHER_NETWORKS = {
     ("autoencoder", "grey"): ["architecture=dcgan_encoder", "architecture.width=8"],
+    ("ganomaly", "grey"): ["architecture=dcgan_encoder", "architecture.width=8"],
+    ("adae", "colour"): ["architecture=dcgan_encoder", "architecture.width=8"],
     ("geom", "grey"): WIDE_RESNET,
     ("goad", "grey"): WIDE_RESNET,
-    ("goad", "rows"): ["architecture=mlp", *ARCHITECTURES["rows"]],
 }
 """In place of ARCHITECTURES, for detectors with networks of their own."""
 
