@@ -71,6 +71,16 @@ def features_and_output(network: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
     return found[0].flatten(1), output
 
 
+def without_biases(network: nn.Module) -> nn.Module:
+    """The network, with no bias in any layer, and no affine part in normalisation layers."""
+    for layer in network.modules():
+        if getattr(layer, "bias", None) is not None:
+            layer.register_parameter("bias", None)
+        if hasattr(layer, "affine"):
+            layer.register_parameter("weight", None)
+    return network
+
+
 Layer = TypeVar("Layer", bound=nn.Module)
 
 Norm = Literal["batch", "instance", "layer", "group", "none"]

@@ -38,6 +38,8 @@ KINDS = {
     "autoencoder": ["grey", "rows"],
     "vae": ["colour", "rows"],
     "ganomaly": ["grey", "rows"],
+    "deep_svdd": ["grey", "rows"],
+    "drocc": ["colour", "rows"],
     "adae": ["colour", "rows"],
     "geom": ["grey"],
     "goad": ["grey", "rows"],
@@ -49,6 +51,8 @@ OTHER_NETWORKS = {
     ("autoencoder", "grey"): ["architecture=dcgan_encoder", "architecture.width=8"],
     ("ganomaly", "grey"): ["architecture=dcgan_encoder", "architecture.width=8"],
     ("adae", "colour"): ["architecture=dcgan_encoder", "architecture.width=8"],
+    # Normalised in contrast, the bright noise of `normals` and that of `noise` are alike.
+    ("deep_svdd", "grey"): ["architecture=dcgan_encoder", "architecture.width=8", "detector.detector.contrast=false"],
     ("geom", "grey"): WIDE_RESNET,
     ("goad", "grey"): WIDE_RESNET,
 }

@@ -162,7 +162,8 @@ class ADAE(Detector):
         """mean (x - D(G(x)))^2 of scaled samples; (n,), float64."""
         with self.workspace.autocast():
             y = self.D(self.G(x))
-        return (x - y).double().square().flatten(1).mean(dim=1)
+        error: Tensor = (x - y).double().square().flatten(1).mean(dim=1)
+        return error
 
     def networks(self) -> dict[str, nn.Module]:
         """The networks of the detector's state, by name."""

@@ -79,7 +79,7 @@ class HiddenLayers:
     >>> gaps = torch.tensor([[2.0, 0.0], [-2.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
     >>> layers = HiddenLayers()
     >>> layers.fit(gaps)
-    >>> layers.scores(torch.tensor([[2.0, 0.0], [0.0, 2.0]]))["nap"]
+    >>> layers.scores(torch.tensor([[2.0, 0.0], [0.0, 2.0]]))["nap"].round()
     tensor([2., 8.], dtype=torch.float64)
 
     References
