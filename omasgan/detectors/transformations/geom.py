@@ -12,10 +12,9 @@ from torch.nn.functional import cross_entropy, log_softmax
 from torch.optim import Adam
 
 from omasgan.data.dataset import Spec
-from omasgan.detectors.base import Detector
+from omasgan.detectors.base import Detector, need_steps
 from omasgan.detectors.transformations import dirichlet
 from omasgan.detectors.transformations.transformations import GeometricTransformations, must_have_transformations
-from omasgan.errors import UserError
 from omasgan.networks.base import Architecture
 from omasgan.training.augmentation import Augmentation
 from omasgan.training.seeding import stream
@@ -110,8 +109,7 @@ class GEOM(Detector):
     def check(self, n: int) -> None:
         """See `Detector`; the classifier needs at least one step of training."""
         super().check(n)
-        if self.budget.task1 < 1:
-            raise UserError("budget.task1 is 0: geom trains its classifier for that many steps, at least 1")
+        need_steps("geom", task1=self.budget.task1)
 
     def fit(self, train: Tensor) -> None:
         """See `Detector`."""

@@ -12,13 +12,12 @@ from torch.nn.functional import cross_entropy
 from torch.optim import Adam
 
 from omasgan.data.dataset import Spec
-from omasgan.detectors.base import Detector
+from omasgan.detectors.base import Detector, need_steps
 from omasgan.detectors.transformations.transformations import (
     AffineMaps,
     GeometricTransformations,
     must_have_transformations,
 )
-from omasgan.errors import UserError
 from omasgan.networks.base import Architecture, Precise
 from omasgan.training.augmentation import Augmentation
 from omasgan.training.seeding import stream
@@ -145,8 +144,7 @@ class GOAD(Detector):
     def check(self, n: int) -> None:
         """See `Detector`; the encoder needs at least one step of training."""
         super().check(n)
-        if self.budget.task1 < 1:
-            raise UserError("budget.task1 is 0: goad trains its encoder for that many steps, at least 1")
+        need_steps("goad", task1=self.budget.task1)
 
     def fit(self, train: Tensor) -> None:
         """See `Detector`."""
