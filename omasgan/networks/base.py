@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -55,8 +55,8 @@ class Flat(nn.Module):
         return v.flatten()
 
 
-def features_and_output(network: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-    """The features that a network's last linear layer is given, (n, k), and the network's output for samples x."""
+def features_and_output(network: nn.Module, x: Any) -> tuple[Tensor, Tensor]:
+    """The features that a network's last linear layer is given, (n, k), and the network's output for its input x."""
     last = [module for module in network.modules() if isinstance(module, nn.Linear)][-1]
     found: list[Tensor] = []
 

@@ -38,6 +38,9 @@ KINDS = {
     "autoencoder": ["grey", "rows"],
     "vae": ["colour", "rows"],
     "ganomaly": ["grey", "rows"],
+    "anogan": ["grey", "rows"],
+    "f_anogan": ["colour", "rows"],
+    "egbad": ["grey", "rows"],
     "deep_svdd": ["grey", "rows"],
     "drocc": ["colour", "rows"],
     "adae": ["colour", "rows"],
@@ -47,7 +50,18 @@ KINDS = {
 """What a detector is tried on; one that is not named here, on all. The baselines know of no networks."""
 
 WIDE_RESNET = ["experiment=pixels", "architecture.depth=10", "architecture.stride=2"]
+SHORT_SEARCH = ["detector.detector.search_steps=10", "detector.detector.lr=0.1"]
+QUICK_G = [
+    "optimisation.lr_generator=1e-2"
+]  # the images of a G that has not learned are as far from noise as from normals
 OTHER_NETWORKS = {
+    ("anogan", "grey"): [*ARCHITECTURES["grey"], *SHORT_SEARCH, *QUICK_G],
+    ("anogan", "rows"): [*ARCHITECTURES["rows"], *SHORT_SEARCH],
+    ("egbad", "grey"): ["architecture=dcgan_encoder", "architecture.width=8", "detector.detector.features=32"],
+    ("f_anogan", "colour"): [
+        *("architecture.width=8", "detector.detector.critic_steps=1"),
+        *("detector.detector.lr=5e-3", "detector.detector.lr_encoder=5e-3"),
+    ],
     ("autoencoder", "grey"): ["architecture=dcgan_encoder", "architecture.width=8"],
     ("ganomaly", "grey"): ["architecture=dcgan_encoder", "architecture.width=8"],
     ("adae", "colour"): ["architecture=dcgan_encoder", "architecture.width=8"],
@@ -91,7 +105,7 @@ def noise(kind, n, seed):
 @cache
 def node(name, kind, budget):
     register()
-    overrides = [f"detector={name}", "dataset=digits", *OTHER_NETWORKS.get((name, kind), ARCHITECTURES[kind]), *budget]
+    overrides = [f"detector={name}", "dataset=digits", *budget, *OTHER_NETWORKS.get((name, kind), ARCHITECTURES[kind])]
     overrides += ROWS_NEED.get(name, []) if kind == "rows" else []
     with initialize_config_dir(str(FOLDER), version_base="1.3"):
         return check(compose("config", overrides))["detector"]
