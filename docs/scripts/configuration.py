@@ -42,6 +42,7 @@ PURPOSE = {
     "retraining": "Task 3, equation (6).",
     "inference": "How J is trained, equation (7), and how the score is computed, equation (8).",
     "budget": "The length of the training of each task and nothing else, so a smaller budget never changes the method.",
+    "detector_budget": "Each detector's steps with `budget=equal` and `budget=published`, which choose the file.",
     "logger": "Where a run's record is copied to: W&B, TensorBoard or CSV files; one option, or a list of options.",
     "ablation": "Leaves out one part of the method.",
     "debug": "Helps to find errors. Such runs are stored apart from others and start from the beginning every time.",

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from annotated_types import Ge
 from omegaconf import DictConfig, OmegaConf
 
+from omasgan.configuration import budgets  # noqa: F401  registers the resolver of budget=equal
 from omasgan.configuration.identity import GROUPS, SEVERAL, chosen_only
 from omasgan.configuration.schema import Config, Precision, Task
 from omasgan.configuration.validation import check_node, check_nodes, check_value

@@ -18,8 +18,9 @@ from omasgan.configuration.schema import FOLDER, register
 from omasgan.report.configurations import flatten
 from omasgan.report.folders import Run
 
-NOT_COMPOSED = frozenset({"logger", "baselines", "sweep", "debug"})
-"""Groups that set nothing which a report compares, and `sweep`, which sets values of its own."""
+NOT_COMPOSED = frozenset({"logger", "baselines", "sweep", "debug", "detector_budget"})
+"""Groups that set nothing which a report compares, `sweep`, which sets values of its own, and `detector_budget`, whose
+option follows from other groups."""
 
 
 def defaults_of(runs: Sequence[Run]) -> dict[str, Any]:
