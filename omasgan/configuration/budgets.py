@@ -37,7 +37,7 @@ def steps_of_detector(budget: str, *, _root_: DictConfig) -> int:
     if "hydra" in _root_:
         name = _root_.hydra.runtime.choices.detector
     else:  # it is the configuration of a job
-        name = HydraConfig.get().runtime.choices.detector if HydraConfig.initialized() else "<detector>"
+        name = HydraConfig.get().runtime.choices["detector"] if HydraConfig.initialized() else "<detector>"
     raise UserError(
         f"budget={budget} has no steps for detector={name}: give them in detector_budget/{name}_{budget}.yaml, in a "
         "folder that --config-dir names, or choose another budget"
