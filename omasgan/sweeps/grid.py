@@ -56,8 +56,7 @@ def sweep(
         After Ctrl-C, once the table is printed.
     """
     overrides = books.parse(context, params, arguments)
-    if config.task == PLAN:
-        del overrides["task"]
+    overrides = {key: override for key, override in overrides.items() if config.task != PLAN or key != "task"}
     jobs = books.listed(context, config, overrides)
     before = [job.state() for job in jobs]
     launcher = Plugins.instance().instantiate_launcher(
