@@ -128,7 +128,9 @@ class ADAE(Detector):
         self.check(len(train))
         batches = self.batches(train, self.augmentation)
         adam_G, adam_D = (Adam(network.parameters(), self.lr, fused=True) for network in (self.G, self.D))
-        networks = {"G": self.G, "D": self.D, "balance": self.balance.to(self.workspace.device)}
+        networks: dict[str, nn.Module] = {"balance": self.balance.to(self.workspace.device)}
+        for name, network in self.networks().items():
+            networks[f"{name} encoder"], networks[f"{name} decoder"] = network.children()
         remedy = f"detector.lr lower than {self.lr:g}"
         optimisers = {"adam_G": adam_G, "adam_D": adam_D}
         stage = Stage("adae", self.budget.task1, self.workspace, networks, optimisers, 1.0, remedy)
