@@ -51,7 +51,8 @@ class GEOM(Detector):
     decay
         Fraction of the steps, at the end, in which the learning rate falls linearly to 0; in the paper it is constant.
     floor
-        Probabilities below this number count as this number, so that their logarithms are finite.
+        Probabilities below this number count as this number, so that no logarithm dominates the score; all are then
+        divided by their sum.
     dirichlet_samples
         Number of normal training images, drawn at random, to whose transforms the Dirichlet distributions are fitted;
         all of them where there are fewer.
@@ -131,11 +132,12 @@ class GEOM(Detector):
         return {"dirichlet": scores[:, 0], "probability": scores[:, 1]}
 
     def log_p(self, x: Tensor) -> Tensor:
-        """log p_k(T_t x), not below log of the floor, for scaled images x (n, C, H, H); (n, t, k), float64."""
+        """log p_k(T_t x), with the floor, for scaled images x (n, C, H, H); (n, t, k), float64."""
         logits = [self.v(self.classifier, self.transformations.every(few)) for few in torch.split(x, TOGETHER)]
         log_p = log_softmax(torch.cat(logits), dim=1).clamp_min(math.log(self.floor))
         M = len(self.transformations)
-        return log_p.view(len(x), M, M)
+        # With a sum above 1, no Dirichlet distribution would be of greatest likelihood.
+        return log_softmax(log_p, dim=1).view(len(x), M, M)
 
     def train_classifier(self, train: Tensor) -> None:
         """Train the classifier, which is frozen afterwards."""

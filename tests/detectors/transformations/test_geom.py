@@ -69,7 +69,8 @@ def test_the_probability_term_is_minus_the_mean_probability_of_the_right_transfo
     x = images(4, seed=1)
     network, scaled = trained.classifier, trained.scaling(x)
     p = [torch.softmax(network(trained.transformations(scaled, torch.full((4,), t))), dim=1)[:, t] for t in range(M)]
-    torch.testing.assert_close(trained.terms(x)["probability"].float(), -torch.stack(p).mean(dim=0))
+    expected = -torch.stack(p).mean(dim=0)
+    torch.testing.assert_close(trained.terms(x)["probability"].float(), expected, rtol=0, atol=1e-4)
 
 
 def test_the_score_of_an_image_is_that_of_the_image_alone_with_batch_norm_in_eval_mode(trained):
@@ -94,10 +95,16 @@ def test_the_dirichlet_distributions_are_fitted_to_as_many_training_images_as_as
     assert not torch.allclose(few.alpha, trained.alpha, rtol=1e-3)
 
 
-def test_probabilities_have_a_floor():
-    geom = detector(floor=1e-3, lr=1e-1)
-    geom.fit(images(100))
-    assert geom.outputs(geom.log_p, images(5)).min() == pytest.approx(torch.tensor(1e-3).log().item())
+def test_probabilities_have_a_floor_and_sum_to_one(trained):
+    x = images(5, seed=1)
+    p = trained.outputs(trained.log_p, x).exp()
+    floored = copy.copy(trained)
+    floored.floor = 0.01
+    raised = floored.outputs(floored.log_p, x).exp()
+    assert p.min() < 1e-3
+    torch.testing.assert_close(raised.sum(dim=2), torch.ones(5, M, dtype=torch.float64))
+    expected = p.clamp_min(0.01) / p.clamp_min(0.01).sum(dim=2, keepdim=True)
+    torch.testing.assert_close(raised, expected, rtol=0, atol=1e-4)
 
 
 def test_no_steps_are_refused():
