@@ -96,7 +96,7 @@ def test_jobs_that_fail_exit_or_crash_leave_the_others_alone(launch, caplog):
     assert "died: seed=3" in caplog.text
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_so_many_jobs_run_at_a_time(launch, tmp_path, jobs):
     seeds = range(100, 103)
     launch(*seeds, settings=Settings(jobs=jobs, threads=1))

@@ -92,6 +92,7 @@ def test_a_job_that_is_killed_takes_no_other_with_it_and_is_resumed(tmp_path):
     assert "3 jobs: 1 done, 2 skipped, 0 failed, 0 interrupted" in output
 
 
+@pytest.mark.slow
 def test_two_sweeps_at_once_share_the_jobs(tmp_path):
     arguments = ("seed=0,1,2,3", "hydra.launcher.jobs=1")
     with sweep(tmp_path, *arguments) as one, sweep(tmp_path, *arguments) as other:
@@ -111,7 +112,7 @@ def test_two_sweeps_at_once_share_the_jobs(tmp_path):
     assert not list(tmp_path.rglob("failed.json"))
 
 
-@pytest.mark.parametrize("how", ["Ctrl-C", "SIGKILL", "SIGTERM"])
+@pytest.mark.parametrize("how", ["Ctrl-C", "SIGKILL", pytest.param("SIGTERM", marks=pytest.mark.slow)])
 def test_the_jobs_end_with_the_sweep_however_it_ends(tmp_path, how):
     with sweep(tmp_path, "seed=0,1,2", ENDLESS) as process:
         pids = list(wait_for(lambda: len(found := working(tmp_path)) == 2 and found).values())
