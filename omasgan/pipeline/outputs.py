@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from omasgan.data.dataset import Dataset
@@ -20,6 +22,7 @@ from omasgan.runs import folder as runs
 from omasgan.runs import results
 from omasgan.runs.lock import starter
 from omasgan.runs.record import history
+from omasgan.training.cost import Cost
 from omasgan.training.record import Record
 
 COLUMNS = ("auroc", "auroc_low", "auroc_high", "auprc", "auprc_balanced", "fpr95", "prevalence")
@@ -43,6 +46,7 @@ def write_metrics(
     metrics: Metrics,
     tested: Objective,
     seconds: Mapping[str, float],
+    cost: Mapping[str, Any],
 ) -> None:
     """Write metrics.json and write config.yaml again. A run that has a metrics.json is finished.
 
@@ -56,16 +60,39 @@ def write_metrics(
         The samples that they are on.
     seconds
         Duration of each step, in seconds.
+    cost
+        What the run's detector costs; see `cost_of`.
     """
     # If a baseline is added to a finished run, the times of the run's first training and scoring are kept.
     before = runs.read(job.folder / runs.METRICS).get("seconds", {})
     seconds = {**seconds, **{name: before[name] for name in ("fit", "score") if name in before}}
     figures = results.content(metrics, tested)
-    whole = {**figures, "seconds": seconds, "support": support(dataset, detector)}
+    whole = {**figures, "seconds": seconds, "cost": cost, "support": support(dataset, detector)}
     write_json(
         job.folder / runs.METRICS, {**whole, "tested": split.tested(dataset).digest, runs.FINISHED_BY: starter()}
     )
     write_config(job)  # the baselines may have changed since the run began
+
+
+def cost_of(folder: Path, seconds: Mapping[str, float], trained: Cost, tested: Objective) -> dict[str, Any]:
+    """What the run's detector costs, as `results.cost` reads it; for a run that is finished already, what it says.
+
+    Parameters
+    ----------
+    folder
+        The run's folder.
+    seconds
+        Duration of each step, in seconds.
+    trained
+        What the stages of training have cost.
+    tested
+        Gives the number of test samples.
+    """
+    if before := runs.read(folder / runs.METRICS):
+        return asdict(results.cost(before))
+    training = seconds["fit"] + trained.earlier
+    scoring = 1000 * seconds["score"] / (tested.n_normal + tested.n_abnormal)
+    return asdict(results.Cost(None if math.isnan(training) else training, scoring, trained.parameters))
 
 
 def support(dataset: Dataset, detector: Detector) -> dict[str, Any]:
@@ -112,10 +139,10 @@ def draw(
         record.picture(name, path)
 
 
-def export(metrics: Metrics, tested: Objective, record: Record) -> None:
+def export(metrics: Metrics, tested: Objective, cost: Mapping[str, Any], record: Record) -> None:
     """Pass the metrics of every term to the loggers as the table `ablation`; AUROC and AUPRC also as the summary.
 
-    The summary also says which samples they are on.
+    The summary also says which samples they are on, and what the detector costs.
     """
     columns = [f"{tested.split}/{column}" for column in COLUMNS]
     record.table("ablation", ["term", *columns], [[term, *(m[c] for c in COLUMNS)] for term, m in metrics.items()])
@@ -124,3 +151,4 @@ def export(metrics: Metrics, tested: Objective, record: Record) -> None:
     )
     told = {**asdict(tested), "abnormal": ", ".join(tested.abnormal)}
     record.summary({f"objective/{name}": value for name, value in told.items()})
+    record.summary({f"cost/{name}": value for name, value in cost.items() if value is not None})

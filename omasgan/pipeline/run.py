@@ -21,7 +21,7 @@ from omasgan.errors import UserError
 from omasgan.pipeline import build, hardest, listing, outputs, run_folder
 from omasgan.pipeline.fit import fit
 from omasgan.pipeline.job import Job, Metrics
-from omasgan.pipeline.score import check_split, compute_metrics, objective, score, score_baselines, score_table
+from omasgan.pipeline.score import check_split, compute_metrics, keep, objective, score_baselines, score_table
 from omasgan.runs import folder as runs
 from omasgan.runs import results
 from omasgan.runs.lock import locked
@@ -87,9 +87,10 @@ def _steps(job: Job, dataset: Dataset, split: IndexSplit, workspace: Workspace) 
     normals = dataset.train.x[split.train]
     with _timed(seconds, "fit"):
         detector = fit(job, dataset, normals, workspace)
+    tested = split.tested(dataset).x[split.test]
     with _timed(seconds, "score"):
-        tested = split.tested(dataset).x[split.test]
-        terms = score(job, dataset, split, detector, tested)
+        own = detector.terms(tested)
+    terms = keep(job, dataset, split, detector, own)
     with _timed(seconds, "baselines"):
         terms |= score_baselines(job, dataset, detector, normals, tested, workspace)
     table = score_table(dataset, split, terms)
@@ -97,9 +98,10 @@ def _steps(job: Job, dataset: Dataset, split: IndexSplit, workspace: Workspace) 
     metrics = compute_metrics(table, split, job.config["seed"])
     outputs.draw(job, dataset, split, detector, table, metrics, workspace.record)
     tested_on = objective(job, dataset, split)
-    outputs.export(metrics, tested_on, workspace.record)
+    cost = outputs.cost_of(job.folder, seconds, workspace.cost, tested_on)
+    outputs.export(metrics, tested_on, cost, workspace.record)
     workspace.record.table("hardest_samples", *hardest.table(table, dataset, split))
-    outputs.write_metrics(job, dataset, split, detector, metrics, tested_on, seconds)
+    outputs.write_metrics(job, dataset, split, detector, metrics, tested_on, seconds, cost)
     return metrics
 
 

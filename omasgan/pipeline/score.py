@@ -20,12 +20,18 @@ from omasgan.pipeline.job import Job, Metrics
 from omasgan.training.stage import Workspace
 
 
-def score(job: Job, dataset: Dataset, split: IndexSplit, detector: Detector, tested: Tensor) -> dict[str, Tensor]:
-    """The detector's terms of the test samples by name, float64 (n,) each.
+def keep(
+    job: Job, dataset: Dataset, split: IndexSplit, detector: Detector, own: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Save the detector with its scores of the normal test samples, and give its terms their names in the run.
 
-    Also saves the detector, with its scores of the normal test samples.
+    Parameters
+    ----------
+    job, dataset, split, detector
+        The run.
+    own
+        The detector's terms of the test samples, float64 (n,) each.
     """
-    own = detector.terms(tested)
     fit.save(job.folder, detector, dataset.spec, own[detector.main_term][~split.abnormal])
     # A term named `score` gets the detector's name, as the terms of baselines do.
     return {job.choices["detector"] if name == "score" else name: term for name, term in own.items()}

@@ -63,6 +63,8 @@ class Run:
         The samples that the metrics are on; None for a run that is not finished.
     seconds
         The time of each part of the run.
+    cost
+        What its detector costs.
     support
         Measures of the run's networks, by what they measure.
     error
@@ -84,6 +86,7 @@ class Run:
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     objective: Objective | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
+    cost: results.Cost = field(default_factory=results.Cost)
     support: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     error: str = ""
     made: str = ""
@@ -113,15 +116,6 @@ class Files:
     config: Mapping[str, Any]
     result: Mapping[str, Any] | None
     problems: list[str]
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What metrics.json says: metrics by term and their objective, seconds by part, and measures of the networks."""
-
-    result: results.Result
-    seconds: Mapping[str, float]
-    support: Mapping[str, Mapping[str, Any]]
 
 
 class DamagedError(Exception):
@@ -189,20 +183,17 @@ def read(folder: Path) -> tuple[Run, list[str]]:
     done = folder / "metrics.json"
     run = Run(
         folder=folder,
-        state=_state(folder, measured is not None and known, bool(files.problems)),
+        state=_state(folder, bool(measured) and known, bool(files.problems)),
         choices={str(k): str(v) for k, v in choices.items()} if isinstance(choices, dict) else {},
         config=files.config if known else {},
         identity=str(files.record.get("identity", "")),
         seed=seed if isinstance(seed, int) else 0,
         role=role,
         cls=cls,
-        metrics=measured.result.metrics if measured else {},
-        objective=measured.result.objective if measured else None,
-        seconds=measured.seconds if measured else {},
-        support=measured.support if measured else {},
         error=one_line(str(files.failed.get("error", "")))[:300],
         made=_made(files.record),
         finished=done.stat().st_mtime if done.exists() else 0.0,
+        **measured,
     )
     return run, files.problems
 
@@ -249,23 +240,24 @@ def _mapping(path: Path, parse: Callable[[str], Any], problems: list[str]) -> Ma
     return value
 
 
-def _measured(folder: Path, files: Files) -> Measured | None:
-    """What metrics.json says; None where there is no such file, or a damaged one, which is added to the problems."""
+def _measured(folder: Path, files: Files) -> dict[str, Any]:
+    """The attributes of `Run` in metrics.json; empty where there is none, or a damaged one, which becomes a problem."""
     if files.result is None:
-        return None
+        return {}
     try:
         return _parsed(files, files.result)
     except DamagedError as error:
         files.problems.append(f"{folder / 'metrics.json'} is damaged: {error}")
-        return None
+        return {}
 
 
-def _parsed(files: Files, result: Mapping[str, Any]) -> Measured:
+def _parsed(files: Files, result: Mapping[str, Any]) -> dict[str, Any]:
     """The content of a metrics.json. DamagedError where a metric is no number or missing."""
     choices = files.record.get("choices") or {}
     try:
         found = results.parsed(result, choices.get("protocol", ""), files.config.get("protocol") or {})
         seconds = {str(name): float(value) for name, value in result.get("seconds", {}).items()}
+        cost = results.cost(result)
     except KeyError as error:
         raise DamagedError(f"it has no {error}") from None
     except (AttributeError, TypeError, ValueError, UserError) as error:
@@ -273,8 +265,9 @@ def _parsed(files: Files, result: Mapping[str, Any]) -> Measured:
     for term, values in found.metrics.items():
         if missing := REQUIRED_METRICS - values.keys():
             raise DamagedError(f"{term} has no {', '.join(sorted(missing))}")
+    measures = {"metrics": found.metrics, "objective": found.objective, "seconds": seconds, "cost": cost}
     support = result.get("support", {})
-    return Measured(found, seconds, support if isinstance(support, dict) else {})
+    return {**measures, "support": support if isinstance(support, dict) else {}}
 
 
 def _state(folder: Path, done: bool, damaged: bool) -> State:

@@ -23,6 +23,25 @@ COUNTS = ("n_normal", "n_abnormal")
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What a run's detector costs, on the machine and beside the processes that the run had; None where not known.
+
+    Attributes
+    ----------
+    training_seconds
+        Time of training, with the stages that were reused or trained in an interrupted attempt.
+    scoring_seconds
+        Time of scoring 1,000 samples.
+    parameters
+        Number of parameters that were trained by gradients, of all networks; 0 for a detector that trains none.
+    """
+
+    training_seconds: float | None = None
+    scoring_seconds: float | None = None
+    parameters: int | None = None
+
+
+@dataclass(frozen=True)
 class Result:
     """The figures of a finished run, and the samples that they are on."""
 
@@ -69,6 +88,20 @@ def parsed(content: Mapping[str, Any], choice: str, protocol: Mapping[str, Any])
         For content of another form.
     """
     return Result(figures(content), _objective(content, choice, protocol))
+
+
+def cost(content: Mapping[str, Any]) -> Cost:
+    """The cost in the content of a metrics.json; of a version that did not measure it, nothing is known.
+
+    Raises
+    ------
+    AttributeError, TypeError, ValueError
+        For content of another form.
+    """
+    known = content.get("cost", {})
+    numbers = {name: known.get(name) for name in ("training_seconds", "scoring_seconds", "parameters")}
+    training, scoring, parameters = (None if value is None else float(value) for value in numbers.values())
+    return Cost(training, scoring, None if parameters is None else int(parameters))
 
 
 def _objective(content: Mapping[str, Any], choice: str, protocol: Mapping[str, Any]) -> Objective:

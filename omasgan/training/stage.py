@@ -7,6 +7,7 @@ part of the representation. Its checkpoint is the file `checkpoints/<stage>.pt` 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from torch.optim import Adam
 from omasgan.errors import UserError
 from omasgan.files import make_folder
 from omasgan.training import checkpoint
+from omasgan.training.cost import Cost
 from omasgan.training.debugging import Debugger
 from omasgan.training.progress import progress
 from omasgan.training.record import Record, silent_record
@@ -49,6 +51,8 @@ class Workspace:
         Steps between two checkpoints; the end of a stage always has one.
     debug
         Watches the stages; by default it does nothing.
+    cost
+        Counts what the stages cost.
     """
 
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
@@ -59,13 +63,14 @@ class Workspace:
     record_every: int = 20
     checkpoint_every: int = 500
     debug: Debugger = field(default_factory=Debugger)
+    cost: Cost = field(default_factory=Cost)
 
     def beside(self, name: str) -> Workspace:
         """A workspace for another detector of the run, whose checkpoints have the same names but other content."""
         folder = None if self.folder is None else self.folder / "checkpoints" / name
         if folder is not None:
             make_folder(folder / "checkpoints")
-        return replace(self, folder=folder, record=silent_record())
+        return replace(self, folder=folder, record=silent_record(), cost=Cost())
 
     @contextmanager
     def autocast(self) -> Iterator[None]:
@@ -135,6 +140,7 @@ class Stage:
         self._rates = {name: optimiser.param_groups[0]["lr"] for name, optimiser in optimisers.items()}
         self._latest: dict[str, float] = {}
         self._step = 0
+        self._earlier = self._began = 0.0
 
     def __iter__(self) -> Iterator[int]:
         """Yield the steps up to `steps` - 1, from the last checkpoint on.
@@ -149,8 +155,11 @@ class Stage:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(self.random.initial_seed())
             start = self._resume()
+            if self.steps:
+                self.workspace.cost.train(self._optimisers.values())
             if start >= self.steps:
                 return
+            self._began = time.monotonic()
             with progress(self.name, self.steps, start) as bar:
                 for step in range(start, self.steps):
                     self._step = step
@@ -212,7 +221,9 @@ class Stage:
         networks = {name: network.state_dict() for name, network in self._networks.items()}
         optimisers = {name: optimiser.state_dict() for name, optimiser in self._optimisers.items()}
         random = {"random": self.random.get_state(), "global_random": torch.get_rng_state()}
-        checkpoint.save(self._path, self.name, {"step": done, **random, **networks, **optimisers})
+        seconds = self._earlier + time.monotonic() - self._began
+        state = {"step": done, "seconds": seconds, **random, **networks, **optimisers}
+        checkpoint.save(self._path, self.name, state)
 
     def _resume(self) -> int:
         if self._path is None or not self._path.exists():
@@ -229,6 +240,7 @@ class Stage:
             ) from error
         torch.set_rng_state(state["global_random"].cpu())
         self.workspace.record.rewind(self.name, state["step"])
+        self._earlier = self.workspace.cost.resume(state)
         return int(state["step"])
 
 

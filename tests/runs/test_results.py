@@ -64,3 +64,12 @@ def test_a_damaged_file_has_no_result(tmp_path, text):
     (tmp_path / "metrics.json").write_text(text)
     assert runs.result(tmp_path) is None
     assert runs.main_figure(tmp_path) is None
+
+
+def test_what_a_detector_costs_is_read_and_unknown_in_earlier_versions():
+    assert results.cost({}) == results.Cost()
+    written = {"training_seconds": 12.5, "scoring_seconds": None, "parameters": 9}
+    assert results.cost(json.loads(json.dumps({"cost": written}))) == results.Cost(12.5, None, 9)
+    for damaged in ({"parameters": "many"}, [], 3):
+        with pytest.raises((AttributeError, TypeError, ValueError)):
+            results.cost({"cost": damaged})
