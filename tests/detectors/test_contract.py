@@ -38,6 +38,8 @@ KINDS = {
     "autoencoder": ["grey", "rows"],
     "vae": ["colour", "rows"],
     "ganomaly": ["grey", "rows"],
+    "cvae_negatives": ["grey", "rows"],
+    "ognet": ["colour"],
     "anogan": ["grey", "rows"],
     "f_anogan": ["colour", "rows"],
     "egbad": ["grey", "rows"],
@@ -65,6 +67,8 @@ OTHER_NETWORKS = {
     ("autoencoder", "grey"): ["architecture=dcgan_encoder", "architecture.width=8"],
     ("ganomaly", "grey"): ["architecture=dcgan_encoder", "architecture.width=8"],
     ("adae", "colour"): ["architecture=dcgan_encoder", "architecture.width=8"],
+    ("cvae_negatives", "grey"): ["architecture=dcgan_encoder", "architecture.width=8"],
+    ("ognet", "colour"): ["architecture=dcgan_encoder", "architecture.width=8"],
     # Normalised in contrast, the bright noise of `normals` and that of `noise` are alike.
     ("deep_svdd", "grey"): ["architecture=dcgan_encoder", "architecture.width=8", "detector.detector.contrast=false"],
     ("geom", "grey"): WIDE_RESNET,

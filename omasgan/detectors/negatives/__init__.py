@@ -1,0 +1,1 @@
+"""Classifiers of normal samples against negatives that networks trained on the normal samples make."""
