@@ -71,8 +71,8 @@ class OGNet(Detector):
     Notes
     -----
     A reproduction of both phases, as far as the paper tells. It leaves open which step is old, its key choice; ours is
-    a fixed fraction of phase one. The published networks have convolutions of stride 1 on images of 45 x 45 pixels; ours
-    are those of `architecture`. In the released code a high output of D is abnormal. Our w is that of GANomaly.
+    a fixed fraction of phase one. The published networks have convolutions of stride 1 on images of 45 x 45 pixels;
+    ours are those of `architecture`. In the released code a high output of D is abnormal. Our w is that of GANomaly.
 
     References
     ----------
