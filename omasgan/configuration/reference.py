@@ -24,6 +24,9 @@ from omasgan.configuration.validation import expected, parameters, range_text
 HYDRAS = ("hydra/launcher", "hydra/sweeper")
 """Hydra's own groups that have options in `conf`."""
 
+GLOBAL = "_global_"
+"""The package of an option that changes other groups."""
+
 DOCUMENTED = ("Parameters", "Other Parameters", "Attributes")
 """Sections of a NumPy docstring that describe settings."""
 
@@ -268,7 +271,10 @@ def _option(group: str, file: Path) -> Option:
                 inherited = _option(group, base)
                 settings, parts = _merged(settings, inherited.settings), {**parts, **inherited.parts}
     summary, package = _head(file)
-    return Option(file.stem, file, summary, package or group.replace("/", "."), _merged(settings, content), parts)
+    settings = _merged(settings, content)
+    if package == GLOBAL and "_target_" in (settings.get(group) or {}):  # a detector that also chooses its networks
+        settings, package = settings[group], group
+    return Option(file.stem, file, summary, package or group.replace("/", "."), settings, parts)
 
 
 def _head(file: Path) -> tuple[str, str | None]:

@@ -137,7 +137,7 @@ class EGBAD(Detector):
         adam_EG = Adam([*self.E.parameters(), *self.G.parameters()], self.lr, BETAS, fused=True)
         networks = {**self.networks(), **{f"{name}_average": network for name, network in averages.items()}}
         optimisers = {"adam_D": adam_D, "adam_EG": adam_EG}
-        remedy = f"detector.lr lower than {self.lr:g}"
+        remedy = f"detector.detector.lr lower than {self.lr:g}"
         stage = Stage("bigan", self.budget.task1, self.workspace, networks, optimisers, remedy=remedy)
         for step in stage:
             x, z = batches.draw(n, stage.random), stage.latents(n, self.latent)

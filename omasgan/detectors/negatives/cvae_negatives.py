@@ -133,7 +133,9 @@ class CVAENegatives(Detector):
         super().check(n)
         need_steps("cvae_negatives", task1=self.budget.task1, j=self.budget.j)
         if n < self.clusters:
-            raise UserError(f"there are {n} normal samples for {self.clusters} clusters: set detector.clusters lower")
+            raise UserError(
+                f"there are {n} normal samples for {self.clusters} clusters: set detector.detector.clusters lower"
+            )
 
     def fit(self, train: Tensor) -> None:
         """See `Detector`."""
@@ -153,7 +155,7 @@ class CVAENegatives(Detector):
         """Train the autoencoder and the priors, which are frozen afterwards."""
         networks = {"encoder": self.encoder, "decoder": self.decoder, "priors": self.priors}
         adam = Adam([weight for network in networks.values() for weight in network.parameters()], self.lr, fused=True)
-        remedy = f"detector.lr lower than {self.lr:g}"
+        remedy = f"detector.detector.lr lower than {self.lr:g}"
         stage = Stage("cvae", self.budget.task1, self.workspace, networks, {"adam": adam}, 1.0, remedy)
         for _ in stage:
             index = torch.randint(len(codes), (self.budget.batch,), generator=stage.random, device=codes.device)
@@ -174,7 +176,7 @@ class CVAENegatives(Detector):
     def train_classifier(self, batches: Batches) -> None:
         """Train f, which is frozen afterwards."""
         adam = Adam(self.f.parameters(), self.lr, fused=True)
-        remedy = f"detector.lr lower than {self.lr:g}"
+        remedy = f"detector.detector.lr lower than {self.lr:g}"
         stage = Stage("classifier", self.budget.j, self.workspace, {"f": self.f}, {"adam": adam}, 1.0, remedy)
         for _ in stage:
             x = batches.draw(self.budget.batch, stage.random)

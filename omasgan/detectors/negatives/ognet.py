@@ -129,7 +129,7 @@ class OGNet(Detector):
         adam_G, adam_D = (Adam(network.parameters(), self.lr, BETAS, fused=True) for network in (self.G, self.D))
         networks = {**named_parts("G", self.G), **named_parts("G_old", self.G_old), "D": self.D}
         optimisers, steps = {"adam_G": adam_G, "adam_D": adam_D}, self.budget.task1
-        remedy = f"detector.lr lower than {self.lr:g}"
+        remedy = f"detector.detector.lr lower than {self.lr:g}"
         stage = Stage("phase_one", steps, self.workspace, networks, optimisers, remedy=remedy)
         for step in stage:
             if step == int(self.old * steps):
@@ -156,7 +156,7 @@ class OGNet(Detector):
     def train_discriminator(self, batches: Batches) -> None:
         """Phase two; D is frozen afterwards."""
         adam = Adam(self.D.parameters(), self.lr, BETAS, fused=True)
-        remedy = f"detector.lr lower than {self.lr:g}"
+        remedy = f"detector.detector.lr lower than {self.lr:g}"
         stage = Stage("phase_two", self.budget.task3, self.workspace, {"D": self.D}, {"adam": adam}, remedy=remedy)
         for _ in stage:
             x = batches.draw(self.budget.batch, stage.random)

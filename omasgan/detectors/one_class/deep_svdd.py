@@ -158,7 +158,7 @@ class DeepSVDD(Detector):
         weights = [weight for network in networks.values() for weight in network.parameters()]
         adam = Adam(weights, self.lr_autoencoder, weight_decay=self.weight_decay_autoencoder, fused=True)
         n = min(self.budget.representation_batch, len(batches.x))
-        remedy = f"detector.lr_autoencoder lower than {self.lr_autoencoder:g}"
+        remedy = f"detector.detector.lr_autoencoder lower than {self.lr_autoencoder:g}"
         steps = self.budget.representation
         stage = Stage("pretraining", steps, self.workspace, networks, {"adam": adam}, 1.0, remedy)
         for _ in stage:
@@ -182,7 +182,7 @@ class DeepSVDD(Detector):
         """Train phi to map the samples near the centre."""
         networks = {"phi": self.phi, "sphere": self.sphere}
         adam = Adam(self.phi.parameters(), self.lr, weight_decay=self.weight_decay, fused=True)
-        remedy = f"detector.lr lower than {self.lr:g}"
+        remedy = f"detector.detector.lr lower than {self.lr:g}"
         steps = self.budget.task1
         stage = Stage("deep_svdd", steps, self.workspace, networks, {"adam": adam}, 1.0, remedy)
         for step in stage:

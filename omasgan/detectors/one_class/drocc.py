@@ -117,7 +117,7 @@ class DROCC(Detector):
         batches, steps = self.batches(train, self.augmentation), self.budget.task1
         self.r = self.radius * spread(batches)
         adam = Adam(self.f.parameters(), self.lr, fused=True)
-        remedy = f"detector.lr lower than {self.lr:g}"
+        remedy = f"detector.detector.lr lower than {self.lr:g}"
         stage = Stage("drocc", steps, self.workspace, {"f": self.f}, {"adam": adam}, 1.0, remedy)
         for step in stage:
             x = batches.draw(self.budget.batch, stage.random)

@@ -131,7 +131,7 @@ class ADAE(Detector):
         networks: dict[str, nn.Module] = {"balance": self.balance.to(self.workspace.device)}
         for name, network in self.networks().items():
             networks[f"{name} encoder"], networks[f"{name} decoder"] = network.children()
-        remedy = f"detector.lr lower than {self.lr:g}"
+        remedy = f"detector.detector.lr lower than {self.lr:g}"
         optimisers = {"adam_G": adam_G, "adam_D": adam_D}
         stage = Stage("adae", self.budget.task1, self.workspace, networks, optimisers, 1.0, remedy)
         for _ in stage:

@@ -116,7 +116,7 @@ class Autoencoder(Detector):
         """Train the encoder and the decoder, which are frozen afterwards."""
         networks = self.networks()
         adam = Adam([weight for network in networks.values() for weight in network.parameters()], self.lr, fused=True)
-        remedy = f"detector.lr lower than {self.lr:g}"
+        remedy = f"detector.detector.lr lower than {self.lr:g}"
         stage = Stage(self.stage, self.budget.task1, self.workspace, networks, {"adam": adam}, 1.0, remedy)
         for _ in stage:
             losses = self.losses(batches.draw(self.budget.batch, stage.random), stage)

@@ -104,7 +104,7 @@ class GANomaly(Detector):
         adam_G = Adam(generator.parameters(), self.lr, BETAS, fused=True)
         adam_D = Adam(self.D.parameters(), self.lr, BETAS, fused=True)
         optimisers = {"adam_G": adam_G, "adam_D": adam_D}
-        remedy = f"detector.lr lower than {self.lr:g}"
+        remedy = f"detector.detector.lr lower than {self.lr:g}"
         stage = Stage("ganomaly", self.budget.task1, self.workspace, self.networks(), optimisers, remedy=remedy)
         for _ in stage:
             x = batches.draw(n, stage.random)

@@ -144,7 +144,7 @@ class GEOM(Detector):
         batches, n, M = self.batches(train, self.augmentation), self.budget.batch, len(self.transformations)
         adam = Adam(self.classifier.parameters(), self.lr, fused=True)
         networks: dict[str, nn.Module] = {"classifier": self.classifier}
-        remedy = f"detector.lr lower than {self.lr:g}"
+        remedy = f"detector.detector.lr lower than {self.lr:g}"
         stage = Stage("classifier", self.budget.task1, self.workspace, networks, {"adam": adam}, self.decay, remedy)
         for _ in stage:
             x = batches.draw(n, stage.random)

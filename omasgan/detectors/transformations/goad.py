@@ -174,7 +174,7 @@ class GOAD(Detector):
         n, networks = max(self.budget.batch // M, 2), self.networks()
         t = torch.arange(M, device=self.workspace.device).repeat(n)
         adam = Adam(nn.ModuleDict(networks).parameters(), self.lr, fused=True)
-        remedy = f"detector.lr lower than {self.lr:g}"
+        remedy = f"detector.detector.lr lower than {self.lr:g}"
         stage = Stage("encoder", self.budget.task1, self.workspace, networks, {"adam": adam}, self.decay, remedy)
         for _ in stage:
             x = self.transformations.every(batches.draw(n, stage.random))

@@ -82,7 +82,9 @@ def test_the_classifier_takes_the_decoded_shell_for_abnormal():
 def test_wrong_settings_of_cvae_negatives_are_one_line():
     with pytest.raises(UserError, match=r"^shell_min is 3 and shell_max 2.5: shell_min must be at most shell_max$"):
         cvae(shell_min=3.0)
-    with pytest.raises(UserError, match=r"^there are 4 normal samples for 10 clusters: set detector.clusters lower$"):
+    with pytest.raises(
+        UserError, match=r"^there are 4 normal samples for 10 clusters: set detector.detector.clusters lower$"
+    ):
         cvae(clusters=10).check(4)
     with pytest.raises(UserError, match=r"^budget\.j is 0: cvae_negatives trains"):
         cvae(Budget(j=0)).check(100)
