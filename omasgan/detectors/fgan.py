@@ -84,10 +84,10 @@ class FGAN(Detector):
         """The networks of the detector's state, by name."""
         return {"G": self.G, "D": self.D}
 
-    def train_task1(self, batches: Batches) -> None:
-        """Run Task 1; afterwards G has its averaged weights, and G and D are frozen."""
+    def train_task1(self, batches: Batches, additions: task1.Additions | None = None) -> None:
+        """Run Task 1, with the additions to its losses; afterwards G has its averaged weights, G and D are frozen."""
         G_average = frozen(copy.deepcopy(self.G))
-        task1.train(self.G, self.D, G_average, batches, self.recipe, self.workspace)
+        task1.train(self.G, self.D, G_average, batches, self.recipe, self.workspace, additions)
         self.G = G_average
         frozen(self.D)
 

@@ -46,6 +46,7 @@ KINDS = {
     "deep_svdd": ["grey", "rows"],
     "drocc": ["colour", "rows"],
     "adae": ["colour", "rows"],
+    "fence_gan": ["grey", "rows"],
     "geom": ["grey"],
     "goad": ["grey", "rows"],
 }
