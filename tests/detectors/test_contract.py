@@ -38,6 +38,7 @@ KINDS = {
     "autoencoder": ["grey", "rows"],
     "vae": ["colour", "rows"],
     "ganomaly": ["grey", "rows"],
+    "bdsg": ["grey", "rows"],
     "cvae_negatives": ["grey", "rows"],
     "ognet": ["colour"],
     "anogan": ["grey", "rows"],

@@ -1,0 +1,1 @@
+"""Detectors with the density of a normalising flow."""
