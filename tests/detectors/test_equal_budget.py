@@ -103,3 +103,21 @@ def test_a_million_sample_passes_in_training(name, monkeypatch):
     finally:
         handle.remove()
     assert sum(counter.counts.values()) == pytest.approx(PASSES, rel=0.05), counter.counts
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(path.stem for path in (FOLDER / "detector_budget").glob("*_published.yaml")))
+def test_the_published_training_takes_a_step_of_each_of_its_stages(name, monkeypatch):
+    register()
+    name = name.removesuffix("_published")
+    with initialize_config_dir(str(FOLDER), version_base="1.3"):
+        config = check(compose("config", [f"detector={name}", "budget=published", "threads=1"]))
+    make, plain, stages = Budget.__init__, Stage.__iter__, []
+    short = {"batch": 8, "representation_batch": 8}
+    monkeypatch.setattr(
+        Budget, "__init__", lambda self, **given: make(self, **{k: min(v, short.get(k, 1)) for k, v in given.items()})
+    )
+    monkeypatch.setattr(Stage, "__iter__", lambda stage: stages.append(stage) or plain(stage))
+    detector = build.detector(config["detector"], Spec((1, 16, 16)), Workspace())
+    detector.fit(torch.randint(0, 256, (40, 1, 16, 16), generator=torch.Generator().manual_seed(0)).to(torch.uint8))
+    assert {stage.steps for stage in stages} == {1}

@@ -9,7 +9,7 @@ import yaml
 from hydra.core.plugins import Plugins
 
 from omasgan.configuration.checks import check
-from omasgan.configuration.schema import SWEEPS
+from omasgan.configuration.schema import FOLDER, SWEEPS
 from omasgan.evaluation.scores import ScoreTable
 from omasgan.runs import folder as runs
 from omasgan.runs.lock import HeldError, locked
@@ -21,7 +21,8 @@ pytestmark = pytest.mark.usefixtures("no_pictures")
 DEFINITIONS = sorted(path.stem for path in SWEEPS.glob("sweep/*.yaml"))
 README = (SWEEPS / "README.md").read_text()
 NAMED = ["mu_nu_beta", "divergences", "ablation_per_task", "loo_all_classes", "occ_all_classes", "seeds"]
-NAMED += ["architectures", "lambda", "delta_density", "mixing_range", "search"]
+NAMED += ["architectures", "lambda", "delta_density", "mixing_range", "search", "rivals"]
+DETECTORS = sorted(path.stem for path in (FOLDER / "detector").glob("*.yaml"))
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def jobs(monkeypatch):
 
 def test_every_sweep_that_is_promised_is_there_and_in_the_readme():
     assert sorted(NAMED) == DEFINITIONS
-    rows = re.findall(r"\| `omasgan sweep=(\w+)` \| .+\? \| (\d+)", README)
+    rows = re.findall(r"\| `omasgan sweep=(\w+)` \| .+\? \| (\d+|one a detector)", README)
     assert sorted(name for name, _ in rows) == DEFINITIONS
 
 
@@ -49,11 +50,14 @@ def test_a_definition_stands_for_as_many_jobs_as_the_readme_says(command, compos
     monkeypatch.chdir(tmp_path)  # from anywhere
     outcome = command(f"sweep={name}", f"runs={tmp_path}/runs", "budget=smoke")
     assert (outcome.code, outcome.errors) == (0, [])
-    expected = int(re.search(rf"sweep={name}` .*\| (\d+) \|", README)[1])
+    said = re.search(rf"sweep={name}` .*\| (.+) \|", README)[1]
+    expected = len(DETECTORS) if said == "one a detector" else int(said)
     assert len(jobs["jobs"]) == expected, "each in a folder of its own"
     assert len({job.label for job in jobs["jobs"]}) == expected
     content = yaml.safe_load((SWEEPS / "sweep" / f"{name}.yaml").read_text())
     keys = content["hydra"]["sweeper"]["params"]
+    if name == "rivals":
+        assert [job.values["detector"] for job in jobs["jobs"]] == DETECTORS, "those of the user, too"
     for job in jobs["jobs"]:
         assert [override.split("=")[0] for override in job.label.split()] == list(keys)
     for job in (jobs["jobs"][0], jobs["jobs"][-1]):
