@@ -48,6 +48,9 @@ KINDS = {
     "drocc": ["colour", "rows"],
     "adae": ["colour", "rows"],
     "fence_gan": ["grey", "rows"],
+    "rumi_gan": ["grey", "rows"],
+    "minlgan": ["grey", "rows"],
+    "tail_gan": ["grey", "rows"],
     "geom": ["grey"],
     "goad": ["grey", "rows"],
 }
@@ -59,6 +62,7 @@ QUICK_G = [
     "optimisation.lr_generator=1e-2"
 ]  # the images of a G that has not learned are as far from noise as from normals
 OTHER_NETWORKS = {
+    ("tail_gan", "grey"): [*ARCHITECTURES["grey"], *QUICK_G],
     ("anogan", "grey"): [*ARCHITECTURES["grey"], *SHORT_SEARCH, *QUICK_G],
     ("anogan", "rows"): [*ARCHITECTURES["rows"], *SHORT_SEARCH],
     ("egbad", "grey"): ["architecture=dcgan_encoder", "architecture.width=8", "detector.detector.features=32"],
