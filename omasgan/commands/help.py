@@ -44,6 +44,9 @@ Help
   omasgan --hydra-help             the flags of Hydra, which composes the configuration
   eval "$(omasgan -sc install=bash)"  completes groups, options and settings with the Tab key (also zsh, fish)"""
 
+FOLLOWING = ("detector_budget",)
+"""Groups whose option follows from those of other groups, which the general help leaves out."""
+
 DETAILED = ("boundary", "retraining", "inference", "optimisation", "budget")
 """Groups whose settings the general help shows: the settings of the method, which can be described without torch."""
 
@@ -74,7 +77,8 @@ def show(arguments: Sequence[str]) -> None:
     console.print("\nGroups: choose an option as group=option")
     for name, options in files(own).items():
         names = ", ".join(option.stem for option in options)
-        console.print(Padding(Text(f"{name}: {names}"), (0, 0, 0, 2)))
+        if name not in FOLLOWING:
+            console.print(Padding(Text(f"{name}: {names}"), (0, 0, 0, 2)))
     console.print("\nSettings of the method: set one as group.setting=value")
     for name in DETAILED:
         option = group(name).options[0]

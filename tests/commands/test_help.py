@@ -21,7 +21,7 @@ def test_help_names_every_group_with_its_options_and_every_setting_of_the_method
     outcome = command("--help")
     assert (outcome.code, outcome.errors) == (0, [])
     for folder in FOLDER.iterdir():
-        if folder.is_dir() and folder.name != "hydra":
+        if folder.is_dir() and folder.name not in ("hydra", "detector_budget"):  # the last follows from two others
             options = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
             assert f"  {folder.name}: {options}" in outcome.output
     for setting in reference.describe(Boundary):
