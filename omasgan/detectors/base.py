@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from omasgan.data.dataset import Spec
 from omasgan.errors import UserError
+from omasgan.method.settings import Boundary
 from omasgan.training.augmentation import Augmentation
 from omasgan.training.batches import Batches, Scaling
 from omasgan.training.seeding import stream
@@ -171,6 +172,11 @@ class Detector(ABC):
         self.scaling = Scaling(train).to(self.workspace.device)
         return Batches(train, self.scaling, self.workspace.device, augmentation)
 
+    def some(self, train: Tensor, n: int, name: str) -> Tensor:
+        """n of the samples, or all where there are fewer, in an order drawn from the random stream `name`."""
+        order = torch.randperm(len(train), generator=stream(self.workspace.seed, name, torch.device("cpu")))
+        return train[order[:n]]
+
     def outputs(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         """The values of a function of scaled samples, for x in the units of the data; (n, ...), float64, on the CPU."""
         device = self.workspace.device
@@ -186,6 +192,20 @@ class Detector(ABC):
         """Draw n samples of a generator from the random stream `name`; (n, *shape), scaled as for the networks."""
         random = stream(self.workspace.seed, name, self.workspace.device)
         return in_batches(generator, torch.randn(n, self.latent, generator=random, device=self.workspace.device))
+
+
+def lower_rate(value: float, setting: str = "lr") -> str:
+    """What the error of a stage that diverged advises: to lower a detector's own learning rate."""
+    return f"detector.detector.{setting} lower than {value:g}"
+
+
+def need_frozen_critic(detector: str, boundary: Boundary, critic: str) -> None:
+    """Raise UserError where Task 2 would train a critic, and the detector has one of its own: its flow, for example."""
+    if boundary.critic != "frozen":
+        raise UserError(
+            f"boundary.critic is {boundary.critic}, but the critic of {detector} is its {critic}: set "
+            "boundary.critic=frozen"
+        )
 
 
 def need_steps(detector: str, **steps: int) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from omasgan.data.dataset import Spec
@@ -20,9 +19,8 @@ from omasgan.method.settings import Boundary, Inference, Retraining
 from omasgan.networks.base import Architecture
 from omasgan.training.augmentation import Augmentation
 from omasgan.training.batches import Batches
-from omasgan.training.seeding import stream
 from omasgan.training.settings import Budget, Optimisation
-from omasgan.training.stage import Workspace, frozen
+from omasgan.training.stage import Workspace, frozen, trainable
 
 CALIBRATION_SAMPLES = 10_000
 """Largest number of normal training samples by which the parts of the score and the features of J are standardised."""
@@ -74,6 +72,7 @@ class OMASGAN(FGAN):
 
     Examples
     --------
+    >>> import torch
     >>> from omasgan.method.divergences import KL
     >>> from omasgan.networks.mlp import MLP
     >>> from omasgan.training.augmentation import NoAugmentation
@@ -140,8 +139,7 @@ class OMASGAN(FGAN):
         self.train_task1(batches)
         self.train_task2(batches)
         self.train_task3(batches)
-        chosen = torch.randperm(len(train), generator=stream(self.workspace.seed, "normals of J", torch.device("cpu")))
-        normals = train[chosen[: self.inference.memory_bank_size]]
+        normals = self.some(train, self.inference.memory_bank_size, "normals of J")
         self.train_J(normals)
         self.scales = score.scales(self.parts(normals[:CALIBRATION_SAMPLES], in_bank=True))
 
@@ -228,8 +226,3 @@ class OMASGAN(FGAN):
             self.neighbour_features = NeighbourFeatures.from_state_dict(
                 state["neighbour_features"], self.inference.memory_bank == "real", self.workspace.dtype
             )
-
-
-def trainable(network: nn.Module) -> nn.Module:
-    """The network, set to training mode with gradients for its weights."""
-    return network.train().requires_grad_(True)

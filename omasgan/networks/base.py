@@ -55,6 +55,17 @@ class Flat(nn.Module):
         return v.flatten()
 
 
+def autoencoder(architecture: Architecture, shape: tuple[int, ...]) -> nn.Sequential:
+    """An encoder to the architecture's latent size, and its generator as the decoder."""
+    return nn.Sequential(architecture.encoder(shape, architecture.latent), architecture.generator(shape))
+
+
+def named_parts(name: str, autoencoder: nn.Module) -> dict[str, nn.Module]:
+    """The encoder and the decoder of an autoencoder, under names that begin with its own."""
+    encoder, decoder = autoencoder.children()
+    return {f"{name} encoder": encoder, f"{name} decoder": decoder}
+
+
 def features_and_output(network: nn.Module, x: Any) -> tuple[Tensor, Tensor]:
     """The features that a network's last linear layer is given, (n, k), and the network's output for its input x."""
     last = [module for module in network.modules() if isinstance(module, nn.Linear)][-1]

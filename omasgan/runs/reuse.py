@@ -71,9 +71,8 @@ class Reusable:
         top = self.folder / "checkpoints"
 
         def reusable(path: Path) -> bool:
-            known = (
-                path.stem in order or path.stem in self.parts or path.parent != top
-            )  # further down are the baselines'
+            # Those of the baselines lie further down.
+            known = path.stem in order or path.stem in self.parts or path.parent != top
             return path.stem not in left and (known or complete)
 
         return sorted(filter(reusable, sorted(top.rglob("*.pt"))), key=lambda path: order.get(path.stem, 0))

@@ -56,7 +56,8 @@ def sweep(
         After Ctrl-C, once the table is printed.
     """
     overrides = books.parse(context, params, arguments)
-    overrides = {key: override for key, override in overrides.items() if config.task != PLAN or key != "task"}
+    if config.task == PLAN:
+        del overrides["task"]
     jobs = books.listed(context, config, overrides)
     before = [job.state() for job in jobs]
     launcher = Plugins.instance().instantiate_launcher(
@@ -68,23 +69,29 @@ def sweep(
     if config.task == "run":
         log.info("%s", books.plan(before))
     chosen = [place for place, state in enumerate(before) if state not in (State.DONE, State.RUNNING)]
-    _refuse_common_fault(context, config, [jobs[place] for place in chosen])
-    returns, stopped = _launched(launcher, config, [jobs[place] for place in chosen], batch)
+    left = [jobs[place] for place in chosen]
+    _refuse_common_fault(context, config, left)
+    returns, stopped = _launched(launcher, config, left, batch)
     results = dict(zip(chosen, returns, strict=False))
     outcomes = [books.outcome(job, before[place], results.get(place)) for place, job in enumerate(jobs)]
     print(books.report(jobs, outcomes))
     command = partial(final_command, context, config, overrides)
     if text := conclude(jobs, Path(config.hydra.sweep.dir), config.sweep.objective, command):
         print(f"\n{text}")
+    _raise_if_unfinished([what for what, _ in outcomes], stopped)
+    return returns
+
+
+def _raise_if_unfinished(endings: Sequence[str], stopped: BaseException | None) -> None:
+    """Raise the Ctrl-C that stopped the launcher, or the error that some jobs did not finish."""
     if isinstance(stopped, KeyboardInterrupt):
         raise stopped
-    wrong = [what for what, _ in outcomes if what in ("failed", "interrupted", "not begun")]
+    wrong = [what for what in endings if what in ("failed", "interrupted", "not begun")]
     if wrong or stopped:
         where = " (run.log and failed.json of each say why)" if "failed" in wrong else ""
         raise UserError(
-            f"{len(wrong)} of {len(jobs)} jobs did not finish{where}: run the same command again to continue them"
+            f"{len(wrong)} of {len(endings)} jobs did not finish{where}: run the same command again to continue them"
         )
-    return returns
 
 
 def _refuse_common_fault(context: HydraContext, config: DictConfig, jobs: Sequence[books.SweepJob]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor
@@ -104,3 +104,7 @@ class Batches:
         """Draw n samples with replacement; (n, *shape), scaled and augmented."""
         index = torch.randint(len(self.x), (n,), generator=random, device=self.x.device)
         return self.augmentation(self.scaling(self.x[index]), random)
+
+    def parts(self, size: int) -> Iterator[Tensor]:
+        """All samples in their order, `size` at a time, scaled and not augmented; (size, *shape) each."""
+        return (self.scaling(part) for part in torch.split(self.x, size))

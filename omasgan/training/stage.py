@@ -221,9 +221,8 @@ class Stage:
         networks = {name: network.state_dict() for name, network in self._networks.items()}
         optimisers = {name: optimiser.state_dict() for name, optimiser in self._optimisers.items()}
         random = {"random": self.random.get_state(), "global_random": torch.get_rng_state()}
-        seconds = self._earlier + time.monotonic() - self._began
-        state = {"step": done, "seconds": seconds, **random, **networks, **optimisers}
-        checkpoint.save(self._path, self.name, state)
+        told = {"step": done, "seconds": self._earlier + time.monotonic() - self._began}
+        checkpoint.save(self._path, self.name, {**told, **random, **networks, **optimisers})
 
     def _resume(self) -> int:
         if self._path is None or not self._path.exists():
@@ -290,3 +289,8 @@ def in_batches(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 def frozen(network: nn.Module) -> nn.Module:
     """The network in eval mode with no gradient for its weights; gradients still pass through it to its input."""
     return network.eval().requires_grad_(False)
+
+
+def trainable(network: nn.Module) -> nn.Module:
+    """The network, set to training mode with gradients for its weights."""
+    return network.train().requires_grad_(True)

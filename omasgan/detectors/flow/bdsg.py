@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam
 
 from omasgan.data.dataset import Spec
-from omasgan.detectors.base import Detector, need_steps
+from omasgan.detectors.base import Detector, lower_rate, need_frozen_critic, need_steps
 from omasgan.detectors.flow.coupling_flow import CouplingFlow, FlowCritic, FlowGenerator
-from omasgan.errors import UserError
 from omasgan.method import task2
 from omasgan.method.divergences import Divergence
 from omasgan.method.recipe import Recipe
@@ -21,7 +20,7 @@ from omasgan.method.settings import Boundary
 from omasgan.training.augmentation import Augmentation
 from omasgan.training.batches import Batches
 from omasgan.training.settings import Budget, Count, Optimisation, Positive
-from omasgan.training.stage import Stage, Workspace, descend, frozen
+from omasgan.training.stage import Stage, Workspace, descend, frozen, trainable
 
 CALIBRATION_SAMPLES = 2000
 """Number of normal training samples by which the log-density is put into units for Task 2."""
@@ -96,21 +95,13 @@ class BDSG(Detector):
         bank: Count = 1000,
     ) -> None:
         super().__init__(spec, workspace)
-        if boundary.critic != "frozen":
-            raise UserError(
-                f"boundary.critic is {boundary.critic}, but the critic of bdsg is its flow: set boundary.critic=frozen"
-            )
+        need_frozen_critic("bdsg", boundary, "flow")
         self.augmentation, self.boundary, self.lr, self.bank = self.suitable(augmentation), boundary, lr, bank
         self.latent = spec.size
         self.recipe = Recipe(self.latent, divergence, optimisation, budget)
-        self.flow = workspace.network("flow", lambda: CouplingFlow(spec.shape, layers, width))
-        self.B: nn.Module = FlowGenerator(self._flow(copy.deepcopy(self.flow)))
+        self.flow = cast(CouplingFlow, workspace.network("flow", lambda: CouplingFlow(spec.shape, layers, width)))
+        self.B: nn.Module = FlowGenerator(copy.deepcopy(self.flow))
         self.drawn_samples: dict[str, Tensor] = {}
-
-    @staticmethod
-    def _flow(network: nn.Module) -> CouplingFlow:
-        assert isinstance(network, CouplingFlow)
-        return network
 
     def check(self, n: int) -> None:
         """See `Detector`; the flow needs at least one step of training, and so does B."""
@@ -127,9 +118,9 @@ class BDSG(Detector):
 
     def train_flow(self, batches: Batches) -> None:
         """Train the flow by maximum likelihood; it is frozen afterwards."""
-        flow, budget = self._flow(self.flow), self.recipe.budget
+        flow, budget = self.flow, self.recipe.budget
         adam = Adam(flow.parameters(), self.lr, fused=True)
-        remedy = f"detector.detector.lr lower than {self.lr:g}"
+        remedy = lower_rate(self.lr)
         stage = Stage("flow", budget.task1, self.workspace, {"flow": flow}, {"adam": adam}, 1.0, remedy)
         for _ in stage:
             x = flow.noisy(batches.draw(budget.batch, stage.random), stage.random)
@@ -144,9 +135,9 @@ class BDSG(Detector):
         normals = batches.scaling(batches.x[:CALIBRATION_SAMPLES])
         with torch.no_grad():
             log_p = self.flow(normals)
-        critic = frozen(FlowCritic(self._flow(self.flow), float(log_p.mean()), float(log_p.std().clamp_min(1e-6))))
-        G = frozen(FlowGenerator(self._flow(copy.deepcopy(self.flow))))
-        B = copy.deepcopy(G).train().requires_grad_(True)
+        critic = frozen(FlowCritic(self.flow, float(log_p.mean()), float(log_p.std().clamp_min(1e-6))))
+        G = frozen(FlowGenerator(copy.deepcopy(self.flow)))
+        B = trainable(copy.deepcopy(G))
         self.B = frozen(copy.deepcopy(G))
         task2.train(B, critic, self.B, G, batches, self.boundary, self.recipe, self.workspace)
 
@@ -171,7 +162,7 @@ class BDSG(Detector):
 
     def generators(self) -> dict[str, nn.Module]:
         """See `Detector`."""
-        return {"G": FlowGenerator(self._flow(self.flow)), "B": self.B}
+        return {"G": FlowGenerator(self.flow), "B": self.B}
 
     def networks(self) -> dict[str, nn.Module]:
         """The networks of the detector's state, by name."""

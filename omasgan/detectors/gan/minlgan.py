@@ -17,7 +17,6 @@ from omasgan.method.divergences import Divergence
 from omasgan.method.task1 import Additions
 from omasgan.networks.base import Architecture
 from omasgan.training.augmentation import Augmentation
-from omasgan.training.seeding import stream
 from omasgan.training.settings import Budget, Count, NonNegative, Optimisation, PositiveFraction
 from omasgan.training.stage import Stage, Workspace, frozen
 
@@ -118,12 +117,10 @@ class MinLGAN(FGAN):
 
     def density(self, train: Tensor) -> KernelDensity:
         """The kernel density of the normal samples train (n, ...)."""
-        order = torch.randperm(len(train), generator=stream(self.workspace.seed, "kernels", torch.device("cpu")))
         M = min(self.kernels, len(train) // 2)
-        halves = (order[:M], order[M : 2 * M])
-        means, others = (self.scaling(train[half].to(self.workspace.device)) for half in halves)
+        x = self.scaling(self.some(train, 2 * M, "kernels").to(self.workspace.device))
         density = KernelDensity(M, self.spec.size).to(self.workspace.device)
-        density.fit(means, others)
+        density.fit(x[:M], x[M:])
         return density
 
     def saved_at(self) -> list[int]:
@@ -133,7 +130,7 @@ class MinLGAN(FGAN):
 
     def terms(self, x: Tensor) -> dict[str, Tensor]:
         """See `Detector`; the terms are listed in the class's docstring."""
-        each = [self.minus_T(member, x) for member in self.members if isinstance(member, nn.Module)]
+        each = [self.minus_T(member, x) for member in self.members]
         return {"ensemble": torch.stack(each).mean(dim=0), "discriminator": each[-1]}
 
     def networks(self) -> dict[str, nn.Module]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import copy
 
-import torch
 from torch import Tensor, nn
 
 from omasgan.data.dataset import Spec
-from omasgan.detectors.base import need_steps
+from omasgan.detectors.base import need_frozen_critic, need_steps
 from omasgan.detectors.fgan import FGAN
 from omasgan.detectors.gan.density import KernelDensity, entropy
-from omasgan.errors import UserError
 from omasgan.method import task2
 from omasgan.method.divergences import Divergence
 from omasgan.method.settings import Boundary
@@ -19,9 +17,8 @@ from omasgan.method.task1 import Additions
 from omasgan.networks.base import Architecture
 from omasgan.training.augmentation import Augmentation
 from omasgan.training.batches import Batches
-from omasgan.training.seeding import stream
 from omasgan.training.settings import Budget, Count, NonNegative, Optimisation
-from omasgan.training.stage import Stage, Workspace, frozen
+from omasgan.training.stage import Stage, Workspace, frozen, trainable
 
 
 class TailGAN(FGAN):
@@ -87,11 +84,7 @@ class TailGAN(FGAN):
         kernels: Count = 2048,
     ) -> None:
         super().__init__(spec, workspace, divergence, architecture, augmentation, optimisation, budget)
-        if boundary.critic != "frozen":
-            raise UserError(
-                f"boundary.critic is {boundary.critic}, but the critic of tail_gan is its density: set "
-                "boundary.critic=frozen"
-            )
+        need_frozen_critic("tail_gan", boundary, "density")
         self.boundary, self.entropy = boundary, entropy
         self.B = frozen(copy.deepcopy(self.G))
         self.density, self.tail = (KernelDensity(kernels, spec.size).to(workspace.device) for _ in range(2))
@@ -113,25 +106,22 @@ class TailGAN(FGAN):
 
     def fit_density(self, train: Tensor) -> None:
         """Put kernels at samples of G, and set their width by normal samples of train (n, ...)."""
-        random = stream(self.workspace.seed, "normals of the density", torch.device("cpu"))
-        chosen = torch.randperm(len(train), generator=random)[: len(self.density.means)]
-        x = self.scaling(train[chosen].to(self.workspace.device))
-        self.density.fit(self.drawn(self.G, len(self.density.means), "kernels").float(), x)
+        M = len(self.density.means)
+        x = self.scaling(self.some(train, M, "normals of the density").to(self.workspace.device))
+        self.density.fit(self.drawn(self.G, M, "kernels").float(), x)
         frozen(self.density)
 
     def train_boundary(self, batches: Batches) -> None:
         """Run Task 2 with the density as the critic; afterwards B has its averaged weights and is frozen."""
-        B = copy.deepcopy(self.G).train().requires_grad_(True)
+        B = trainable(copy.deepcopy(self.G))
         self.B = frozen(copy.deepcopy(self.G))
         task2.train(B, self.density, self.B, self.G, batches, self.boundary, self.recipe, self.workspace)
         frozen(self.density)
 
     def terms(self, x: Tensor) -> dict[str, Tensor]:
         """See `Detector`; the terms are listed in the class's docstring."""
-        log_p, log_tail = (
-            self.outputs(lambda part, of=density: of.log_p(part.double()), x)  # type: ignore[misc]
-            for density in (self.density, self.tail)
-        )
+        log_p = self.outputs(lambda part: self.density.log_p(part.double()), x)
+        log_tail = self.outputs(lambda part: self.tail.log_p(part.double()), x)
         return {"density": -log_p, "tail": log_tail - log_p, **super().terms(x)}
 
     def generators(self) -> dict[str, nn.Module]:

@@ -134,6 +134,26 @@ class AnoGAN(FGAN):
     def distances(self, x: Tensor, f_x: Tensor, z: Tensor) -> Tensor:
         """The weighted sum, the residual and the feature norm for samples and their z; (n, 3)."""
         g = self.G(z)
-        residual = (x - g).abs().flatten(1).sum(dim=1)
-        feature = (f_x - features_and_output(self.D, g)[0]).abs().sum(dim=1)
-        return torch.stack([(1 - self.w) * residual + self.w * feature, residual, feature], dim=1)
+        return absolute_distances(x, g, f_x, features_and_output(self.D, g)[0], self.w)
+
+
+def absolute_distances(x: Tensor, g: Tensor, f_x: Tensor, f_g: Tensor, w: float) -> Tensor:
+    """How far samples are from their likenesses.
+
+    Parameters
+    ----------
+    x, g
+        Samples and their likenesses, (n, ...).
+    f_x, f_g
+        Their features, (n, k).
+    w
+        Weight of the features.
+
+    Returns
+    -------
+    Tensor
+        (n, 3): (1 - w) ||x - g||_1 + w ||f_x - f_g||_1, and the two norms.
+    """
+    residual = (x - g).abs().flatten(1).sum(dim=1)
+    feature = (f_x - f_g).abs().sum(dim=1)
+    return torch.stack([(1 - w) * residual + w * feature, residual, feature], dim=1)

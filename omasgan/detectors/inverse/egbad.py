@@ -10,7 +10,8 @@ from torch.nn.functional import softplus
 from torch.optim import Adam
 
 from omasgan.data.dataset import Spec
-from omasgan.detectors.base import Detector, need_steps
+from omasgan.detectors.base import Detector, lower_rate, need_steps
+from omasgan.detectors.inverse.anogan import absolute_distances
 from omasgan.networks.base import Architecture, Flat, Precise, features_and_output
 from omasgan.training.augmentation import Augmentation
 from omasgan.training.settings import Budget, Count, Decay, Fraction, Positive
@@ -137,7 +138,7 @@ class EGBAD(Detector):
         adam_EG = Adam([*self.E.parameters(), *self.G.parameters()], self.lr, BETAS, fused=True)
         networks = {**self.networks(), **{f"{name}_average": network for name, network in averages.items()}}
         optimisers = {"adam_D": adam_D, "adam_EG": adam_EG}
-        remedy = f"detector.detector.lr lower than {self.lr:g}"
+        remedy = lower_rate(self.lr)
         stage = Stage("bigan", self.budget.task1, self.workspace, networks, optimisers, remedy=remedy)
         for step in stage:
             x, z = batches.draw(n, stage.random), stage.latents(n, self.latent)
@@ -166,9 +167,7 @@ class EGBAD(Detector):
             e = self.E(x)
             g = self.G(e)
             f_x, f_g = (features_and_output(self.D, (part, e))[0].float() for part in (x, g))
-        residual = (x - g.float()).abs().flatten(1).sum(dim=1)
-        feature = (f_x - f_g).abs().sum(dim=1)
-        return torch.stack([(1 - self.w) * residual + self.w * feature, residual, feature], dim=1)
+        return absolute_distances(x, g.float(), f_x, f_g, self.w)
 
     def terms(self, x: Tensor) -> dict[str, Tensor]:
         """See `Detector`; the terms are listed in the class's docstring."""

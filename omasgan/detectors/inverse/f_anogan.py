@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from omasgan.data.dataset import Spec
-from omasgan.detectors.base import Detector, need_steps
+from omasgan.detectors.base import Detector, lower_rate, need_steps
 from omasgan.networks.base import Architecture, features_and_output
 from omasgan.training.augmentation import Augmentation
 from omasgan.training.batches import Batches
@@ -109,7 +109,7 @@ class FAnoGAN(Detector):
         adam_G, adam_D = (Adam(network.parameters(), self.lr, BETAS, fused=True) for network in (self.G, self.D))
         networks: dict[str, nn.Module] = {"G": self.G, "D": self.D}
         optimisers = {"adam_G": adam_G, "adam_D": adam_D}
-        remedy = f"detector.detector.lr lower than {self.lr:g}"
+        remedy = lower_rate(self.lr)
         stage = Stage("wgan", self.budget.task1, self.workspace, networks, optimisers, remedy=remedy)
         for _ in stage:
             self.D.requires_grad_(True)
@@ -136,7 +136,7 @@ class FAnoGAN(Detector):
     def train_encoder(self, batches: Batches) -> None:
         """Train E, which is frozen afterwards."""
         adam = Adam(self.E.parameters(), self.lr_encoder, fused=True)
-        remedy = f"detector.detector.lr_encoder lower than {self.lr_encoder:g}"
+        remedy = lower_rate(self.lr_encoder, "lr_encoder")
         stage = Stage("encoder", self.budget.task3, self.workspace, {"E": self.E}, {"adam": adam}, 1.0, remedy)
         for _ in stage:
             loss, residual, feature = self.compare(batches.draw(self.budget.batch, stage.random)).mean(dim=0)

@@ -14,9 +14,10 @@ from torch.nn.functional import normalize, softplus
 from torch.optim import Adam
 
 from omasgan.data.dataset import Spec
-from omasgan.detectors.base import Detector, need_steps
+from omasgan.detectors.base import Detector, lower_rate, need_steps
 from omasgan.errors import UserError
 from omasgan.networks.base import Architecture
+from omasgan.representations.autoencoder import kl_divergences
 from omasgan.training.augmentation import Augmentation
 from omasgan.training.batches import Batches
 from omasgan.training.seeding import stream_seed
@@ -41,8 +42,7 @@ class ClusterPriors(nn.Module):
 
     def kl(self, mu: Tensor, log_variance: Tensor, codes: Tensor) -> Tensor:
         """KL(N(mu, variance) || N(m_c, I)) for posteriors (n, l) and the samples' clusters (n,); (n,)."""
-        squared = (mu - self.means[codes]).square()
-        return (squared + log_variance.exp() - 1 - log_variance).sum(dim=1) / 2
+        return kl_divergences(mu - self.means[codes], log_variance)
 
 
 class CVAENegatives(Detector):
@@ -155,7 +155,7 @@ class CVAENegatives(Detector):
         """Train the autoencoder and the priors, which are frozen afterwards."""
         networks = {"encoder": self.encoder, "decoder": self.decoder, "priors": self.priors}
         adam = Adam([weight for network in networks.values() for weight in network.parameters()], self.lr, fused=True)
-        remedy = f"detector.detector.lr lower than {self.lr:g}"
+        remedy = lower_rate(self.lr)
         stage = Stage("cvae", self.budget.task1, self.workspace, networks, {"adam": adam}, 1.0, remedy)
         for _ in stage:
             index = torch.randint(len(codes), (self.budget.batch,), generator=stage.random, device=codes.device)
@@ -176,7 +176,7 @@ class CVAENegatives(Detector):
     def train_classifier(self, batches: Batches) -> None:
         """Train f, which is frozen afterwards."""
         adam = Adam(self.f.parameters(), self.lr, fused=True)
-        remedy = f"detector.detector.lr lower than {self.lr:g}"
+        remedy = lower_rate(self.lr)
         stage = Stage("classifier", self.budget.j, self.workspace, {"f": self.f}, {"adam": adam}, 1.0, remedy)
         for _ in stage:
             x = batches.draw(self.budget.batch, stage.random)

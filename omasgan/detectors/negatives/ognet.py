@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -10,9 +11,9 @@ from torch.nn.functional import softplus
 from torch.optim import Adam
 
 from omasgan.data.dataset import Spec
-from omasgan.detectors.base import Detector, need_steps
+from omasgan.detectors.base import Detector, lower_rate, need_steps
 from omasgan.errors import UserError
-from omasgan.networks.base import Architecture
+from omasgan.networks.base import Architecture, autoencoder, named_parts
 from omasgan.training.augmentation import Augmentation
 from omasgan.training.batches import Batches
 from omasgan.training.settings import Budget, Fraction, NonNegative, Positive
@@ -103,12 +104,7 @@ class OGNet(Detector):
             )
         self.augmentation, self.budget = self.suitable(augmentation), budget
         self.old, self.w, self.alpha, self.beta, self.lr = old, reconstruction_weight, alpha, beta, lr
-        self.G = self.make(
-            "G",
-            lambda shape: nn.Sequential(
-                architecture.encoder(shape, architecture.latent), architecture.generator(shape)
-            ),
-        )
+        self.G = self.make("G", partial(autoencoder, architecture))
         self.G_old = frozen(copy.deepcopy(self.G))
         self.D = self.make("D", architecture.discriminator)
 
@@ -129,7 +125,7 @@ class OGNet(Detector):
         adam_G, adam_D = (Adam(network.parameters(), self.lr, BETAS, fused=True) for network in (self.G, self.D))
         networks = {**named_parts("G", self.G), **named_parts("G_old", self.G_old), "D": self.D}
         optimisers, steps = {"adam_G": adam_G, "adam_D": adam_D}, self.budget.task1
-        remedy = f"detector.detector.lr lower than {self.lr:g}"
+        remedy = lower_rate(self.lr)
         stage = Stage("phase_one", steps, self.workspace, networks, optimisers, remedy=remedy)
         for step in stage:
             if step == int(self.old * steps):
@@ -156,7 +152,7 @@ class OGNet(Detector):
     def train_discriminator(self, batches: Batches) -> None:
         """Phase two; D is frozen afterwards."""
         adam = Adam(self.D.parameters(), self.lr, BETAS, fused=True)
-        remedy = f"detector.detector.lr lower than {self.lr:g}"
+        remedy = lower_rate(self.lr)
         stage = Stage("phase_two", self.budget.task3, self.workspace, {"D": self.D}, {"adam": adam}, remedy=remedy)
         for _ in stage:
             x = batches.draw(self.budget.batch, stage.random)
@@ -179,9 +175,3 @@ class OGNet(Detector):
     def networks(self) -> dict[str, nn.Module]:
         """The networks of the detector's state, by name."""
         return {"G": self.G, "G_old": self.G_old, "D": self.D}
-
-
-def named_parts(name: str, autoencoder: nn.Module) -> dict[str, nn.Module]:
-    """The encoder and the decoder of an autoencoder, under names that begin with its own."""
-    encoder, decoder = autoencoder.children()
-    return {f"{name} encoder": encoder, f"{name} decoder": decoder}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import torch
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from omasgan.data.dataset import Spec
-from omasgan.detectors.base import Detector, need_steps
+from omasgan.detectors.base import Detector, lower_rate, need_steps
 from omasgan.detectors.one_class.contrast import ContrastNormalisation
 from omasgan.networks.base import Architecture, without_biases
 from omasgan.training.augmentation import Augmentation
@@ -145,7 +144,7 @@ class DeepSVDD(Detector):
         self.check(len(train))
         batches = self.batches(train, self.augmentation)
         if self.contrast is not None:
-            self.contrast.fit(self.parts(batches))
+            self.contrast.fit(batches.parts(SCORING_BATCH))
         self.train_autoencoder(batches)
         self.sphere.c.copy_(self.centre(batches))
         self.train_phi(batches)
@@ -158,7 +157,7 @@ class DeepSVDD(Detector):
         weights = [weight for network in networks.values() for weight in network.parameters()]
         adam = Adam(weights, self.lr_autoencoder, weight_decay=self.weight_decay_autoencoder, fused=True)
         n = min(self.budget.representation_batch, len(batches.x))
-        remedy = f"detector.detector.lr_autoencoder lower than {self.lr_autoencoder:g}"
+        remedy = lower_rate(self.lr_autoencoder, "lr_autoencoder")
         steps = self.budget.representation
         stage = Stage("pretraining", steps, self.workspace, networks, {"adam": adam}, 1.0, remedy)
         for _ in stage:
@@ -174,7 +173,7 @@ class DeepSVDD(Detector):
     def centre(self, batches: Batches) -> Tensor:
         """The centre c from the embeddings of all training samples, in eval mode."""
         self.phi.eval()
-        embeddings = torch.cat([self.embed(part) for part in self.parts(batches)])
+        embeddings = torch.cat([self.embed(part) for part in batches.parts(SCORING_BATCH)])
         self.phi.train()
         return centre_of(embeddings)
 
@@ -182,7 +181,7 @@ class DeepSVDD(Detector):
         """Train phi to map the samples near the centre."""
         networks = {"phi": self.phi, "sphere": self.sphere}
         adam = Adam(self.phi.parameters(), self.lr, weight_decay=self.weight_decay, fused=True)
-        remedy = f"detector.detector.lr lower than {self.lr:g}"
+        remedy = lower_rate(self.lr)
         steps = self.budget.task1
         stage = Stage("deep_svdd", steps, self.workspace, networks, {"adam": adam}, 1.0, remedy)
         for step in stage:
@@ -193,10 +192,6 @@ class DeepSVDD(Detector):
                 self.sphere.R.copy_(squared.detach().quantile(1 - self.nu).sqrt())
             if stage.due():
                 stage.record({"loss/phi": loss, "distance/mean": squared.mean(), "radius/R": self.sphere.R})
-
-    def parts(self, batches: Batches) -> Iterator[Tensor]:
-        """The scaled training samples without augmentation, a few hundred at a time."""
-        return (batches.scaling(part) for part in torch.split(batches.x, SCORING_BATCH))
 
     def seen(self, x: Tensor) -> Tensor:
         """Scaled samples as phi is given them."""

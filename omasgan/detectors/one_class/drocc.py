@@ -12,7 +12,7 @@ from torch.nn.functional import softplus
 from torch.optim import Adam
 
 from omasgan.data.dataset import Spec
-from omasgan.detectors.base import Detector, need_steps
+from omasgan.detectors.base import Detector, lower_rate, need_steps
 from omasgan.networks.base import Architecture
 from omasgan.training.augmentation import Augmentation
 from omasgan.training.batches import Batches
@@ -117,7 +117,7 @@ class DROCC(Detector):
         batches, steps = self.batches(train, self.augmentation), self.budget.task1
         self.r = self.radius * spread(batches)
         adam = Adam(self.f.parameters(), self.lr, fused=True)
-        remedy = f"detector.detector.lr lower than {self.lr:g}"
+        remedy = lower_rate(self.lr)
         stage = Stage("drocc", steps, self.workspace, {"f": self.f}, {"adam": adam}, 1.0, remedy)
         for step in stage:
             x = batches.draw(self.budget.batch, stage.random)
@@ -174,11 +174,12 @@ class DROCC(Detector):
 
 def spread(batches: Batches) -> float:
     """The root mean square distance of the scaled training samples to their mean."""
-    parts = [batches.scaling(part).flatten(1).double() for part in torch.split(batches.x, SCORING_BATCH)]
     n = len(batches.x)
-    mean = torch.stack([part.sum(dim=0) for part in parts]).sum(dim=0) / n
-    variance = torch.stack([(part - mean).square().sum() for part in parts]).sum() / n
-    return math.sqrt(float(variance))
+    # Scaled twice, so that the training set is never held in float64 as a whole.
+    totals = [part.double().flatten(1).sum(dim=0) for part in batches.parts(SCORING_BATCH)]
+    mean = torch.stack(totals).sum(dim=0) / n
+    squares = [(part.double().flatten(1) - mean).square().sum() for part in batches.parts(SCORING_BATCH)]
+    return math.sqrt(float(torch.stack(squares).sum() / n))
 
 
 def lengths(h: Tensor) -> Tensor:

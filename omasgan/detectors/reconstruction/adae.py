@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam
 
 from omasgan.data.dataset import Spec
-from omasgan.detectors.base import Detector, need_steps
-from omasgan.networks.base import Architecture
+from omasgan.detectors.base import Detector, lower_rate, need_steps
+from omasgan.networks.base import Architecture, autoencoder, named_parts
 from omasgan.training.augmentation import Augmentation
 from omasgan.training.settings import Budget, NonNegative, Positive
 from omasgan.training.stage import Stage, Workspace, descend, frozen
@@ -112,11 +114,7 @@ class ADAE(Detector):
         self.augmentation = self.suitable(augmentation)
         self.budget, self.lr = budget, lr
         self.balance = Balance(ratio, rate)
-
-        def autoencoder(shape: tuple[int, ...]) -> nn.Module:
-            return nn.Sequential(architecture.encoder(shape, architecture.latent), architecture.generator(shape))
-
-        self.G, self.D = self.make("G", autoencoder), self.make("D", autoencoder)
+        self.G, self.D = (self.make(name, partial(autoencoder, architecture)) for name in ("G", "D"))
 
     def check(self, n: int) -> None:
         """See `Detector`; the networks need at least one step of training."""
@@ -128,10 +126,9 @@ class ADAE(Detector):
         self.check(len(train))
         batches = self.batches(train, self.augmentation)
         adam_G, adam_D = (Adam(network.parameters(), self.lr, fused=True) for network in (self.G, self.D))
-        networks: dict[str, nn.Module] = {"balance": self.balance.to(self.workspace.device)}
-        for name, network in self.networks().items():
-            networks[f"{name} encoder"], networks[f"{name} decoder"] = network.children()
-        remedy = f"detector.detector.lr lower than {self.lr:g}"
+        balance = {"balance": self.balance.to(self.workspace.device)}
+        networks = {**balance, **named_parts("G", self.G), **named_parts("D", self.D)}
+        remedy = lower_rate(self.lr)
         optimisers = {"adam_G": adam_G, "adam_D": adam_D}
         stage = Stage("adae", self.budget.task1, self.workspace, networks, optimisers, 1.0, remedy)
         for _ in stage:

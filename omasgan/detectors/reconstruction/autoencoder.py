@@ -10,12 +10,11 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from omasgan.data.dataset import Spec
-from omasgan.detectors.base import Detector, need_steps
+from omasgan.detectors.base import Detector, lower_rate, need_steps
 from omasgan.detectors.reconstruction.hidden_layers import HiddenLayers, hidden_layers
 from omasgan.networks.base import Architecture
 from omasgan.training.augmentation import Augmentation
 from omasgan.training.batches import Batches
-from omasgan.training.seeding import stream
 from omasgan.training.settings import Budget, Count, NonNegative, Positive
 from omasgan.training.stage import Stage, Workspace, descend, frozen
 
@@ -109,14 +108,14 @@ class Autoencoder(Detector):
         """See `Detector`."""
         self.check(len(train))
         self.train_networks(self.batches(train, self.augmentation))
-        order = torch.randperm(len(train), generator=stream(self.workspace.seed, "gaps", torch.device("cpu")))
-        self.layers.fit(self.outputs(self.compare, train[order[: self.gap_samples]])[:, len(self.own_terms) :])
+        compared = self.outputs(self.compare, self.some(train, self.gap_samples, "gaps"))
+        self.layers.fit(compared[:, len(self.own_terms) :])
 
     def train_networks(self, batches: Batches) -> None:
         """Train the encoder and the decoder, which are frozen afterwards."""
         networks = self.networks()
         adam = Adam([weight for network in networks.values() for weight in network.parameters()], self.lr, fused=True)
-        remedy = f"detector.detector.lr lower than {self.lr:g}"
+        remedy = lower_rate(self.lr)
         stage = Stage(self.stage, self.budget.task1, self.workspace, networks, {"adam": adam}, 1.0, remedy)
         for _ in stage:
             losses = self.losses(batches.draw(self.budget.batch, stage.random), stage)

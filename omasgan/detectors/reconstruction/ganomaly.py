@@ -8,7 +8,7 @@ from torch.nn.functional import softplus
 from torch.optim import Adam
 
 from omasgan.data.dataset import Spec
-from omasgan.detectors.base import Detector, need_steps
+from omasgan.detectors.base import Detector, lower_rate, need_steps
 from omasgan.networks.base import Architecture, features_and_output
 from omasgan.training.augmentation import Augmentation
 from omasgan.training.settings import Budget, NonNegative, Positive
@@ -104,7 +104,7 @@ class GANomaly(Detector):
         adam_G = Adam(generator.parameters(), self.lr, BETAS, fused=True)
         adam_D = Adam(self.D.parameters(), self.lr, BETAS, fused=True)
         optimisers = {"adam_G": adam_G, "adam_D": adam_D}
-        remedy = f"detector.detector.lr lower than {self.lr:g}"
+        remedy = lower_rate(self.lr)
         stage = Stage("ganomaly", self.budget.task1, self.workspace, self.networks(), optimisers, remedy=remedy)
         for _ in stage:
             x = batches.draw(n, stage.random)

@@ -11,6 +11,7 @@ from torch import Tensor
 from omasgan.data.dataset import Spec
 from omasgan.detectors.reconstruction.autoencoder import Autoencoder
 from omasgan.networks.base import Architecture
+from omasgan.representations.autoencoder import kl_divergences
 from omasgan.training.augmentation import Augmentation
 from omasgan.training.settings import Budget, Count, NonNegative, Positive
 from omasgan.training.stage import Stage, Workspace
@@ -112,5 +113,5 @@ def negative_elbo(
     error = (x - decoded).square().flatten(1).mean(dim=1)
     k = x[0].numel()
     likelihood = k / 2 * (error / sigma**2 + math.log(2 * math.pi * sigma**2))
-    kl = (mu.square() + log_variance.exp() - 1 - log_variance).sum(dim=1) / 2
+    kl = kl_divergences(mu, log_variance)
     return torch.stack([likelihood + weight * kl, error, kl], dim=1)

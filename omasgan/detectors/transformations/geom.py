@@ -12,12 +12,11 @@ from torch.nn.functional import cross_entropy, log_softmax
 from torch.optim import Adam
 
 from omasgan.data.dataset import Spec
-from omasgan.detectors.base import Detector, need_steps
+from omasgan.detectors.base import Detector, lower_rate, need_steps
 from omasgan.detectors.transformations import dirichlet
 from omasgan.detectors.transformations.transformations import GeometricTransformations, must_have_transformations
 from omasgan.networks.base import Architecture
 from omasgan.training.augmentation import Augmentation
-from omasgan.training.seeding import stream
 from omasgan.training.settings import Budget, Count, Fraction, Positive, PositiveFraction
 from omasgan.training.stage import Stage, Workspace, descend, frozen
 
@@ -116,8 +115,7 @@ class GEOM(Detector):
         """See `Detector`."""
         self.check(len(train))
         self.train_classifier(train)
-        order = torch.randperm(len(train), generator=stream(self.workspace.seed, "dirichlet", torch.device("cpu")))
-        self.alpha = dirichlet.fit(self.outputs(self.log_p, train[order[: self.dirichlet_samples]]))
+        self.alpha = dirichlet.fit(self.outputs(self.log_p, self.some(train, self.dirichlet_samples, "dirichlet")))
 
     def terms(self, x: Tensor) -> dict[str, Tensor]:
         """See `Detector`; the terms are listed in the class's docstring."""
@@ -144,7 +142,7 @@ class GEOM(Detector):
         batches, n, M = self.batches(train, self.augmentation), self.budget.batch, len(self.transformations)
         adam = Adam(self.classifier.parameters(), self.lr, fused=True)
         networks: dict[str, nn.Module] = {"classifier": self.classifier}
-        remedy = f"detector.detector.lr lower than {self.lr:g}"
+        remedy = lower_rate(self.lr)
         stage = Stage("classifier", self.budget.task1, self.workspace, networks, {"adam": adam}, self.decay, remedy)
         for _ in stage:
             x = batches.draw(n, stage.random)

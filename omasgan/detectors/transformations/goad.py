@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim import Adam
 
 from omasgan.data.dataset import Spec
-from omasgan.detectors.base import Detector, need_steps
+from omasgan.detectors.base import Detector, lower_rate, need_steps
 from omasgan.detectors.transformations.transformations import (
     AffineMaps,
     GeometricTransformations,
@@ -150,8 +150,7 @@ class GOAD(Detector):
         """See `Detector`."""
         self.check(len(train))
         self.train_encoder(train)
-        order = torch.randperm(len(train), generator=stream(self.workspace.seed, "centres", torch.device("cpu")))
-        self.centres = self.outputs(self.embeddings, train[order[: self.centre_samples]]).mean(dim=0)
+        self.centres = self.outputs(self.embeddings, self.some(train, self.centre_samples, "centres")).mean(dim=0)
 
     def terms(self, x: Tensor) -> dict[str, Tensor]:
         """See `Detector`; one term, minus the sum of log P(t | T_t x) over all transformations t."""
@@ -174,7 +173,7 @@ class GOAD(Detector):
         n, networks = max(self.budget.batch // M, 2), self.networks()
         t = torch.arange(M, device=self.workspace.device).repeat(n)
         adam = Adam(nn.ModuleDict(networks).parameters(), self.lr, fused=True)
-        remedy = f"detector.detector.lr lower than {self.lr:g}"
+        remedy = lower_rate(self.lr)
         stage = Stage("encoder", self.budget.task1, self.workspace, networks, {"adam": adam}, self.decay, remedy)
         for _ in stage:
             x = self.transformations.every(batches.draw(n, stage.random))
