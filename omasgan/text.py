@@ -61,6 +61,11 @@ def to_csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return file.getvalue()
 
 
+def markdown_line(cells: Sequence[str]) -> str:
+    """A line of a table in Markdown."""
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
 def figures(value: float) -> str:
     """A fraction such as an AUROC with three decimals, as .934 or 1.000, and - for NaN."""
     return "-" if math.isnan(value) else f"{value:.3f}".removeprefix("0")

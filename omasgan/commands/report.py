@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from omasgan.configuration.checks import check
 from omasgan.errors import UserError
 from omasgan.files import make_folder, user_path, write_text
-from omasgan.report import ablation_table, analyses, page, tables, wandb_export
+from omasgan.report import ablation_table, analyses, detectors, page, tables, wandb_export
 from omasgan.report.folders import Run, one_line
 from omasgan.report.latex import to_latex
 from omasgan.report.reading import counts, read
@@ -54,6 +54,7 @@ def write(config: Mapping[str, Any]) -> None:
         "tables.tex": to_latex(reading.study, reading.scores),
         "comparison.csv": to_csv(tables.PAIRED, tables.paired_rows(reading.study, reading.scores)),
         "ablation.csv": to_csv(ablation_table.ABLATED, ablation_table.ablated_rows(reading.study, reading.scores)),
+        "detectors.csv": to_csv(detectors.DETECTORS, detectors.detector_rows(reading.study, reading.scores)),
         "ranks.csv": to_csv(analyses.RANKED, analyses.ranked_rows(reading.study)),
     }
     for name, text in written.items():

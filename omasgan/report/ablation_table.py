@@ -13,7 +13,7 @@ from omasgan.report.scores import Scores
 from omasgan.report.significance import LEVEL, holm
 from omasgan.report.statistics import Z95, two_sided
 from omasgan.report.study import Study
-from omasgan.text import figures, p_text
+from omasgan.text import figures, markdown_line, p_text
 
 ABLATED = [
     *("setting", "detector", "row", "class", "auroc", "difference", "low", "high", "p", "p_holm"),
@@ -150,7 +150,7 @@ def ablation_markdown(study: Study, scores: Scores, setting: int) -> list[str]:
     ]
     for row, cells in zip(found[0].rows, table(study, scores, found[0]), strict=True):
         title = f"{row.title}: {row.meaning}" if row.meaning else row.title
-        lines.append(f"| {' | '.join([title.replace('|', chr(92) + '|'), *_texts(cells[-1]), _classes(cells[:-1])])} |")
+        lines.append(markdown_line([title, *_texts(cells[-1]), _classes(cells[:-1])]))
     note = "The p-values of a row's classes are corrected for all classes, those of the means for all rows (Holm)."
     return [*lines, "", note, ""]
 

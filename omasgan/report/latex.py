@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 
+from omasgan.report.detectors import HEAD, detectors, note, texts
 from omasgan.report.published import published
 from omasgan.report.rows import MEAN, cells, ranked
 from omasgan.report.scores import Scores
@@ -50,6 +51,7 @@ def to_latex(study: Study, scores: Scores) -> str:
         for metric in METRICS:
             table = {number: cells(study, scores, number, metric) for number in rows}
             lines += _tables(study, where, metric, table)
+        lines += _detectors(study, scores, setting)
     return "\n".join(lines)
 
 
@@ -75,6 +77,29 @@ def _tables(study: Study, where: Setting, metric: str, table: dict[int, list[Cel
             yield r"\midrule"
             yield _line(["OMASGAN, published", *[""] * len(places), figures(known.full)])
         yield from (r"\bottomrule", r"\end{tabularx}", r"\end{table}", "")
+
+
+def _detectors(study: Study, scores: Scores, setting: int) -> Iterator[str]:
+    """The table of detectors beside OMASGAN; none where there are not several."""
+    found = detectors(study, scores, setting)
+    if found is None:
+        return
+    where, reference = study.settings[setting], study.methods[found.reference].label
+    yield r"\begin{table}"
+    yield r"\centering"
+    none = "Where there is a dash, none was recorded, or none is known."
+    yield rf"\caption{{{latex(f'Detectors, {where.heading}. {note(reference)} {none}')}}}"
+    yield rf"\label{{tab:{re.sub(r'[^a-z0-9]+', '-', f'{where.label} detectors'.lower())}}}"
+    yield r"\scriptsize\setlength{\tabcolsep}{2pt}"
+    wrapped = r">{\raggedright\arraybackslash}X"
+    yield rf"\begin{{tabularx}}{{\linewidth}}{{@{{}}{wrapped}*{{{len(HEAD) - 3}}}{{r}}*{{2}}{{{wrapped}}}@{{}}}}"
+    yield r"\toprule"
+    yield _line([HEAD[0], *map(_title, HEAD[1:])])
+    yield r"\midrule"
+    for row in found.rows:
+        shown = ["--" if text in ("not recorded", "none known", "–") else latex(text) for text in texts(row)]
+        yield _line([latex(study.methods[row.method].label), *shown])
+    yield from (r"\bottomrule", r"\end{tabularx}", r"\end{table}", "")
 
 
 def _caption(where: Setting, metric: str, shown: dict[int, list[Cell]], part: str) -> str:

@@ -1,4 +1,20 @@
-"""The paper's own means, which the plots show as reference lines; none of them was measured here."""
+"""Published means: the paper's own, which the plots show as reference lines, and those of other detectors.
+
+None of them was measured here. A figure is listed where its source was read; one that is only quoted elsewhere says so.
+
+References
+----------
+K. H. Kim et al. (2020), RaPP: novelty detection with reconstruction along projection pathway. ICLR.
+
+L. Ruff et al. (2018), Deep one-class classification. ICML.
+
+I. Golan and R. El-Yaniv (2018), Deep anomaly detection using geometric transformations. NeurIPS.
+
+S. Goyal et al. (2020), DROCC: deep robust one-class classification. ICML.
+
+G. Wang et al. (2023), Unilaterally aggregated contrastive learning with hierarchical augmentation for anomaly
+detection. ICCV.
+"""
 
 from __future__ import annotations
 
@@ -41,3 +57,61 @@ def published(where: Setting) -> Published | None:
     """The paper's means for a setting; None where there are none, or the setting's means are over fewer classes."""
     is_like_it = len(where.averaged) == CLASSES and where.together == 1
     return PUBLISHED.get((where.dataset, where.protocol)) if is_like_it else None
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A published mean AUROC over the ten classes.
+
+    Attributes
+    ----------
+    value
+        The mean.
+    source
+        Who published it.
+    differs
+        How its protocol differs from the official split; empty where it does not.
+    """
+
+    value: float
+    source: str
+    differs: str = ""
+
+
+MERGED = "60 % of both splits merged for training, 20 % and all anomalies for the test"
+_RAPP = "Kim et al. 2020"
+_DROCC = "Goyal et al. 2020"
+
+FIGURES = {
+    ("mnist", "loo", "autoencoder", "reconstruction"): Figure(0.825, _RAPP, MERGED),
+    ("mnist", "loo", "autoencoder", "nap"): Figure(0.899, _RAPP, MERGED),
+    ("mnist", "loo", "vae", "elbo"): Figure(0.864, _RAPP, MERGED),
+    ("mnist", "loo", "vae", "nap"): Figure(0.927, _RAPP, MERGED),
+    ("mnist", "loo", "geom", "dirichlet"): Figure(0.893, _RAPP, MERGED),
+    ("mnist", "loo", "deep_svdd", "distance"): Figure(0.622, _RAPP, MERGED),
+    ("fashion_mnist", "loo", "autoencoder", "reconstruction"): Figure(0.712, _RAPP, MERGED),
+    ("fashion_mnist", "loo", "autoencoder", "nap"): Figure(0.734, _RAPP, MERGED),
+    ("fashion_mnist", "loo", "vae", "elbo"): Figure(0.710, _RAPP, MERGED),
+    ("fashion_mnist", "loo", "vae", "nap"): Figure(0.737, _RAPP, MERGED),
+    ("fashion_mnist", "loo", "geom", "dirichlet"): Figure(0.725, _RAPP, MERGED),
+    ("fashion_mnist", "loo", "deep_svdd", "distance"): Figure(0.610, _RAPP, MERGED),
+    ("cifar10", "occ", "anogan", "search"): Figure(0.618, f"quoted by {_DROCC}"),
+    ("cifar10", "occ", "autoencoder", "reconstruction"): Figure(0.594, _DROCC),
+    ("cifar10", "occ", "deep_svdd", "distance"): Figure(0.648, "Ruff et al. 2018"),
+    ("cifar10", "occ", "drocc", "logit"): Figure(0.742, _DROCC, "radius and optimiser chosen for each class"),
+    ("cifar10", "occ", "geom", "dirichlet"): Figure(0.860, "Golan and El-Yaniv 2018"),
+    ("cifar10", "occ", "goad", "log_probability"): Figure(0.851, "rerun by Wang et al. 2023", "ResNet-18"),
+}
+"""By data set, protocol, detector and term."""
+
+STYLE = frozenset({"adae", "bdsg", "cvae_negatives", "minlgan", "rumi_gan", "tail_gan"})
+"""Detectors that are reconstructed in the style of a paper which leaves too much open for a reproduction."""
+
+
+def figure_of(where: Setting, detector: str, term: str) -> Figure | None:
+    """The published mean of a detector's score in a setting; None where none is known, or the means are of less."""
+    own = published(where)
+    if detector == "omasgan":
+        return Figure(own.full, "the paper", "anomalies and normal samples at 1:1") if own and term == "full" else None
+    is_like_it = len(where.averaged) == CLASSES and where.together == 1
+    return FIGURES.get((where.dataset, where.protocol, detector, term)) if is_like_it else None

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 from omasgan.report.ablation_table import ablation_markdown
 from omasgan.report.analyses import ranks_markdown
+from omasgan.report.detectors import detectors_markdown
 from omasgan.report.published import published
 from omasgan.report.rows import LONG, MEAN, PAIRED, cells, columns, long_rows, paired_rows, ranked
 from omasgan.report.scores import Scores
 from omasgan.report.study import METRICS, Cell, Study
-from omasgan.text import figures, p_text
+from omasgan.text import figures, markdown_line, p_text
 
 __all__ = ["LONG", "PAIRED", "long_rows", "paired_rows", "to_markdown"]
 
@@ -48,15 +49,16 @@ def to_markdown(study: Study, scores: Scores) -> str:
             if metric == "auroc" and (known := published(where)):
                 blank = [""] * len(where.classes)
                 body.append(["*OMASGAN, published*", *blank, figures(known.full), "", ""])
-            lines += [f"### {title}", "", _markdown_line(head), _markdown_line(["---"] + ["---:"] * (len(head) - 1))]
-            lines += [*map(_markdown_line, body), ""]
+            lines += [f"### {title}", "", markdown_line(head), markdown_line(["---"] + ["---:"] * (len(head) - 1))]
+            lines += [*map(markdown_line, body), ""]
         lines += _left_out(study, setting, rows)
         chosen = [row for row in paired_rows(study, scores) if row[0] == where.label and row[3] == MEAN]
         if chosen:
             lines += ["### Paired comparison of the mean AUROC, on the same test samples (DeLong)", ""]
-            lines += [_markdown_line(["first", "second", "difference", "95 % interval", "p"])]
-            lines += [_markdown_line(["---", "---", "---:", "---:", "---:"])]
-            lines += [_markdown_line(_paired_text(row)) for row in chosen] + [""]
+            lines += [markdown_line(["first", "second", "difference", "95 % interval", "p"])]
+            lines += [markdown_line(["---", "---", "---:", "---:", "---:"])]
+            lines += [markdown_line(_paired_text(row)) for row in chosen] + [""]
+        lines += detectors_markdown(study, scores, setting)
         lines += ablation_markdown(study, scores, setting)
         lines += ranks_markdown(study, setting)
     return "\n".join(lines)
@@ -80,10 +82,6 @@ def _cell_text(cell: Cell, plus_minus: str, mark: str) -> str:
 def _paired_text(row: Sequence[object]) -> list[str]:
     _, first, second, _, difference, low, high, p = row
     return [str(first), str(second), f"{difference:+.3f}", f"{low:+.3f} to {high:+.3f}", p_text(float(str(p)))]
-
-
-def _markdown_line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def _left_out(study: Study, setting: int, rows: Sequence[int]) -> list[str]:

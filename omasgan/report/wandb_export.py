@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from omasgan.report.detectors import DETECTORS, detector_rows
 from omasgan.report.rows import LONG, MEAN, PAIRED, long_rows, paired_rows, ranked
 from omasgan.report.scores import Scores
 from omasgan.report.study import METRICS, Study
@@ -46,7 +47,7 @@ def tell(folder: Path, study: Study, scores: Scores, loggers: Sequence[Logger]) 
 
 
 def write(record: Record, study: Study, scores: Scores) -> None:
-    """Write tables (results, comparison, ablation, sweep), a plot of each setting's means, and the means as summary.
+    """Write the tables, a plot of each setting's means, and the means as summary.
 
     Parameters
     ----------
@@ -59,6 +60,7 @@ def write(record: Record, study: Study, scores: Scores) -> None:
     """
     record.table("results", LONG, long_rows(study, scores, printed=True))  # W&B takes 10,000 rows
     record.table("comparison", PAIRED, paired_rows(study, scores))
+    record.table("detectors", DETECTORS, detector_rows(study, scores))
     record.table("ablation", *_ablation(study))
     for setting, where in enumerate(study.settings):
         columns, rows = _sweep(study, setting)

@@ -111,7 +111,7 @@ def test_failed_interrupted_and_missing_cells_show_as_such_everywhere(written):
 def test_markdown_has_rows_of_one_length(written):
     markdown = (written / "tables.md").read_text().split("\n\n")
     tables_of = [block.splitlines() for block in markdown if block.startswith("|")]
-    assert len(tables_of) == len(METRICS) + 3, "of comparisons, of the ablation and of ranks"
+    assert len(tables_of) == len(METRICS) + 4, "of comparisons, of detectors, of the ablation and of ranks"
     for block in tables_of:
         assert len({line.count("|") for line in block}) == 1
 

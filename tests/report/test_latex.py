@@ -24,17 +24,19 @@ def written_latex(written):
 
 def test_every_table_has_rows_of_one_length_a_label_and_a_caption(written_latex):
     blocks = written_latex.split(r"\begin{table}")[1:]
-    assert len(blocks) == len(METRICS)
+    assert len(blocks) == len(METRICS) + 1, "of detectors"
     labels = re.findall(r"\\label\{(.*?)\}", written_latex)
     assert len(set(labels)) == len(blocks)
     for block in blocks:
         assert block.count(r"\caption{") == block.count(r"\toprule") == block.count(r"\bottomrule") == 1
-        columns = 1 + int(re.search(r"X\*\{(\d+)\}", block)[1])
+        columns = 1 + int(re.search(r"X\*\{(\d+)\}", block)[1]) + 2 * (r"\caption{Detectors" in block)
         assert {line.count(" & ") + 1 for line in block.splitlines() if line.endswith(r"\\")} == {columns}
 
 
 def test_the_best_of_a_column_and_its_ties_are_bold(written_latex):
     for block in written_latex.split(r"\begin{table}")[1:]:
+        if r"\caption{Detectors" in block:
+            continue
         body = block.split(r"\midrule", 1)[1].replace(r"\midrule", "")
         lines = [line for line in body.splitlines() if line.endswith(r"\\") and "published" not in line]
         for column in zip(*(line.removesuffix(r" \\").split(" & ")[1:] for line in lines), strict=True):

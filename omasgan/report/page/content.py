@@ -13,7 +13,9 @@ import numpy as np
 from omasgan.evaluation.objective import ON
 from omasgan.report.ablation import Ablation
 from omasgan.report.ablation_table import table
+from omasgan.report.comparison import Comparison
 from omasgan.report.configurations import differing, flatten
+from omasgan.report.detectors import Detectors, all_detectors, note
 from omasgan.report.folders import Run
 from omasgan.report.learning_curves import thinned
 from omasgan.report.page.embedded_pictures import PICTURES, Pictures, Sheet
@@ -67,6 +69,7 @@ def data(study: Study, scores: Scores, shown: Pictures, problems: Sequence[str],
         "settings": [_setting(study, scores, number) for number in range(len(study.settings))],
         "methods": [_method(study, scores, number) for number in range(len(study.methods))],
         "sweeps": [_sweep(sweep) for sweep in sweeps(study)],
+        "detectors": [_detectors(study, found) for found in all_detectors(study, scores)],
         "ablations": [_ablation(study, scores, ablation) for ablation in scores.ablations],
         "runs": [
             {
@@ -130,6 +133,32 @@ def _ablation(study: Study, scores: Scores, ablation: Ablation) -> dict[str, Any
         for row, of in rows
     ]
     return {"full": ablation.full, "rows": cells}
+
+
+def _detectors(study: Study, found: Detectors) -> dict[str, Any]:
+    rows = [
+        {
+            "method": row.method,
+            "differences": {cls: _difference(*pair) for cls, pair in row.differences.items()},
+            "cost": asdict(row.cost),
+            "published": asdict(row.published) if row.published else None,
+            **{key: getattr(row, key) for key in ("kind", "better", "worse")},
+        }
+        for row in found.rows
+    ]
+    reference = found.reference
+    return {
+        "setting": found.setting,
+        "reference": reference,
+        "rows": rows,
+        "note": note(study.methods[reference].label),
+    }
+
+
+def _difference(one: Comparison, p: float) -> dict[str, float | None]:
+    return {
+        key: _six(value) for key, value in {**asdict(one), "p": p}.items() if key in ("difference", "low", "high", "p")
+    }
 
 
 def _sweep(sweep: Sweep) -> dict[str, Any]:

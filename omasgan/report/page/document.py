@@ -14,7 +14,7 @@ from typing import Any
 
 SCRIPTS = (
     *("state", "elements", "theme", "plots", "statistics"),
-    *("table", "details", "classes_and_ablation", "ablation_table", "comparison"),
+    *("table", "details", "classes_and_ablation", "detectors", "ablation_table", "comparison"),
     *("ranks", "sweep_values", "sweep_line", "sweep_map", "sweep_parallel", "sweep_search", "sweeps"),
     *("learning_curves", "disagreements", "side_by_side", "runs"),
     *("saving", "address", "start"),

@@ -21,6 +21,7 @@ function drawSetting() {
 
 function drawFigures() {
   drawClasses();
+  drawDetectors();
   drawAblation();
   drawLearning();
   drawAblationTable();
@@ -77,6 +78,7 @@ function listen() {
     });
   }
   listenTo("ablation-of", "change", drawAblationTable);
+  listenTo("cost", "change", drawDetectors);
   listenTo("rank-test", "change", drawRanks);
   listenToSweeps();
   for (const [id, side] of [
