@@ -72,8 +72,13 @@ def science(cfg: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def scientific(config: Mapping[Any, Any]) -> dict[str, Any]:
-    """The settings that determine a run's results; `debug` is among them only where `overfit` is set."""
+    """The settings that determine a run's results; `debug` is among them only where `overfit` is set.
+
+    `test_samples` is left out where it is null: it came later than the first runs, which keep their identity.
+    """
     kept = {str(key): value for key, value in config.items() if str(key) not in NOT_SCIENCE}
+    if kept.get("test_samples") is None:
+        kept.pop("test_samples", None)
     overfit = (config.get("debug") or {}).get("overfit", False)
     return {**kept, "debug": {"overfit": True}} if overfit else kept
 

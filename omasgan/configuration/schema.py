@@ -163,6 +163,9 @@ class Config:
         A second data set, whose test samples are the anomalies of `protocol=cross_dataset`; null for none.
     seed
         The seed of all random numbers, at least 0.
+    test_samples
+        About how many test samples are scored, for detectors that are slow to score, such as anogan; null for all.
+        Every class gives the same share of its samples, the same ones for all seeds and detectors.
     log_every
         The number of steps from one record of the losses to the next, at least 1.
     precision
@@ -197,6 +200,7 @@ class Config:
     logger: Any = field(default_factory=dict)
     abnormal_dataset: Any = None
     seed: int = 0
+    test_samples: int | None = None
     log_every: int = 20
     precision: str = "auto"
     device: str = "auto"

@@ -51,6 +51,25 @@ class IndexSplit:
         """The samples of the official split that the indices in `test` refer to."""
         return dataset.train if self.within == "train" else dataset.test
 
+    def subset(self, n: int | None, y: Tensor) -> IndexSplit:
+        """The same split with about n of its test samples: of every class the same share, but at least one sample.
+
+        Parameters
+        ----------
+        n
+            The number of test samples, from which the rounding of the shares may differ; None, or more than there are,
+            for all.
+        y
+            The labels of the samples of `tested`.
+        """
+        if n is None or n >= len(self.test):
+            return self
+        order = torch.randperm(len(self.test), generator=stream(0, "test_samples", torch.device("cpu")))
+        classes = [order[y[self.test[order]] == index] for index in sorted(set(y[self.test].tolist()))]
+        kept = [members[: max(1, round(len(members) * n / len(order)))] for members in classes]
+        chosen = torch.cat(kept).sort().values
+        return replace(self, test=self.test[chosen], abnormal=self.abnormal[chosen])
+
 
 class Protocol(typing.Protocol):
     """A rule that decides which classes are normal."""

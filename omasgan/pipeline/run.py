@@ -60,6 +60,7 @@ def run(job: Job, dataset: Dataset, protocol: Protocol) -> Metrics:
         cannot be read or files cannot be written. Once the run has begun, the error is also written to `failed.json`.
     """
     split = protocol.split(dataset.train.y, dataset.test.y, dataset.class_names)
+    split = split.subset(job.config["test_samples"], split.tested(dataset).y)
     check_split(job, split)
     if not run_folder.is_done(job):
         with locked(job.folder):

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from omasgan.configuration.identity import GROUPS, NOT_SCIENCE, SHOWN_APART
+from omasgan.configuration.identity import GROUPS, SHOWN_APART, scientific
 from omasgan.report.folders import Run
 
 BASELINES = "baselines"
@@ -41,8 +41,8 @@ def flatten(run: Run) -> dict[str, Any]:
         as the name of its option.
     """
     result: dict[str, Any] = {}
-    left_out = {*NOT_SCIENCE, *SHOWN_APART, *DATA, BASELINES}
-    config = {k: v for k, v in run.config.items() if k not in left_out}
+    left_out = {*SHOWN_APART, *DATA, BASELINES}
+    config = {k: v for k, v in scientific(run.config).items() if k not in left_out}
     if isinstance(config.get("detector"), dict):  # it repeats the groups that it is built from
         config["detector"] = {k: v for k, v in config["detector"].items() if k not in GROUPS}
         if stands_alone(run):

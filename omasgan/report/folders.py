@@ -92,6 +92,11 @@ class Run:
     made: str = ""
     finished: float = 0.0
 
+    @property
+    def tested(self) -> int:
+        """The number of samples that the metrics are on; 0 where it is not known."""
+        return self.objective.n_normal + self.objective.n_abnormal if self.objective else 0
+
 
 @dataclass
 class Files:

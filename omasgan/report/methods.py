@@ -72,10 +72,10 @@ def _add_variant(
     main = "full" if "full" in terms else detector if detector in terms else terms[0]
     for term in terms:
         if alone:
-            identity, name = _baseline_identity(setting, term, first.config["detector"]), heading(term)
+            identity, name = _baseline_identity(setting, term, first.config["detector"], first), heading(term)
         else:
             identity, name = (key, term), label if len(terms) == 1 else f"{label} · {heading(term)}"
-        made = Method(setting, name, label, term, alone, term == main, ablation, varied)
+        made = Method(setting, name + _part(first), label, term, alone, term == main, ablation, varied)
         method = methods.setdefault(identity, made)
         for number in members:
             _enter(method, runs, number, term)
@@ -86,12 +86,18 @@ def _add_baselines(methods: Methods, runs: Sequence[Run], number: int, setting: 
     run = runs[number]
     for term, node in baselines_of(run).items():
         if term in run.metrics and term != run.choices.get("detector"):
-            made = Method(setting, heading(term), BASELINES_NAME, term, True, True)
-            _enter(methods.setdefault(_baseline_identity(setting, term, node), made), runs, number, term)
+            made = Method(setting, heading(term) + _part(run), BASELINES_NAME, term, True, True)
+            _enter(methods.setdefault(_baseline_identity(setting, term, node, run), made), runs, number, term)
 
 
-def _baseline_identity(setting: int, term: str, node: Mapping[str, Any]) -> tuple[Any, ...]:
-    return setting, "baseline", term, canonical_node(node)
+def _baseline_identity(setting: int, term: str, node: Mapping[str, Any], run: Run) -> tuple[Any, ...]:
+    return setting, "baseline", term, canonical_node(node), run.config.get("test_samples")
+
+
+def _part(run: Run) -> str:
+    """What a method's label says of a run that was to score a part of the test samples."""
+    number = run.config.get("test_samples")
+    return "" if number is None else f" on {number:,} test samples"
 
 
 def _terms_of(runs: Sequence[Run], members: Sequence[int], detector: str) -> list[str]:

@@ -188,7 +188,8 @@ def read_scores(study: Study, workers: int) -> Scores:
     cell_of = {number: place for place, numbers in runs_by_cell(study).items() for number in numbers}
 
     sums = _Sums(study)
-    numbers = sorted({*compared, *shown})
+    # The first run says which samples a setting compares; one that was to score a part of them comes last.
+    numbers = sorted({*compared, *shown}, key=lambda number: (-study.runs[number].tested, number))
     wanted = [
         (
             study.runs[number].folder / "scores.npz",
@@ -270,6 +271,8 @@ class _Sums:
             for method, cls in places:
                 place = self.study.methods[method].setting, cls
                 samples, _, first = self.samples.setdefault(place, (found.samples, found.index, number))
+                if samples != found.samples and self.study.runs[number].config.get("test_samples"):
+                    break  # as its label says
                 if samples != found.samples:
                     problems.append(
                         f"{self.study.runs[number].folder / 'scores.npz'}: its test samples are not those of "

@@ -43,6 +43,7 @@ pytestmark = pytest.mark.usefixtures("no_pictures")
         (["seed=one"], ["seed is 'one'", "a whole number is expected"]),
         (["seed=null"], ["seed is None", "a whole number is expected"]),
         (["threads=1.5"], ["threads is 1.5", "a whole number or null is expected"]),
+        (["test_samples=1"], ["test_samples is 1", "at least 2"]),
         (["score.run=[1]"], [r"score.run is \[1\]", "text or null is expected"]),
         (["boundary.mu=-1"], ["boundary.mu is -1", "at least 0"]),
         (["inference.delta=1.5"], ["inference.delta is 1.5", "at least 0 and at most 1"]),

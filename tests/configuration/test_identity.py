@@ -60,6 +60,7 @@ def test_what_is_science_gives_every_run_a_folder_of_its_own(folder):
         ("architecture=dcgan",),
         ("detector=fgan",),
         ("debug.overfit=true",),
+        ("test_samples=100",),
         *[(f"debug={path.stem}",) for path in (FOLDER / "debug").glob("*.yaml")],
         ("dataset=mnist",),
         ("protocol=cross_dataset", "dataset=mnist"),
@@ -121,6 +122,13 @@ def test_the_identity_is_that_of_all_science_and_of_nothing_else(cfg):
         else:
             assert identity_of(changed) not in seen, key
             seen.add(identity_of(changed))
+
+
+def test_runs_from_before_test_samples_keep_their_identity(cfg):
+    before = cfg.copy()
+    OmegaConf.set_struct(before, False)
+    del before["test_samples"]
+    assert identity_of(before) == identity_of(cfg)
 
 
 @given(st.permutations(["a", "b", "c"]), st.floats(0, 9), st.integers(-9, 9))

@@ -1,5 +1,6 @@
 import re
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import assume, given
@@ -243,3 +244,24 @@ def test_join_of_different_shapes(other):
     message = re.escape("(1, 28, 28)") + ".*letters.*" + re.escape(str(other)) + ".*size.*channels"
     with pytest.raises(UserError, match=message):
         join(dataset((1, 28, 28), 2), dataset(other, 2), "letters")
+
+
+def test_a_subset_has_the_same_share_of_every_class_and_does_not_depend_on_the_run():
+    y = torch.arange(1000) % 10
+    y[:200] = 0  # one class is larger than the others
+    split = LeaveOneOut("3").split(y, y, [str(name) for name in range(10)])
+    part = split.subset(100, y)
+    assert torch.equal(part.test, split.subset(100, y).test)
+    assert torch.equal(part.train, split.train)
+    assert torch.equal(part.abnormal, y[part.test] == 3)
+    shares = torch.bincount(y[part.test]) / torch.bincount(y)
+    assert shares.numpy() == pytest.approx(np.full(10, 0.1), abs=0.007)
+    assert split.subset(None, y) is split
+    assert split.subset(5000, y) is split
+
+
+def test_every_class_keeps_a_sample_in_a_small_subset():
+    y = torch.tensor([0] * 500 + [1] * 3)
+    split = LeaveOneOut("b").split(y, y, ["a", "b"])
+    part = split.subset(10, y)
+    assert (int(part.abnormal.sum()), len(part.test)) == (1, 11)

@@ -3,7 +3,9 @@
 import csv
 import json
 
+import numpy as np
 import pytest
+from omegaconf import OmegaConf
 
 from omasgan.commands import report
 from omasgan.evaluation.scores import ScoreTable
@@ -113,3 +115,22 @@ def test_the_page_shows_the_table_and_the_costs(rivals, settings, opened, tmp_pa
     assert tab.locator("#fig-cost .scatterlayer .point").count() == 1, "the others have no recorded cost"
     tab.select_option("#cost", "parameters")
     assert "parameters" in tab.locator("#fig-cost .xtitle").text_content()
+
+
+def test_a_detector_on_a_part_of_the_samples_is_named_so_and_does_not_displace_the_others(read, fake, tmp_path):
+    for cls in range(3):
+        table = fake.scores(cls, 600, 0)
+        fake.write(tmp_path, cls, 0, table=table)
+        kept = np.arange(0, 600, 3)
+        terms = {"search": table.terms["task1"][kept]}
+        part = ScoreTable(kept, table.class_index[kept], table.label[kept], terms, table.class_names)
+        folder = fake.write(tmp_path, cls, 0, table=part, choices={"detector": "anogan"})
+        config = OmegaConf.load(folder / "config.yaml")
+        config.test_samples = 200
+        OmegaConf.save(config, folder / "config.yaml")
+    known = read(tmp_path)
+    assert known.problems == []
+    rows = {known.study.methods[row.method].label: row for row in detectors(known.study, known.scores, 0).rows}
+    assert rows["anogan on 200 test samples"].differences == {}
+    (pca,) = [row for row in rows.values() if row.detector == "pca"]
+    assert len(pca.differences) == 4, "the others are compared on all samples"
