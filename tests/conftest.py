@@ -51,7 +51,8 @@ EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 
 @pytest.fixture(scope="session")
 def script():
-    """A module of `experiments`, by its path there."""
+    """A module of `experiments`, by its path there; as when it is run, it can import those beside it."""
+    sys.path.append(str(EXPERIMENTS))
 
     def load(path):
         spec = importlib.util.spec_from_file_location(Path(path).stem, EXPERIMENTS / path)

@@ -7,9 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from omasgan.evaluation.scores import ScoreTable
+
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 RECORDS = sorted(path.parent for path in EXPERIMENTS.rglob("scores.npz"))
-STUDIES = [record for record in RECORDS if record.parent == EXPERIMENTS]
+RIVALS = [record for record in RECORDS if (record / "costs.csv").exists()]
+"""Records of many detectors."""
+
+OWN = [record for record in RECORDS if record not in RIVALS]
+"""Records of OMASGAN."""
+
+STUDIES = [record for record in OWN if record.parent == EXPERIMENTS]
 """Records with a README of their own; a record in a folder below is described in the README above it."""
 
 
@@ -29,16 +37,17 @@ def test_every_figure_of_a_study_can_be_recomputed(study):
         rows = {(row["class"], row["seed"], row["term"]): row for row in csv.DictReader(file)}
     with np.load(study / "scores.npz") as ranks:
         terms = [key for key in ranks.files if not key.endswith("|label")]
-        assert len(terms) >= 5 * len({key[:2] for key in rows})
+        assert len(terms) >= (len(rows) if study in RIVALS else 5 * len({key[:2] for key in rows}))
         for key in terms:
             cls, seed, term = key.split("|")
             values = ranks[key]
-            label = np.unpackbits(ranks[f"{cls}|{seed}|label"])[: len(values)].astype(bool)
+            packed = ranks[f"{key}|label" if study in RIVALS else f"{cls}|{seed}|label"]
+            label = np.unpackbits(packed)[: len(values)].astype(bool)
             row = rows[cls, seed, term]
             assert areas(label, values) == pytest.approx((float(row["auroc"]), float(row["auprc"])), abs=1e-6)
 
 
-@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.relative_to(EXPERIMENTS).as_posix())
+@pytest.mark.parametrize("record", OWN, ids=lambda record: record.relative_to(EXPERIMENTS).as_posix())
 def test_every_term_of_a_record_has_a_heading(record, script):
     study = script("study.py")
     with (record / "results.csv").open() as file:
@@ -86,6 +95,48 @@ def test_a_record_of_another_split_is_not_kept(tmp_path, fake, script):
     other = fake.write(tmp_path / "b", 0, 1, table=fake.scores(0, 300, 1)).parents[1]
     with pytest.raises(SystemExit, match="other test samples for class 0"):
         study.main(other, record, keep_baselines=False, keep_seeds=True)
+
+
+@pytest.mark.parametrize("study", RIVALS, ids=lambda study: study.name)
+def test_the_tables_of_a_study_of_rivals_are_those_of_its_record(study, script):
+    rivals = script("rivals.py")
+    record = EXPERIMENTS / study.name.removeprefix("rivals_")
+    every, ranks, costs = rivals.read(study, record)
+    text = (study / "README.md").read_text()
+    assert rivals.markdown(every, ranks, costs) in text
+    assert rivals.by_class(every) in text
+
+
+def test_detectors_can_be_added_to_a_record_one_by_one(tmp_path, fake, script):
+    rivals, study = script("rivals.py"), script("study.py")
+    own, record = tmp_path / "own", tmp_path / "record"
+    own.mkdir()
+    for cls in (0, 1):
+        folder = fake.write(tmp_path / "omasgan", cls, 0).parents[1]
+        for detector in ("vae", "geom"):
+            table = fake.scores(cls, 400, 0)
+            terms = {"own": table.terms["task1" if detector == "vae" else "j"]}
+            table = ScoreTable(table.index, table.class_index, table.label, terms, table.class_names)
+            fake.write(tmp_path / detector, cls, 0, table=table, choices={"detector": detector})
+    study.main(folder, own, keep_baselines=False, keep_seeds=False)
+    for detector in ("vae", "geom"):
+        rivals.main(tmp_path / detector / "mnist_loo", record, own)
+    results, ranks, costs = rivals.read(record, own)
+    assert {term for _, _, term in results} == {"vae.own", "geom.own", *rivals.FROM_OMASGAN} & {t for *_, t in results}
+    assert {name for name, _, _ in costs} == {"vae", "geom"}
+    lines = rivals.markdown(results, ranks, costs).splitlines()
+    (vae,) = [line for line in lines if line.startswith("| vae |")]
+    area = np.mean([results[cls, 0, "vae.own"]["auroc"] for cls in ("0", "1")])
+    full = np.mean([results[cls, 0, "full"]["auroc"] for cls in ("0", "1")])
+    assert f"| {area:.3f} |" in vae
+    assert f"| {area - full:+.3f} ± " in vae
+
+
+def test_a_detector_with_two_configurations_is_refused(tmp_path, fake, script):
+    for mu in (0.02, 0.2):
+        fake.write(tmp_path, 0, 0, mu=mu)
+    with pytest.raises(SystemExit, match="several configurations of omasgan"):
+        script("rivals.py").collect(tmp_path / "mnist_loo")
 
 
 def test_the_table_of_the_sweep_follows_from_its_runs():
