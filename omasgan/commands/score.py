@@ -25,7 +25,7 @@ from omasgan.runs.folder import METRICS, SUMMARY, find
 
 
 def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
-    """Score an image, a folder of images or an array of samples with a finished run; write a CSV file.
+    """Score an image, a folder of images at any depth or an array of samples with a finished run; write a CSV file.
 
     The file has a row for each sample with its name, its score, and its percentile: the fraction of the run's normal
     test samples with a lower score, 0..1.
@@ -33,7 +33,7 @@ def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
     Raises
     ------
     UserError
-        Where run or input are missing, damaged or do not fit each other, or the output cannot be written.
+        Where run or input are missing, damaged or do not fit each other, or the output exists or cannot be written.
     """
     config = check(cfg)
     for key in ("run", "input"):
@@ -43,6 +43,8 @@ def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
             )
     run_folder, source = (user_path(config["score"][key]) for key in ("run", "input"))
     target = user_path(config["score"]["output"] or "scores.csv")
+    if target.is_file() and not config["score"]["overwrite"]:
+        raise UserError(f"{target} exists: choose another file with score.output=..., or give score.overwrite=true")
     if (run_folder / SUMMARY).is_file():
         one = next((part for part in find(run_folder) if part != run_folder), run_folder)
         raise UserError(f"score.run={run_folder} holds a run for each class: give one of them, such as score.run={one}")
@@ -84,8 +86,12 @@ def _read(source: Path, spec: Spec) -> tuple[list[str], Tensor]:
         if not spec.is_image or spec.shape[1] != spec.shape[2]:
             what = "a folder" if is_folder else "an image"
             raise UserError(f"score.input={source} is {what}, but the run is on samples {spec.shape}: give an array")
-        files = folders.list_images(source) if is_folder else [source]
-        return [file.name for file in files], folders.read_images(files, spec.shape[1], spec.shape[0])
+        size, channels = spec.shape[1], spec.shape[0]
+        if not is_folder:
+            return [source.name], folders.read_images([source], size, channels)
+        files = folders.list_images(source, recursive=True)
+        kept, x = folders.readable_images(files, size, channels)
+        return [files[place].relative_to(source).as_posix() for place in kept], x
     x = arrays.read_samples(source)
     if tuple(x.shape[1:]) != spec.shape:
         raise UserError(

@@ -78,7 +78,7 @@ def check(cfg: DictConfig, groups: Collection[str] = (*GROUPS, "baselines", "log
         check_value("log_every", config["log_every"], Annotated[int, Ge(1)])
     check_value("precision", config["precision"], Precision)
     check_value("seed", config["seed"], Annotated[int, Ge(0)])
-    check_value("test_samples", config["test_samples"], Annotated[int, Ge(2)] | None)
+    check_value("test_samples", config.get("test_samples"), Annotated[int, Ge(2)] | None)
     if config["threads"] is not None and config["threads"] < 1:
         raise UserError(f"threads is {config['threads']}: it must be at least 1, or null for all cores")
     return config

@@ -42,14 +42,18 @@ class Score:
     run
         The folder of a finished run.
     input
-        The new samples: an image, a folder of images, or an .npy or .csv file of samples.
+        The new samples: an image, a folder of images (those in folders below it, too), or an .npy or .csv file of
+        samples.
     output
         The CSV file that the scores are written to; null for scores.csv in the current folder.
+    overwrite
+        Whether a file that exists is replaced; without it, the command ends with a message before it scores.
     """
 
     run: str | None = None
     input: str | None = None
     output: str | None = None
+    overwrite: bool = False
 
 
 @dataclass

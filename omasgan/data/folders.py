@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +16,26 @@ from omasgan.data.dataset import Dataset, Samples
 from omasgan.errors import UserError
 from omasgan.files import user_path
 
+log = logging.getLogger("omasgan")
+
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"))
-"""Files with other suffixes are ignored."""
+"""Files with other suffixes are ignored, and so are hidden ones, such as ._x.png, which macOS writes beside x.png."""
 
 MODES = {1: "L", 3: "RGB"}
 """Pillow's mode for each number of channels."""
 
 TEST_EVERY = 5
 """Every fifth image of a folder without test data is a test image."""
+
+MOST_UNREADABLE = 0.1
+"""The largest share of the images that may be unreadable; with more, they are refused."""
+
+NAMED = 5
+"""Unreadable images that a message names at most."""
+
+
+class UnreadableError(UserError):
+    """An image file is missing, damaged, or none."""
 
 
 def image_folder(root: str, test_root: str | None = None, size: int = 32, channels: int = 3) -> Dataset:
@@ -56,7 +69,8 @@ def image_folder(root: str, test_root: str | None = None, size: int = 32, channe
     Raises
     ------
     UserError
-        For a folder that is missing, empty or in none of these layouts, and for an image that cannot be read.
+        For a folder that is missing, empty or in none of these layouts, and where more than `MOST_UNREADABLE` of the
+        images cannot be read; fewer are left out, named and counted.
     """
     train_top = test_top = user_path(root)
     if test_root is not None:
@@ -67,16 +81,22 @@ def image_folder(root: str, test_root: str | None = None, size: int = 32, channe
     else:
         train, test = _cut(train_top)
     names = sorted(train) + sorted(test.keys() - train.keys())
-    return Dataset(
-        _samples(train, names, train_top, size, channels),
-        _samples(test, names, test_top, size, channels),
-        tuple(names),
-    )
+    told = [
+        (path, path.relative_to(top).as_posix(), names.index(name))
+        for classes, top in ((train, train_top), (test, test_top))
+        for name, images in classes.items()
+        for path in images
+    ]
+    kept, x = readable_images([path for path, _, _ in told], size, channels)
+    cut = sum(place < sum(map(len, train.values())) for place in kept)
+    y = torch.tensor([told[place][2] for place in kept])
+    called = tuple(told[place][1] for place in kept)
+    return Dataset(Samples(x[:cut], y[:cut], called[:cut]), Samples(x[cut:], y[cut:], called[cut:]), tuple(names))
 
 
-def list_images(folder: Path) -> list[Path]:
-    """The image files directly in a folder, sorted; raises UserError where there are none."""
-    images = _find_images(folder)
+def list_images(folder: Path, recursive: bool = False) -> list[Path]:
+    """The image files directly in a folder, or at any depth, sorted; raises UserError where there are none."""
+    images = _find_images(folder, recursive)
     if not images:
         raise UserError(f"{folder} holds no images: put files into it that end in {', '.join(sorted(SUFFIXES))}")
     return images
@@ -112,10 +132,44 @@ def read_images(paths: Sequence[Path], size: int, channels: int) -> Tensor:
     return torch.from_numpy(images)
 
 
-def _find_images(folder: Path) -> list[Path]:
+def readable_images(paths: Sequence[Path], size: int, channels: int) -> tuple[list[int], Tensor]:
+    """Read image files as `read_images` does, but leave out those that cannot be read, and log how many and which.
+
+    Returns
+    -------
+    tuple
+        The places in `paths` of the files that were read, and their images, uint8 (n, channels, size, size).
+
+    Raises
+    ------
+    UserError
+        Where more than `MOST_UNREADABLE` of the files cannot be read.
+    """
+    images, wrong = [], {}
+    for place, path in enumerate(paths):
+        try:
+            images.append(read_images([path], size, channels)[0])
+        except UnreadableError as error:
+            wrong[place] = str(error)
+    kept = [place for place in range(len(paths)) if place not in wrong]
+    if not wrong:
+        return kept, torch.stack(images)
+    names = ", ".join(paths[place].name for place in list(wrong)[:NAMED])
+    more = f" and {len(wrong) - NAMED} more" if len(wrong) > NAMED else ""
+    counted = f"{len(wrong)} of {len(paths)} images can't be read: {names}{more}"
+    if len(wrong) > MOST_UNREADABLE * len(paths):
+        first = next(iter(wrong.values()))
+        raise UserError(f"{counted}; at most {MOST_UNREADABLE:.0%} may be left out ({first})")
+    log.warning("%s; they are left out", counted)
+    return kept, torch.stack(images)
+
+
+def _find_images(folder: Path, recursive: bool = False) -> list[Path]:
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder: give one that holds images, or a folder of images for each class")
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    found = folder.rglob("*") if recursive else folder.iterdir()
+    shown = (path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+    return sorted(path for path in shown if path.suffix.lower() in SUFFIXES and path.is_file())
 
 
 def _classes(folder: Path) -> dict[str, list[Path]]:
@@ -148,19 +202,13 @@ def _cut(folder: Path) -> tuple[dict[str, list[Path]], dict[str, list[Path]]]:
     return {NORMAL: sorted(set(images) - set(test))}, {NORMAL: test}
 
 
-def _samples(classes: Mapping[str, list[Path]], names: list[str], top: Path, size: int, channels: int) -> Samples:
-    paths = [path for images in classes.values() for path in images]
-    y = torch.tensor([names.index(name) for name, images in classes.items() for _ in images])
-    return Samples(read_images(paths, size, channels), y, tuple(path.relative_to(top).as_posix() for path in paths))
-
-
 def _read_image(path: Path, size: int, mode: str) -> np.ndarray:
     try:
         with Image.open(path) as file:
             image = _eight_bit(ImageOps.exif_transpose(file)).convert(mode)
             return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
     except Exception as error:  # a decoder may raise anything on a damaged file
-        raise UserError(f"{path} can't be read as an image ({error}): replace or remove it") from error
+        raise UnreadableError(f"{path} can't be read as an image ({error}): replace or remove it") from error
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

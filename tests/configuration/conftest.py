@@ -40,8 +40,9 @@ def data(tmp_path_factory):
         (folder / name).mkdir()
         for i in range(20):
             Image.fromarray(rng.integers(0, 256, (8, 8), dtype=np.uint8)).save(folder / name / f"{i:02}.png")
-    damaged = folder / "damaged" / "07.png"
-    damaged.write_bytes(damaged.read_bytes()[:40])
+    for name in ("07", "08", "09"):  # so many of twenty that they are not left out
+        damaged = folder / "damaged" / f"{name}.png"
+        damaged.write_bytes(damaged.read_bytes()[:40])
     (folder / "nothing").mkdir()
     (folder / "mnist" / "raw").mkdir(parents=True)
     for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):

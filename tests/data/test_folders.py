@@ -222,3 +222,25 @@ def test_size_and_channels_out_of_range(tmp_path, bad):
     ((key, value),) = bad.items()
     with pytest.raises(UserError, match=f"{key}={value}"):
         image_folder(str(tmp_path), **bad)
+
+
+def test_unreadable_images_are_left_out_named_and_counted_and_many_are_refused(tmp_path, caplog):
+    for i in range(40):
+        Image.new("L", (4, 4), i).save(tmp_path / f"{i:02}.png")
+    for i in (3, 4):
+        (tmp_path / f"{i:02}.png").write_text("<html>404</html>")
+    data = image_folder(str(tmp_path), size=4, channels=1)
+    assert "2 of 40 images can't be read: 03.png, 04.png; they are left out" in caplog.text
+    for part, number in ((data.train, 31), (data.test, 7)):
+        assert len(part.x) == len(part.y) == number
+        assert [f"{shade:02}.png" for shade in part.x[:, 0, 0, 0].tolist()] == list(part.names), "its own name"
+    for i in range(10):
+        (tmp_path / f"{i:02}.png").write_text("")
+    with pytest.raises(UserError, match=r"10 of 40 images can't be read: .* and 5 more; at most 10% may be left out"):
+        image_folder(str(tmp_path), size=4, channels=1)
+
+
+def test_hidden_files_are_no_images(tmp_path):
+    Image.new("L", (4, 4)).save(tmp_path / "x.png")
+    (tmp_path / "._x.png").write_bytes(b"what macOS writes beside it")
+    assert [path.name for path in list_images(tmp_path)] == ["x.png"]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from omasgan.errors import UserError
 from omasgan.evaluation.scores import ScoreTable
 from omasgan.pipeline import build
 from tests.pipeline.running import DIGITS, TOY
@@ -38,7 +39,10 @@ def test_scoring_reproduces_the_scores_of_the_run(start, no_pictures, tmp_path, 
 
     first = output.read_bytes()
     (digits / "checkpoints" / "task1.pt").unlink()
-    start(*score, "seed=7", "budget=paper", "divergence=kl", "threads=1")
+    with pytest.raises(UserError, match=r"scores.csv exists: .* score.overwrite=true"):
+        start(*score)
+    assert output.read_bytes() == first
+    start(*score, "score.overwrite=true", "seed=7", "budget=paper", "divergence=kl", "threads=1")
     assert output.read_bytes() == first, "the run's own configuration counts, and its detector alone"
 
 
@@ -63,6 +67,24 @@ def test_scoring_a_folder_of_images(start, no_pictures, tmp_path):
     (alone,) = rows_of(tmp_path / "7.csv")
     assert float(alone.pop("score")) == pytest.approx(float(rows[7].pop("score")), rel=1e-6), "but for rounding"
     assert alone == rows[7]
+
+
+def test_photographs_in_folders_below_are_scored_and_damaged_ones_named(start, no_pictures, tmp_path, caplog):
+    rng = np.random.default_rng(0)
+    for place in [f"train/{i:02}" for i in range(20)] + [f"new/{i // 6}/{i:02}" for i in range(12)]:
+        path = tmp_path / f"{place}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(path)
+    (tmp_path / "new" / "._00.png").write_bytes(b"what macOS writes beside 00.png")
+    (tmp_path / "new" / "1" / "11.png").write_bytes(b"cut off")
+    folder = start(
+        *("dataset=image_folder", f"dataset.root={tmp_path}/train", "dataset.size=8", "protocol=novelty"),
+        *("budget.batch=8", "detector=fgan"),
+    )
+    start("task=score", f"score.run={folder}", f"score.input={tmp_path}/new", f"score.output={tmp_path}/scores.csv")
+    names = [row["name"] for row in rows_of(tmp_path / "scores.csv")]
+    assert names == [f"{i // 6}/{i:02}.png" for i in range(11)]
+    assert "1 of 12 images can't be read: 11.png; they are left out" in caplog.text
 
 
 def test_a_baseline_scores_new_samples_too(start, no_pictures, tmp_path):
