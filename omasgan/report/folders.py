@@ -93,9 +93,9 @@ class Run:
     finished: float = 0.0
 
     @property
-    def tested(self) -> int:
-        """The number of samples that the metrics are on; 0 where it is not known."""
-        return self.objective.n_normal + self.objective.n_abnormal if self.objective else 0
+    def is_partial(self) -> bool:
+        """Whether the run was to score a part of the test samples alone."""
+        return self.config.get("test_samples") is not None
 
 
 @dataclass

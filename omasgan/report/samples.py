@@ -114,8 +114,8 @@ def choose(study: Study) -> dict[tuple[int, str], Compared]:
 
 def _chosen(study: Study, terms: dict[int, str], size: int, disputed: int) -> Compared | None:
     """The samples of one setting and class."""
-    most = sorted(terms, key=lambda number: -study.runs[number].tested)  # some may have scored a part of the samples
-    numbers = most[:: -(-len(terms) // LOOKED_AT)]
+    whole_first = sorted(terms, key=lambda number: study.runs[number].is_partial)
+    numbers = whole_first[:: -(-len(terms) // LOOKED_AT)]
     tables = [table for number in numbers if (table := _table(study, number, terms[number])) is not None]
     if not tables:
         return None

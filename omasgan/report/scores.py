@@ -189,7 +189,7 @@ def read_scores(study: Study, workers: int) -> Scores:
 
     sums = _Sums(study)
     # The first run says which samples a setting compares; one that was to score a part of them comes last.
-    numbers = sorted({*compared, *shown}, key=lambda number: (-study.runs[number].tested, number))
+    numbers = sorted({*compared, *shown}, key=lambda number: (study.runs[number].is_partial, number))
     wanted = [
         (
             study.runs[number].folder / "scores.npz",
@@ -271,7 +271,7 @@ class _Sums:
             for method, cls in places:
                 place = self.study.methods[method].setting, cls
                 samples, _, first = self.samples.setdefault(place, (found.samples, found.index, number))
-                if samples != found.samples and self.study.runs[number].config.get("test_samples"):
+                if samples != found.samples and self.study.runs[number].is_partial:
                     break  # as its label says
                 if samples != found.samples:
                     problems.append(
