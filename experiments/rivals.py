@@ -220,6 +220,8 @@ def draw(results: Results, costs: Costs, path: Path) -> None:
             axes.axhline(row.mean(), color=colour, linewidth=0.9, label="omasgan" if term == "full" else TERMS[term])
     axes.axhline(0.5, color="0.8", linewidth=0.8, zorder=0)
     axes.set(xlabel="seconds of training, one class", ylabel="mean AUROC")
+    for which in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+        which("{x:g}")
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=110)
