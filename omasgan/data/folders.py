@@ -88,7 +88,8 @@ def image_folder(root: str, test_root: str | None = None, size: int = 32, channe
         for path in images
     ]
     kept, x = readable_images([path for path, _, _ in told], size, channels)
-    cut = sum(place < sum(map(len, train.values())) for place in kept)
+    trained_on = sum(map(len, train.values()))
+    cut = sum(place < trained_on for place in kept)
     y = torch.tensor([told[place][2] for place in kept])
     called = tuple(told[place][1] for place in kept)
     return Dataset(Samples(x[:cut], y[:cut], called[:cut]), Samples(x[cut:], y[cut:], called[cut:]), tuple(names))
@@ -124,12 +125,17 @@ def read_images(paths: Sequence[Path], size: int, channels: int) -> Tensor:
     UserError
         For a file that is missing, damaged or not an image, and for a size or number of channels that is not allowed.
     """
+    images = _room(len(paths), size, channels)
+    for image, path in zip(images, paths, strict=True):
+        image[:] = _read_image(path, size, channels)
+    return torch.from_numpy(images)
+
+
+def _room(n: int, size: int, channels: int) -> np.ndarray:
+    """Memory for n images, uint8 (n, channels, size, size)."""
     if size < 1 or channels not in MODES:
         raise UserError(f"size={size}, channels={channels}: set a size of at least 1, and 1 or 3 channels")
-    images = np.empty((len(paths), channels, size, size), dtype=np.uint8)
-    for i, path in enumerate(paths):
-        images[i] = _read_image(path, size, MODES[channels]).reshape(size, size, channels).transpose(2, 0, 1)
-    return torch.from_numpy(images)
+    return np.empty((n, channels, size, size), dtype=np.uint8)
 
 
 def readable_images(paths: Sequence[Path], size: int, channels: int) -> tuple[list[int], Tensor]:
@@ -145,15 +151,18 @@ def readable_images(paths: Sequence[Path], size: int, channels: int) -> tuple[li
     UserError
         Where more than `MOST_UNREADABLE` of the files cannot be read.
     """
-    images, wrong = [], {}
+    images = _room(len(paths), size, channels)
+    kept: list[int] = []
+    wrong: dict[int, str] = {}
     for place, path in enumerate(paths):
         try:
-            images.append(read_images([path], size, channels)[0])
+            images[len(kept)] = _read_image(path, size, channels)
+            kept.append(place)
         except UnreadableError as error:
             wrong[place] = str(error)
-    kept = [place for place in range(len(paths)) if place not in wrong]
+    read = torch.from_numpy(images[: len(kept)])
     if not wrong:
-        return kept, torch.stack(images)
+        return kept, read
     names = ", ".join(paths[place].name for place in list(wrong)[:NAMED])
     more = f" and {len(wrong) - NAMED} more" if len(wrong) > NAMED else ""
     counted = f"{len(wrong)} of {len(paths)} images can't be read: {names}{more}"
@@ -161,7 +170,7 @@ def readable_images(paths: Sequence[Path], size: int, channels: int) -> tuple[li
         first = next(iter(wrong.values()))
         raise UserError(f"{counted}; at most {MOST_UNREADABLE:.0%} may be left out ({first})")
     log.warning("%s; they are left out", counted)
-    return kept, torch.stack(images)
+    return kept, read
 
 
 def _find_images(folder: Path, recursive: bool = False) -> list[Path]:
@@ -202,11 +211,13 @@ def _cut(folder: Path) -> tuple[dict[str, list[Path]], dict[str, list[Path]]]:
     return {NORMAL: sorted(set(images) - set(test))}, {NORMAL: test}
 
 
-def _read_image(path: Path, size: int, mode: str) -> np.ndarray:
+def _read_image(path: Path, size: int, channels: int) -> np.ndarray:
+    """An image, uint8 (channels, size, size)."""
     try:
         with Image.open(path) as file:
-            image = _eight_bit(ImageOps.exif_transpose(file)).convert(mode)
-            return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+            image = _eight_bit(ImageOps.exif_transpose(file)).convert(MODES[channels])
+            pixels = np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+            return pixels.reshape(size, size, channels).transpose(2, 0, 1)
     except Exception as error:  # a decoder may raise anything on a damaged file
         raise UnreadableError(f"{path} can't be read as an image ({error}): replace or remove it") from error
 
