@@ -22,7 +22,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
-from study import COLUMNS, TERMS, Results, write_results
+from study import TERMS, Results, read_results, write_results
 
 from omasgan.evaluation.scores import ScoreTable
 from omasgan.report import folders
@@ -55,7 +55,7 @@ def collect(runs: Path) -> tuple[Results, Ranks, Costs]:
             sys.exit(f"{runs} holds several configurations of {name}: {identities[name]} and {run.identity}; keep one")
         wanted = [next(iter(run.metrics)), *(term for term in RAPP if term in run.metrics)]
         table = ScoreTable.load(path.parent / "scores.npz", only=wanted)
-        if "test_samples" in run.config and run.config["test_samples"] is not None:
+        if run.is_partial:
             name = f"{name} on {len(table):,}"
         for term in wanted:
             own = f"{name}.{term}"
@@ -72,11 +72,7 @@ def kept(target: Path) -> tuple[Results, Ranks, Costs]:
     """Read a record; all three are empty where there is none yet."""
     if not (target / "results.csv").exists():
         return {}, {}, {}
-    with (target / "results.csv").open() as file:
-        results = {
-            (row["class"], int(row["seed"]), row["term"]): {name: float(row[name]) for name in COLUMNS[3:]}
-            for row in csv.DictReader(file)
-        }
+    results = read_results(target / "results.csv")
     with np.load(target / "scores.npz") as record:
         ranks = dict(record)
     with (target / "costs.csv").open() as file:
@@ -100,11 +96,9 @@ def with_omasgan(results: Results, ranks: Ranks, record: Path) -> tuple[Results,
     """The results and ranks with those of OMASGAN and the baselines, for the classes and seeds of the study."""
     results, ranks = dict(results), dict(ranks)
     places = {(cls, seed) for cls, seed, _ in results}
-    with (record / "results.csv").open() as file:
-        for row in csv.DictReader(file):
-            if (row["class"], int(row["seed"])) in places and row["term"] in FROM_OMASGAN:
-                key = row["class"], int(row["seed"]), row["term"]
-                results[key] = {name: float(row[name]) for name in COLUMNS[3:]}
+    for (cls, seed, term), metrics in read_results(record / "results.csv").items():
+        if (cls, seed) in places and term in FROM_OMASGAN:
+            results[cls, seed, term] = metrics
     with np.load(record / "scores.npz") as file:
         for cls, seed in places:
             for term in FROM_OMASGAN:
@@ -143,12 +137,14 @@ def contributions(ranks: Ranks, cls: str, term: str) -> NDArray[np.float64] | No
 
 def compare(ranks: Ranks, values: Mapping[str, NDArray[np.float64]], classes: list[str], term: str) -> list[str]:
     """The difference to OMASGAN with its 95 % interval, and the numbers of classes better and worse (DeLong, Holm)."""
-    if term == "full" or "full" not in values or contributions(ranks, classes[0], term) is None:
+    if term == "full" or "full" not in values:
         return ["–", "–"]
     differences, p, total = values[term] - values["full"], [], None
     for cls, difference in zip(classes, differences, strict=True):
         own, other = contributions(ranks, cls, term), contributions(ranks, cls, "full")
-        if own is None or other is None or own.shape != other.shape:  # on a part of the test samples
+        if own is None:  # a baseline whose ranks are not stored
+            return ["–", "–"]
+        if other is None or own.shape != other.shape:  # on a part of the test samples
             return [f"{differences.mean():+.3f}", "other samples"]
         p.append(two_sided(float(difference), float(np.linalg.norm(own - other))))
         total = own - other if total is None else total + own - other

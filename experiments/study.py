@@ -124,11 +124,9 @@ def keep(results: Results, ranks: dict[str, NDArray[np.generic]], target: Path, 
     def wanted(seed: int, term: str) -> bool:
         return seeds if seed not in made else baselines and term in INDEPENDENT
 
-    with (target / "results.csv").open() as file:
-        for row in csv.DictReader(file):
-            cls, seed, term = row["class"], int(row["seed"]), row["term"]
-            if cls in labels and wanted(seed, term):
-                results.setdefault((cls, seed, term), {name: float(row[name]) for name in COLUMNS[3:]})
+    for (cls, seed, term), metrics in read_results(target / "results.csv").items():
+        if cls in labels and wanted(seed, term):
+            results.setdefault((cls, seed, term), metrics)
     with np.load(target / "scores.npz") as record:
         for name in record.files:
             cls, seed, term = name.split("|")
@@ -136,6 +134,15 @@ def keep(results: Results, ranks: dict[str, NDArray[np.generic]], target: Path, 
                 if not np.array_equal(record[f"{cls}|{seed}|label"], labels[cls]):
                     sys.exit(f"{target} has other test samples for class {cls}: it is of another split")
                 ranks.setdefault(name, record[name])
+
+
+def read_results(path: Path) -> Results:
+    """Read a results.csv."""
+    with path.open() as file:
+        return {
+            (row["class"], int(row["seed"]), row["term"]): {name: float(row[name]) for name in COLUMNS[3:]}
+            for row in csv.DictReader(file)
+        }
 
 
 def write_results(results: Results, path: Path) -> None:

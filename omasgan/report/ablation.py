@@ -93,9 +93,8 @@ def ablations(study: Study, setting: int) -> list[Ablation]:
 
 
 def _first_run(method: Method) -> int:
-    done = (number for seeds in method.done.values() for members in seeds.values() for number in members)
     rest = (number for members in method.rest.values() for number in members)
-    return next(done, None) or next(rest, 0)
+    return next(iter(method.finished), None) or next(rest, 0)
 
 
 def _order(study: Study, number: int) -> int:

@@ -110,7 +110,7 @@ def detectors(study: Study, scores: Scores, setting: int) -> Detectors | None:
     if len({detector_of(study, number) for number in chosen}) < 2:
         return None
     own = [n for n in chosen if detector_of(study, n) == REFERENCE and study.methods[n].ablation == "none"]
-    reference = [*own, *chosen][0]
+    reference = next(iter(own), chosen[0])
     rows = [_row(study, scores, number, reference) for number in chosen]
     tested = [place for place, row in enumerate(rows) if MEAN in row.differences]
     corrected = holm([rows[place].differences[MEAN][0].p for place in tested])
@@ -122,10 +122,9 @@ def detectors(study: Study, scores: Scores, setting: int) -> Detectors | None:
 def detector_of(study: Study, number: int) -> str:
     """Return the option of a method's detector; of a baseline that another detector's run reports, its own name."""
     method = study.methods[number]
-    runs = [run for seeds in method.done.values() for members in seeds.values() for run in members]
-    if method.name == BASELINES_NAME or not runs:
+    if method.name == BASELINES_NAME or not method.finished:
         return method.term
-    return study.runs[runs[0]].choices.get("detector", method.term)
+    return study.runs[method.finished[0]].choices.get("detector", method.term)
 
 
 def _row(study: Study, scores: Scores, number: int, reference: int) -> Row:
@@ -149,8 +148,8 @@ def _row(study: Study, scores: Scores, number: int, reference: int) -> Row:
 
 def _cost(study: Study, number: int, detector: str) -> Cost:
     """The means over the runs whose own detector it is: another detector's run has the cost of that one alone."""
-    every = [run for seeds in study.methods[number].done.values() for members in seeds.values() for run in members]
-    costs = [study.runs[run].cost for run in every if study.runs[run].choices.get("detector") == detector]
+    runs = [study.runs[run] for run in study.methods[number].finished]
+    costs = [run.cost for run in runs if run.choices.get("detector") == detector]
 
     def mean(value: Callable[[Cost], float | None]) -> float | None:
         known = [one for one in map(value, costs) if one is not None]
@@ -202,7 +201,7 @@ def detectors_markdown(study: Study, scores: Scores, setting: int) -> list[str]:
 
 
 def texts(row: Row) -> list[str]:
-    """A row's numbers as text: mean, difference, interval, p, classes better and worse, costs, published, kind."""
+    """A row as text: mean, difference with half its interval, p, classes better and worse, costs, published, kind."""
     one, p = row.differences.get(MEAN, (None, math.nan))
     spread = figures(one.high - one.difference) if one else ""
     compared = [f"{one.difference:+.3f} ± {spread}", p_text(p)] if one else ["–"] * 2

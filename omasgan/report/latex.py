@@ -25,6 +25,12 @@ INCOMPLETE = "† lacks classes or seeds"
 CLASSES = 10
 """Classes of one table at most; more do not fit the width, and are in further tables."""
 
+WRAPPED = r">{\raggedright\arraybackslash}X"
+"""The kind of a column whose text is wrapped."""
+
+END = (r"\bottomrule", r"\end{tabularx}", r"\end{table}", "")
+"""The lines after the rows of a table."""
+
 LONG_NAME = 4
 """Characters from which on a title of a column is set upright."""
 
@@ -60,23 +66,28 @@ def _tables(study: Study, where: Setting, metric: str, table: dict[int, list[Cel
     run = [n for n in range(len(where.classes)) if any(row[n].state != "missing" for row in table.values())]
     chosen = [run[start : start + CLASSES] for start in range(0, len(run), CLASSES)] or [[]]
     for part, places in enumerate(chosen):
-        label = re.sub(r"[^a-z0-9]+", "-", f"{where.label} {metric}".lower()) + (f"-{part + 1}" if part else "")
         shown = {number: [*(row[n] for n in places), row[-1]] for number, row in table.items()}
-        yield r"\begin{table}"
-        yield r"\centering"
-        yield rf"\caption{{{_caption(where, metric, shown, f' Part {part + 1}.' if len(chosen) > 1 else '')}}}"
-        yield rf"\label{{tab:{label}}}"
-        yield r"\scriptsize\setlength{\tabcolsep}{2pt}"
-        columns = rf"@{{}}>{{\raggedright\arraybackslash}}X*{{{len(places) + 1}}}{{r}}@{{}}"
-        yield rf"\begin{{tabularx}}{{\linewidth}}{{{columns}}}"
-        yield r"\toprule"
+        caption = _caption(where, metric, shown, f" Part {part + 1}." if len(chosen) > 1 else "")
+        label = f"{where.label} {metric}" + (f" {part + 1}" if part else "")
+        yield from _begin(caption, label, rf"{WRAPPED}*{{{len(places) + 1}}}{{r}}")
         yield _line(["method", *(_title(where.classes[n]) for n in places), MEAN])
         yield r"\midrule"
         yield from _body(study, metric, shown)
         if metric == "auroc" and (known := published(where)):
             yield r"\midrule"
             yield _line(["OMASGAN, published", *[""] * len(places), figures(known.full)])
-        yield from (r"\bottomrule", r"\end{tabularx}", r"\end{table}", "")
+        yield from END
+
+
+def _begin(caption: str, label: str, columns: str) -> Iterator[str]:
+    """The lines before the rows of a table; the caption is LaTeX, the label any text."""
+    yield r"\begin{table}"
+    yield r"\centering"
+    yield rf"\caption{{{caption}}}"
+    yield rf"\label{{tab:{re.sub(r'[^a-z0-9]+', '-', label.lower())}}}"
+    yield r"\scriptsize\setlength{\tabcolsep}{2pt}"
+    yield rf"\begin{{tabularx}}{{\linewidth}}{{@{{}}{columns}@{{}}}}"
+    yield r"\toprule"
 
 
 def _detectors(study: Study, scores: Scores, setting: int) -> Iterator[str]:
@@ -85,21 +96,16 @@ def _detectors(study: Study, scores: Scores, setting: int) -> Iterator[str]:
     if found is None:
         return
     where, reference = study.settings[setting], study.methods[found.reference].label
-    yield r"\begin{table}"
-    yield r"\centering"
     none = "Where there is a dash, none was recorded, or none is known."
-    yield rf"\caption{{{latex(f'Detectors, {where.heading}. {note(reference)} {none}')}}}"
-    yield rf"\label{{tab:{re.sub(r'[^a-z0-9]+', '-', f'{where.label} detectors'.lower())}}}"
-    yield r"\scriptsize\setlength{\tabcolsep}{2pt}"
-    wrapped = r">{\raggedright\arraybackslash}X"
-    yield rf"\begin{{tabularx}}{{\linewidth}}{{@{{}}{wrapped}*{{{len(HEAD) - 3}}}{{r}}*{{2}}{{{wrapped}}}@{{}}}}"
-    yield r"\toprule"
+    caption = latex(f"Detectors, {where.heading}. {note(reference)} {none}")
+    columns = rf"{WRAPPED}*{{{len(HEAD) - 3}}}{{r}}*{{2}}{{{WRAPPED}}}"
+    yield from _begin(caption, f"{where.label} detectors", columns)
     yield _line([HEAD[0], *map(_title, HEAD[1:])])
     yield r"\midrule"
     for row in found.rows:
         shown = ["--" if text in ("not recorded", "none known", "–") else latex(text) for text in texts(row)]
         yield _line([latex(study.methods[row.method].label), *shown])
-    yield from (r"\bottomrule", r"\end{tabularx}", r"\end{table}", "")
+    yield from END
 
 
 def _caption(where: Setting, metric: str, shown: dict[int, list[Cell]], part: str) -> str:

@@ -250,7 +250,7 @@ def _shown_terms(study: Study) -> dict[int, list[str]]:
     shown: dict[int, list[str]] = {}
     for method in study.methods:
         if not method.baseline:
-            for number in (n for seeds in method.done.values() for members in seeds.values() for n in members):
+            for number in method.finished:
                 shown.setdefault(number, []).append(method.term)
     return shown
 

@@ -115,6 +115,11 @@ class Method:
     rest: dict[str, list[int]] = field(default_factory=dict)
     seeds: set[int] = field(default_factory=set)
 
+    @property
+    def finished(self) -> list[int]:
+        """All finished runs, class by class and seed by seed."""
+        return [number for seeds in self.done.values() for members in seeds.values() for number in members]
+
 
 @dataclass(frozen=True)
 class Cell:

@@ -90,8 +90,7 @@ def _sweep(study: Study, setting: int, detector: str, methods: Sequence[Method])
 
 
 def _runs(method: Method) -> list[int]:
-    done = [number for seeds in method.done.values() for members in seeds.values() for number in members]
-    return [*done, *(number for members in method.rest.values() for number in members)]
+    return [*method.finished, *(number for members in method.rest.values() for number in members)]
 
 
 def _variant(study: Study, method: Method) -> Variant:

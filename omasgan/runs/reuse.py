@@ -153,7 +153,7 @@ def training(config: Mapping[str, Any]) -> dict[str, str]:
         before it have the same settings.
     """
     kept = copy.deepcopy(scientific(config))
-    kept.pop("test_samples", None)
+    kept.pop("test_samples", None)  # what is scored does not change what is trained
     for key in (*CLASS_KEYS, PSEUDO_KEY):  # the folder says the class, and an earlier version wrote '3' as a number
         kept.get("protocol", {}).pop(key, None)
     detector = kept.get("detector") or {}

@@ -156,9 +156,7 @@ def _detectors(study: Study, found: Detectors) -> dict[str, Any]:
 
 
 def _difference(one: Comparison, p: float) -> dict[str, float | None]:
-    return {
-        key: _six(value) for key, value in {**asdict(one), "p": p}.items() if key in ("difference", "low", "high", "p")
-    }
+    return {"difference": _six(one.difference), "low": _six(one.low), "high": _six(one.high), "p": _six(p)}
 
 
 def _sweep(sweep: Sweep) -> dict[str, Any]:
