@@ -1,7 +1,7 @@
 """The commands that `task=...` names (not Tasks 1 to 3 of the method); list and clean share a module.
 
-May import: configuration, data, pipeline, report, runs, sweeps, training. Only `run` and `score` load torch, and
-`report` where it shows test samples.
+May import: configuration, data, detectors, evaluation, pipeline, report, runs, sweeps, training. Only `run` and `score`
+load torch, and `report` where it shows test samples.
 """
 
 from __future__ import annotations

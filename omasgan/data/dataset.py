@@ -84,12 +84,16 @@ class Dataset:
         The classes by name, in the order of the indices in `Samples.y`.
     support
         The exact support of the normal data, for the toy sets; else None.
+    masks
+        Which pixels of the test images are anomalous, where that is known; else None. uint8 (n, H, W): 1 for an
+        anomalous pixel, 0 for a normal one, 255 in images without a mask.
     """
 
     train: Samples
     test: Samples
     class_names: tuple[str, ...]
     support: Support | None = None
+    masks: Tensor | None = None
 
     @property
     def spec(self) -> Spec:

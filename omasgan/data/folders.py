@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from omasgan.data import image_masks
 from omasgan.data.class_names import NORMAL, class_folders
 from omasgan.data.dataset import Dataset, Samples
 from omasgan.errors import UserError
@@ -47,7 +49,8 @@ def image_folder(root: str, test_root: str | None = None, size: int = 32, channe
     - root/<class>/* for training and test_root/<class>/* for the test;
     - root/*, where every fifth image in sorted order is test data.
 
-    In the first two a folder may hold images instead of class folders; these are of class 'normal'.
+    In the first two a folder may hold images instead of class folders; these are of class 'normal'. The first one may
+    also have masks of the anomalies in the test images, root/ground_truth/<class>/<image>_mask.png.
 
     Parameters
     ----------
@@ -90,9 +93,18 @@ def image_folder(root: str, test_root: str | None = None, size: int = 32, channe
     kept, x = readable_images([path for path, _, _ in told], size, channels)
     trained_on = sum(map(len, train.values()))
     cut = sum(place < trained_on for place in kept)
-    y = torch.tensor([told[place][2] for place in kept])
-    called = tuple(told[place][1] for place in kept)
-    return Dataset(Samples(x[:cut], y[:cut], called[:cut]), Samples(x[cut:], y[cut:], called[cut:]), tuple(names))
+    paths, called, numbers = zip(*(told[place] for place in kept), strict=True)
+    y = torch.tensor(numbers)
+    masks = _masks(train_top, paths[cut:], set(names) - set(train), size) if test_root is None else None
+    return Dataset(
+        Samples(x[:cut], y[:cut], called[:cut]), Samples(x[cut:], y[cut:], called[cut:]), tuple(names), masks=masks
+    )
+
+
+def _masks(root: Path, tested: Sequence[Path], anomalies: Collection[str], size: int) -> Tensor | None:
+    """The masks of the test images, see `image_masks.read`; None where there is no folder of masks."""
+    ground_truth = root / "ground_truth"
+    return image_masks.read(tested, ground_truth, anomalies, size) if ground_truth.is_dir() else None
 
 
 def list_images(folder: Path, recursive: bool = False) -> list[Path]:
@@ -160,6 +172,7 @@ def readable_images(paths: Sequence[Path], size: int, channels: int) -> tuple[li
             kept.append(place)
         except UnreadableError as error:
             wrong[place] = str(error)
+    _tell_copies([paths[place] for place in kept], images)
     read = torch.from_numpy(images[: len(kept)])
     if not wrong:
         return kept, read
@@ -171,6 +184,19 @@ def readable_images(paths: Sequence[Path], size: int, channels: int) -> tuple[li
         raise UserError(f"{counted}; at most {MOST_UNREADABLE:.0%} may be left out ({first})")
     log.warning("%s; they are left out", counted)
     return kept, read
+
+
+def _tell_copies(paths: Sequence[Path], images: np.ndarray) -> None:
+    """Log which images are alike once they are resized, because copies in training and test make the test too easy."""
+    first: dict[bytes, Path] = {}
+    copies = []
+    for path, image in zip(paths, images, strict=False):
+        original = first.setdefault(hashlib.sha256(image).digest(), path)
+        if original is not path:
+            copies.append(f"{path.name} = {original.name}")
+    if copies:
+        named = ", ".join(copies[:NAMED]) + (", ..." if len(copies) > NAMED else "")
+        log.warning("%d of %d images are copies of others: %s", len(copies), len(paths), named)
 
 
 def _find_images(folder: Path, recursive: bool = False) -> list[Path]:

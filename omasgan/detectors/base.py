@@ -109,6 +109,10 @@ class Detector(ABC):
         """The anomaly score of samples x (n, ...), higher is more anomalous; (n,), float64."""
         return self.terms(x)[self.main_term]
 
+    def maps(self, x: Tensor) -> Tensor | None:
+        """The anomaly map of each image, (n, H, W), higher is more anomalous; None for a detector that has none."""
+        return None
+
     def networks(self) -> dict[str, nn.Module]:
         """The networks of the detector's state, by name."""
         return {}

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor
 
 from omasgan.data.dataset import Spec
 from omasgan.detectors.base import Detector
-from omasgan.representations.base import Representation
+from omasgan.detectors.patches import PatchDetector
 from omasgan.representations.joined import Joined, Part
+from omasgan.representations.patch_grid import PatchRepresentation
 from omasgan.training.stage import Workspace
 
 
 class Represented(Detector):
     """Fits a representation to the normal samples, and then another detector to their embeddings.
+
+    With a representation of patches, the detector works on the embeddings of patches; see `PatchDetector`.
 
     Parameters
     ----------
@@ -37,18 +40,33 @@ class Represented(Detector):
         detector: Callable[[Spec, Workspace], Detector],
     ) -> None:
         super().__init__(spec, workspace)
-        self.representation: Representation = Joined(spec, workspace, representation)
-        self.detector = detector(self.representation.embedding, workspace)
+        self.representation = Joined(spec, workspace, representation)
+        if (part := self._patches()) is not None:
+            self.detector: Detector = PatchDetector(spec, workspace, part, detector)
+        else:
+            self.detector = detector(self.representation.embedding, workspace)
         self.main_term = self.detector.main_term
         self.borrows = False
         self.encoded: list[tuple[Tensor, Tensor]] = []
 
+    def _patches(self) -> PatchRepresentation | None:
+        """The representation of patches, if it is one; it is never joined with others."""
+        parts = self.representation.parts.values()
+        return next((part for part in parts if isinstance(part, PatchRepresentation)), None)
+
     def use_representation_of(self, other: Represented) -> None:
         """Use the representation and embeddings of `other`, which has the same settings, instead of learning them."""
         self.representation, self.encoded, self.borrows = other.representation, other.encoded, True
+        if isinstance(self.detector, PatchDetector):
+            self.detector.representation = cast(PatchDetector, other.detector).representation
 
     def encode(self, x: Tensor) -> Tensor:
-        """The embeddings of samples, (n, *embedding.shape); those of the last two sets of samples are kept."""
+        """The embeddings of samples, (n, *embedding.shape); those of the last two sets of samples are kept.
+
+        For a representation of patches, the samples themselves: the embeddings of all patches need not fit into memory.
+        """
+        if isinstance(self.detector, PatchDetector):
+            return x
         for samples, embeddings in self.encoded:
             if samples is x:
                 return embeddings
@@ -71,6 +89,10 @@ class Represented(Detector):
     def terms(self, x: Tensor) -> dict[str, Tensor]:
         """See `Detector`; the terms of the detector on the embeddings."""
         return self.detector.terms(self.encode(x))
+
+    def maps(self, x: Tensor) -> Tensor | None:
+        """See `Detector`."""
+        return self.detector.maps(x) if isinstance(self.detector, PatchDetector) else None
 
     def samples(self, n: int) -> dict[str, Tensor]:
         """See `Detector`; decoded embeddings, and empty where the representation cannot decode."""

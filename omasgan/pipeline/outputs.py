@@ -47,6 +47,7 @@ def write_metrics(
     tested: Objective,
     seconds: Mapping[str, float],
     cost: Mapping[str, Any],
+    located: Mapping[str, Any],
 ) -> None:
     """Write metrics.json and write config.yaml again. A run that has a metrics.json is finished.
 
@@ -62,12 +63,15 @@ def write_metrics(
         Duration of each step, in seconds.
     cost
         What the run's detector costs; see `cost_of`.
+    located
+        The metrics of its anomaly maps by name; empty without masks.
     """
     # If a baseline is added to a finished run, the times of the run's first training and scoring are kept.
     before = runs.read(job.folder / runs.METRICS).get("seconds", {})
     seconds = {**seconds, **{name: before[name] for name in ("fit", "score") if name in before}}
     figures = results.content(metrics, tested)
     whole = {**figures, "seconds": seconds, "cost": cost, "support": support(dataset, detector)}
+    whole |= {"localisation": dict(located)} if located else {}
     write_json(
         job.folder / runs.METRICS, {**whole, "tested": split.tested(dataset).digest, runs.FINISHED_BY: starter()}
     )

@@ -18,7 +18,7 @@ from pathlib import Path
 from omasgan.data.dataset import Dataset
 from omasgan.data.protocols import IndexSplit, Protocol
 from omasgan.errors import UserError
-from omasgan.pipeline import build, hardest, listing, outputs, run_folder
+from omasgan.pipeline import anomaly_maps, build, hardest, listing, outputs, run_folder
 from omasgan.pipeline.fit import fit
 from omasgan.pipeline.job import Job, Metrics
 from omasgan.pipeline.score import check_split, compute_metrics, keep, objective, score_baselines, score_table
@@ -98,11 +98,12 @@ def _steps(job: Job, dataset: Dataset, split: IndexSplit, workspace: Workspace) 
     table.save(job.folder / "scores.npz")
     metrics = compute_metrics(table, split, job.config["seed"])
     outputs.draw(job, dataset, split, detector, table, metrics, workspace.record)
+    located = anomaly_maps.locate(job, dataset, split, detector, table, workspace.record)
     tested_on = objective(job, dataset, split)
     cost = outputs.cost_of(job.folder, seconds, workspace.cost, tested_on)
     outputs.export(metrics, tested_on, cost, workspace.record)
     workspace.record.table("hardest_samples", *hardest.table(table, dataset, split))
-    outputs.write_metrics(job, dataset, split, detector, metrics, tested_on, seconds, cost)
+    outputs.write_metrics(job, dataset, split, detector, metrics, tested_on, seconds, cost, located)
     return metrics
 
 

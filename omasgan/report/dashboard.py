@@ -17,6 +17,9 @@ from omasgan.evaluation.objective import ON, SPLITS, Split, metric_key
 from omasgan.runs import folder as runs
 from omasgan.runs.wandb_exporter import key
 
+PICTURES = ("samples", "plane", "maps", "hardest_samples_pictures")
+"""The keys of pictures that the dashboard shows."""
+
 ABLATION = ("task1", "task3", "j", "full")
 """The terms of the ablation."""
 
@@ -126,7 +129,9 @@ def workspace(ws: Any, wr: Any, entity: str, project: str, scope: Scope) -> Any:
         ws.Section(name="Sweep", panels=sweep_panels(wr, scope), is_open=True),
         ws.Section(
             name="Pictures",
-            panels=[wr.MediaBrowser(media_keys=["samples", "plane", "hardest_samples_pictures"], num_columns=2)],
+            panels=[
+                wr.MediaBrowser(media_keys=["samples", "plane", "maps", "hardest_samples_pictures"], num_columns=2)
+            ],
         ),
         *(ws.Section(name=f"Learning: {name}", panels=curve_panels(wr, names)) for name, names in LOSSES.items()),
     ]

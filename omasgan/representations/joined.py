@@ -34,7 +34,7 @@ class Joined(Representation):
     Raises
     ------
     UserError
-        Where there is no part, or where one of several parts has images as embeddings, as `pixels` has.
+        Where there is no part, or where one of several parts has no rows as embeddings: `pixels` of images, or patches.
 
     Examples
     --------
@@ -65,9 +65,7 @@ class Joined(Representation):
             return next(iter(specs.values()))
         for name, embedding in specs.items():
             if embedding.is_image:
-                raise UserError(
-                    f"representation={name} keeps images as they are and cannot be joined with others: use it alone"
-                )
+                raise UserError(f"representation={name} gives no rows and cannot be joined with others: use it alone")
         starts = accumulate((embedding.size for embedding in specs.values()), initial=0)
         auxiliary = [start + column for start, e in zip(starts, specs.values(), strict=False) for column in e.auxiliary]
         return Spec((sum(embedding.size for embedding in specs.values()),), tuple(auxiliary))

@@ -39,7 +39,7 @@ IMAGES = ("dataset=image_folder", "protocol=novelty", "dataset.root={data}/image
         ([*ROWS, *FEW, "architecture=mlp"], ["10 normal training samples", "more than 10", "j_features=sample"]),
         (
             ["representation=[pixels,pca]", ONE_CLASS],
-            ["representation=pixels keeps images as they are", "use it alone"],
+            ["representation=pixels gives no rows", "use it alone"],
         ),
         ([*ROWS, "augmentation=flip"], ["for images, the data are rows", "use augmentation=none"]),
         ([*ROWS, "augmentation=flip_colour"], ["use augmentation=none"]),

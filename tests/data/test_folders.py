@@ -244,3 +244,30 @@ def test_hidden_files_are_no_images(tmp_path):
     Image.new("L", (4, 4)).save(tmp_path / "x.png")
     (tmp_path / "._x.png").write_bytes(b"what macOS writes beside it")
     assert [path.name for path in list_images(tmp_path)] == ["x.png"]
+
+
+def test_masks_in_the_layout_of_mvtec_are_read(tmp_path, caplog):
+    for place in ("train/good/0", "test/good/0", "test/dent/0", "test/dent/1"):
+        save(tmp_path / f"{place}.png", value=len(place))
+    mask = np.zeros((8, 8), dtype=np.uint8)
+    mask[:2, 4:] = 255
+    (tmp_path / "ground_truth" / "dent").mkdir(parents=True)
+    Image.fromarray(mask).save(tmp_path / "ground_truth" / "dent" / "0_mask.png")
+    dataset = image_folder(str(tmp_path), size=4)
+    assert dataset.class_names == ("good", "dent")
+    by_name = dict(zip(dataset.test.names, dataset.masks.tolist(), strict=True))
+    assert by_name["test/dent/0.png"] == [[0, 0, 1, 1], [0] * 4, [0] * 4, [0] * 4]
+    assert by_name["test/good/0.png"] == [[0] * 4] * 4
+    assert by_name["test/dent/1.png"] == [[255] * 4] * 4
+    assert "1 anomalies have no mask" in caplog.text
+    (tmp_path / "ground_truth" / "dent" / "1_mask.png").write_text("no mask")
+    with pytest.raises(UserError, match=r"1_mask.png can't be read as a mask"):
+        image_folder(str(tmp_path), size=4)
+
+
+def test_copies_are_named(tmp_path, caplog):
+    for i in range(6):
+        save(tmp_path / f"{i}.png", value=40 * min(i, 4))
+    image_folder(str(tmp_path), size=4)
+    assert "1 of 6 images are copies of others: " in caplog.text
+    assert "4.png" in caplog.text

@@ -5,7 +5,7 @@ import typing
 
 import pytest
 
-from omasgan.data import arrays, benchmarks, digits, folders, toy
+from omasgan.data import arrays, benchmarks, digits, folders, textures, toy
 from omasgan.data.dataset import Dataset
 
 SOURCES = [
@@ -13,6 +13,7 @@ SOURCES = [
     toy.moons,
     toy.blobs,
     digits.digits,
+    textures.textures,
     benchmarks.mnist,
     benchmarks.fashion_mnist,
     benchmarks.kmnist,

@@ -67,7 +67,7 @@ def test_rows_in_pixels_can_be_joined_with_others():
 
 @pytest.mark.parametrize("parts", [("pixels", "pca"), ("pca", "pixels")], ids="+".join)
 def test_images_in_pixels_cannot_be_joined_with_others(parts):
-    with pytest.raises(UserError, match=r"representation=pixels keeps images as they are.*use it alone"):
+    with pytest.raises(UserError, match=r"representation=pixels gives no rows.*use it alone"):
         representation(*parts)
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from omasgan.report.folders import Run, one_line
 
-PICTURES = {"samples": "Samples", "plane": "Boundary"}
+PICTURES = {"samples": "Samples", "plane": "Boundary", "maps": "Anomaly maps"}
 """Pictures of a run that are embedded, by file name, and their title; the page draws all other plots itself."""
 
 PICTURE_WIDTH = 900

@@ -1,0 +1,89 @@
+"""The samples that `task=score` is given: images, folders of them, patterns, names on standard input, or an array."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from torch import Tensor
+
+from omasgan.data import arrays, folders
+from omasgan.data.dataset import Spec
+from omasgan.errors import UserError
+from omasgan.files import user_path
+
+STDIN = "-"
+"""Stands for a list of image files on standard input, one in a line."""
+
+
+def read(given: str, spec: Spec) -> tuple[list[str], Tensor]:
+    """Names and samples of what is to be scored, for a detector of samples of that shape.
+
+    Parameters
+    ----------
+    given
+        An image, a folder of images at any depth, a pattern of either such as 'new/*.jpg', '-' for a list of files on
+        standard input, or an .npy or .csv file of samples.
+    spec
+        The shape of the run's samples.
+
+    Returns
+    -------
+    tuple
+        The n names, which are paths of images relative to the folder, and the samples (n, *spec.shape).
+
+    Raises
+    ------
+    UserError
+        Where nothing is found, nothing can be read, or the samples have another shape.
+    """
+    if given == STDIN:
+        paths = [user_path(line.strip()) for line in sys.stdin if line.strip()]
+        if not paths:
+            raise UserError("score.input=- reads names of images from standard input, one in a line, and got none")
+        return _images(paths, [str(path) for path in paths], spec, given)
+    source = user_path(given)
+    if not source.exists() and any(sign in given for sign in "*?["):
+        top = Path(source.anchor)
+        paths = [path for found in sorted(top.glob(str(source.relative_to(top)))) for path in _files(found)]
+        if not paths:
+            raise UserError(f"score.input={given} matches no image: check the pattern and where it is used")
+        return _images(paths, [str(path) for path in paths], spec, given)
+    if not source.exists():
+        raise UserError(f"score.input={source} does not exist: give images, or an .npy or .csv of samples")
+    if source.is_dir():
+        paths = folders.list_images(source, recursive=True) if _takes_images(spec) else []
+        return _images(paths, [path.relative_to(source).as_posix() for path in paths], spec, str(source), "a folder")
+    if source.suffix.lower() in folders.SUFFIXES:
+        return _images([source], [source.name], spec, str(source), "an image")
+    x = arrays.read_samples(source)
+    if tuple(x.shape[1:]) != spec.shape:
+        raise UserError(
+            f"score.input={source} has samples {tuple(x.shape[1:])}, the run is on {spec.shape}: "
+            "give samples of the run's shape"
+        )
+    return [str(index) for index in range(len(x))], x
+
+
+def _files(path: Path) -> list[Path]:
+    """The images of a match of a pattern."""
+    if path.is_dir():
+        return folders.list_images(path, recursive=True)
+    return [path] if path.suffix.lower() in folders.SUFFIXES else []
+
+
+def _takes_images(spec: Spec) -> bool:
+    return spec.is_image and spec.shape[1] == spec.shape[2]
+
+
+def _images(
+    paths: list[Path], names: list[str], spec: Spec, given: str, what: str = "images"
+) -> tuple[list[str], Tensor]:
+    """The images that can be read, resized to the run's shape; one that is given alone must be readable."""
+    if not _takes_images(spec):
+        raise UserError(f"score.input={given} is {what}, but the run is on samples {spec.shape}: give an array")
+    size, channels = spec.shape[1], spec.shape[0]
+    if len(paths) == 1:
+        return names, folders.read_images(paths, size, channels)
+    kept, x = folders.readable_images(paths, size, channels)
+    return [names[place] for place in kept], x

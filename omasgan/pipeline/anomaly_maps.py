@@ -1,0 +1,64 @@
+"""The anomaly maps of a run's test images: a sheet of the most anomalous ones, and metrics where masks are known."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+
+from omasgan.data.dataset import Dataset
+from omasgan.data.protocols import IndexSplit
+from omasgan.detectors.base import Detector
+from omasgan.evaluation import plots
+from omasgan.evaluation.localisation import localisation
+from omasgan.evaluation.map_plots import map_sheet
+from omasgan.evaluation.scores import ScoreTable
+from omasgan.pipeline.job import Job
+from omasgan.runs.folder import main_term
+from omasgan.text import figures
+from omasgan.training.record import Record
+
+log = logging.getLogger("omasgan")
+
+SHOWN = 16
+"""Images of the sheet."""
+
+
+def locate(
+    job: Job, dataset: Dataset, split: IndexSplit, detector: Detector, table: ScoreTable, record: Record
+) -> dict[str, Any]:
+    """Draw the sheet plots/maps.png, and measure the maps of all test images whose masks are known.
+
+    Returns
+    -------
+    dict of str to Any
+        The fields of `Localisation`; empty for a detector without maps, and without masks.
+    """
+    tested = split.tested(dataset)
+    scores = table.terms[main_term(table.terms) or ""]
+    worst = np.argsort(-scores, kind="stable")[:SHOWN]
+    images = tested.x[split.test[worst.tolist()]]
+    maps = detector.maps(images)
+    if maps is None:
+        return {}
+    masks = dataset.masks if split.within == "test" else None
+    chosen = None if masks is None else masks[split.test].numpy()
+    titles = [f"{table.class_names[table.class_index[place]]}  {scores[place]:.3g}" for place in worst]
+    path = job.folder / "plots" / "maps.png"
+    plots.save(map_sheet(images, maps, titles, None if chosen is None else chosen[worst]), path)
+    record.picture("maps", path)
+    if chosen is None:
+        return {}
+    every = [detector.maps(part) for part in torch.split(tested.x[split.test], SHOWN)]
+    found = localisation(chosen, torch.cat([each for each in every if each is not None]).numpy())
+    if found is None:
+        return {}
+    log.info(
+        "anomaly maps of %d images with masks: pixel AUROC %s, AUPRO up to a false-positive rate of 0.3 %s",
+        *(found.images, figures(found.pixel_auroc), figures(found.aupro)),
+    )
+    record.summary({f"{job.split}/pixel_auroc": found.pixel_auroc, f"{job.split}/aupro": found.aupro})
+    return asdict(found)
