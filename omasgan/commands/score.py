@@ -6,17 +6,14 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from PIL import Image
 from torch import Tensor
 
 from omasgan.commands import new_samples
 from omasgan.configuration.checks import check
-from omasgan.configuration.identity import GROUPS
-from omasgan.configuration.old_names import renamed_config
 from omasgan.configuration.validation import check_value
 from omasgan.detectors.base import Detector
 from omasgan.errors import UserError
@@ -24,7 +21,7 @@ from omasgan.evaluation import plots
 from omasgan.evaluation.map_plots import map_sheet, overlay
 from omasgan.files import make_folder, user_path, write_atomically, write_text
 from omasgan.pipeline import build
-from omasgan.pipeline.fit import finished_detector
+from omasgan.pipeline.fit import finished_detector, trained_config
 from omasgan.runs.folder import METRICS, SUMMARY, find
 from omasgan.training.settings import PositiveFraction
 
@@ -63,7 +60,7 @@ def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
     if not (run_folder / METRICS).is_file():
         raise UserError(f"score.run={run_folder} is not the folder of a finished run: it has no metrics.json")
 
-    trained = _trained_config(run_folder / "config.yaml")
+    trained = trained_config(run_folder / "config.yaml")
     workspace = build.workspace({**config, **trained, "device": config["device"], "threads": config["threads"]})
     detector, normal_scores = finished_detector(run_folder, trained["detector"], workspace)
 
@@ -139,14 +136,3 @@ def _write_maps(folder: Path, sheet: Path, names: Sequence[str], x: Tensor, dete
     titles = [f"{names[place]}  {scores[place]:.3g}" for place in worst]
     plots.save(map_sheet(x[worst], torch.stack([kept[place] for place in worst]), titles), sheet)
     print(f"anomaly maps: {folder}, the highest scores: {sheet}")
-
-
-def _trained_config(path: Path) -> dict[str, Any]:
-    """The configuration that a run was trained with; raises UserError where it is damaged or cannot be used."""
-    try:
-        written = OmegaConf.to_container(OmegaConf.load(path))
-        renamed = OmegaConf.create(renamed_config(cast(dict[str, Any], written)))
-        return check(renamed, groups=(*GROUPS, "baselines"))
-    except Exception as error:  # a damaged file may raise anything
-        reason = str(error).split("\n")[0]
-        raise UserError(f"{path} is damaged, or from another version of omasgan ({reason}): train again") from error

@@ -57,7 +57,7 @@ def arrays(path: str, test_path: str | None = None) -> Dataset:
     else:
         data = {"x_train": _load_npy(train_path), "x_test": _load_npy(user_path(test_path))}
         train_name, test_name = str(train_path), test_path
-    train, test = _samples(data["x_train"], train_name), _samples(data["x_test"], test_name)
+    train, test = as_samples(data["x_train"], train_name), as_samples(data["x_test"], test_name)
     if train.shape[1:] != test.shape[1:]:
         raise UserError(
             f"{train_name} has samples of shape {tuple(train.shape[1:])}, "
@@ -69,7 +69,7 @@ def arrays(path: str, test_path: str | None = None) -> Dataset:
 
 def read_samples(path: Path) -> Tensor:
     """Read the samples of one .npy or .csv file as `arrays` does: uint8 (n, C, H, W) or float32 (n, k)."""
-    return _samples(_load_npy(path), str(path))
+    return as_samples(_load_npy(path), str(path))
 
 
 def _load_npz(path: Path) -> dict[str, Array]:
@@ -141,7 +141,14 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _samples(x: Array, name: str) -> Tensor:
+def as_samples(x: Array, name: str) -> Tensor:
+    """The samples of an array, as `arrays` takes them; `name` is what messages call it.
+
+    Returns
+    -------
+    Tensor
+        uint8 (n, C, H, W), or float32 (n, k).
+    """
     if x.dtype.kind not in "iuf" or x.size == 0:
         raise UserError(f"{name} has type {x.dtype} and shape {x.shape}: it must hold numbers and at least one sample")
     if x.ndim == 2:

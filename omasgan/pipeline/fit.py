@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from omegaconf import OmegaConf
 from torch import Tensor
 
-from omasgan.configuration.identity import digest
-from omasgan.configuration.old_names import renamed_state
+from omasgan.configuration.checks import check
+from omasgan.configuration.identity import GROUPS, digest
+from omasgan.configuration.old_names import renamed_config, renamed_state
 from omasgan.data.dataset import Dataset, Spec
 from omasgan.detectors.base import Detector
 from omasgan.detectors.represented import Represented
+from omasgan.errors import UserError
 from omasgan.pipeline import build
 from omasgan.pipeline.job import Job
 from omasgan.runs import folder as runs
@@ -114,3 +117,14 @@ def baselines(job: Job, dataset: Dataset, detector: Detector, workspace: Workspa
         if isinstance(baseline, Represented) and isinstance(detector, Represented) and own == learned:
             baseline.use_representation_of(detector)
         yield name, baseline
+
+
+def trained_config(path: Path) -> dict[str, Any]:
+    """The configuration that a run was trained with; raises UserError where it is damaged or cannot be used."""
+    try:
+        written = OmegaConf.to_container(OmegaConf.load(path))
+        renamed = OmegaConf.create(renamed_config(cast(dict[str, Any], written)))
+        return check(renamed, groups=(*GROUPS, "baselines"))
+    except Exception as error:  # a damaged file may raise anything
+        reason = str(error).split("\n")[0]
+        raise UserError(f"{path} is damaged, or from another version of omasgan ({reason}): train again") from error

@@ -101,3 +101,18 @@ class _Lines:
 
 def _few(values: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:.4g}" for name, value in islice(values.items(), SHOWN))
+
+
+@contextmanager
+def log_shown(shown: bool) -> Iterator[None]:
+    """Show the log lines of what is trained inside a `with` block, or only its warnings."""
+    program = logging.getLogger("omasgan")
+    before, handlers = program.level, list(program.handlers)
+    if shown and not logging.getLogger().handlers:
+        program.addHandler(logging.StreamHandler())
+    program.setLevel(logging.INFO if shown else logging.WARNING)
+    try:
+        yield
+    finally:
+        program.setLevel(before)
+        program.handlers[:] = handlers

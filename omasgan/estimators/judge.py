@@ -1,0 +1,122 @@
+"""What a trained estimator says of samples, in the conventions of scikit-learn and of PyOD."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.metrics import roc_auc_score
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor
+
+from omasgan.detectors.base import Detector
+from omasgan.errors import UserError
+from omasgan.estimators import samples
+
+Floats = NDArray[np.float64]
+
+
+@contextmanager
+def value_errors() -> Iterator[None]:
+    """Raise ValueError in place of UserError, as users of scikit-learn expect."""
+    try:
+        yield
+    except UserError as error:
+        raise ValueError(str(error)) from error
+
+
+class Judge(BaseEstimator):  # type: ignore[misc]
+    """The methods of a trained estimator.
+
+    Attributes
+    ----------
+    detector_
+        The trained detector.
+    normal_scores_
+        Scores of normal samples, in rising order, by which threshold and p-values are set.
+    threshold_, offset_
+        The smallest score that is called anomalous, and its opposite.
+    """
+
+    detector_: Detector
+    normal_scores_: Floats
+    threshold_: float
+    offset_: float
+    convention: str
+
+    def _samples(self, X: Any, reset: bool = False) -> Tensor:
+        X = samples.as_array(X)
+        if not samples.is_images(X):
+            X = validate_data(self, X, reset=reset, dtype="numeric")
+        return samples.samples(X)
+
+    def _new(self, X: Any) -> Tensor:
+        """New samples of the shape of the training samples."""
+        check_is_fitted(self, "detector_")
+        x = samples.read_new(X, self.detector_.spec) if samples.is_folder(X) else self._samples(X)
+        samples.must_fit(x, self.detector_.spec)
+        return x
+
+    def anomaly_scores(self, X: Any) -> Floats:
+        """The anomaly scores (n,), higher is more anomalous, whatever the convention."""
+        with value_errors():
+            x = self._new(X)
+            return np.asarray(self.detector_.score(x).numpy())
+
+    def terms(self, X: Any) -> dict[str, Floats]:
+        """All terms of the score by name, (n,) each, higher is more anomalous."""
+        with value_errors():
+            x = self._new(X)
+            return {name: np.asarray(term.numpy()) for name, term in self.detector_.terms(x).items()}
+
+    def anomaly_maps(self, X: Any) -> Floats:
+        """The anomaly map of each image, (n, H, W), see `PatchDetector.maps`; ValueError where there are none."""
+        with value_errors():
+            x = self._new(X)
+            maps = self.detector_.maps(x)
+            if maps is None:
+                raise UserError("this detector has no anomaly maps: set representation='pixel_patches' for images")
+            return np.asarray(maps.numpy())
+
+    def decision_function(self, X: Any) -> Floats:
+        """The anomaly score (n,); with `convention="sklearn"`, `score_samples` minus `offset_`."""
+        scores = self.anomaly_scores(X)
+        return scores if self.convention == "pyod" else -scores - self.offset_
+
+    def score_samples(self, X: Any) -> Floats:
+        """The opposite of the anomaly score (n,): lower is more anomalous, as in scikit-learn."""
+        return -self.anomaly_scores(X)
+
+    def predict(self, X: Any) -> NDArray[np.int64]:
+        """Whether samples are anomalous (n,): 1 or 0; with `convention="sklearn"`, -1 or 1."""
+        anomalous = self.anomaly_scores(X) >= self.threshold_
+        return np.where(anomalous, 1, 0) if self.convention == "pyod" else np.where(anomalous, -1, 1)
+
+    def p_values(self, X: Any) -> Floats:
+        """Conformal p-values (n,): a fraction of at most a of new normal samples has a p-value of at most a."""
+        scores = self.anomaly_scores(X)
+        n, lower = len(self.normal_scores_), np.searchsorted(self.normal_scores_, scores)
+        return np.asarray((1.0 + n - lower) / (1 + n))
+
+    def predict_proba(self, X: Any) -> Floats:
+        """For each sample its p-value and 1 minus its p-value, (n, 2): the columns `normal` and `anomalous` of PyOD."""
+        p_values = self.p_values(X)
+        return np.stack([p_values, 1 - p_values], axis=1)
+
+    def score(self, X: Any, y: Any) -> float:
+        """The AUROC of samples; y is 1 or True for an anomaly (with `convention="sklearn"`, -1). For GridSearchCV."""
+        y = np.asarray(y)
+        return float(roc_auc_score(y == (-1 if self.convention == "sklearn" else 1), self.anomaly_scores(X)))
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        if self.convention == "sklearn":
+            tags.estimator_type = "outlier_detector"
+        tags.input_tags.three_d_array = True
+        tags.target_tags.required = False
+        return tags
