@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from omasgan.data import arrays, folders
-from omasgan.data.dataset import Spec
+from omasgan.data.dataset import Columns, Spec
 from omasgan.errors import UserError
 from omasgan.files import user_path
 
@@ -16,16 +16,18 @@ STDIN = "-"
 """Stands for a list of image files on standard input, one in a line."""
 
 
-def read(given: str, spec: Spec) -> tuple[list[str], Tensor]:
+def read(given: str, spec: Spec, columns: Columns | None = None) -> tuple[list[str], Tensor]:
     """Names and samples of what is to be scored, for a detector of samples of that shape.
 
     Parameters
     ----------
     given
         An image, a folder of images at any depth, a pattern of either such as 'new/*.jpg', '-' for a list of files on
-        standard input, or an .npy or .csv file of samples.
+        standard input, or an .npy file or a table of samples.
     spec
         The shape of the run's samples.
+    columns
+        The columns of the table that the run has learned from, if it was one.
 
     Returns
     -------
@@ -56,7 +58,7 @@ def read(given: str, spec: Spec) -> tuple[list[str], Tensor]:
         return _images(paths, [path.relative_to(source).as_posix() for path in paths], spec, str(source), "a folder")
     if source.suffix.lower() in folders.SUFFIXES:
         return _images([source], [source.name], spec, str(source), "an image")
-    x = arrays.read_samples(source)
+    x = arrays.read_samples(source, columns)
     if tuple(x.shape[1:]) != spec.shape:
         raise UserError(
             f"score.input={source} has samples {tuple(x.shape[1:])}, the run is on {spec.shape}: "

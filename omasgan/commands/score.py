@@ -22,6 +22,7 @@ from omasgan.evaluation.map_plots import map_sheet, overlay
 from omasgan.files import make_folder, user_path, write_atomically, write_text
 from omasgan.pipeline import build
 from omasgan.pipeline.fit import finished_detector, trained_config
+from omasgan.pipeline.score import columns_of
 from omasgan.runs.folder import METRICS, SUMMARY, find
 from omasgan.training.settings import PositiveFraction
 
@@ -64,7 +65,7 @@ def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
     workspace = build.workspace({**config, **trained, "device": config["device"], "threads": config["threads"]})
     detector, normal_scores = finished_detector(run_folder, trained["detector"], workspace)
 
-    names, x = new_samples.read(str(config["score"]["input"]), detector.spec)
+    names, x = new_samples.read(str(config["score"]["input"]), detector.spec, columns_of(run_folder))
     scores = detector.score(x)
     if config["score"]["maps"]:
         _write_maps(maps, sheet, names, x, detector, scores)

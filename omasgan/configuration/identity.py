@@ -28,6 +28,9 @@ NOT_SCIENCE = frozenset(
 Of the settings in `debug`, only `overfit` changes the results; see `scientific`.
 """
 
+LATER = {"label": None, "missing": "error"}
+"""Settings of a data set that came later than the first runs, with their defaults."""
+
 SHOWN_APART = frozenset({"seed"})
 """Keys that change the results but have a level of their own in a run's path, so they are not part of its hash."""
 
@@ -75,11 +78,14 @@ def science(cfg: Mapping[str, Any]) -> dict[str, Any]:
 def scientific(config: Mapping[Any, Any]) -> dict[str, Any]:
     """The settings that determine a run's results; `debug` is among them only where `overfit` is set.
 
-    `test_samples` is left out where it is null: it came later than the first runs, which keep their identity.
+    `test_samples` and the settings `LATER` are left out where they have their defaults: they came later than the first
+    runs, which keep their identity.
     """
     kept = {str(key): value for key, value in config.items() if str(key) not in NOT_SCIENCE}
     if kept.get("test_samples") is None:
         kept.pop("test_samples", None)
+    if isinstance(dataset := kept.get("dataset"), Mapping):
+        kept["dataset"] = {key: value for key, value in dataset.items() if (key, value) not in LATER.items()}
     overfit = (config.get("debug") or {}).get("overfit", False)
     return {**kept, "debug": {"overfit": True}} if overfit else kept
 

@@ -73,6 +73,25 @@ class Samples:
 
 
 @dataclass(frozen=True)
+class Columns:
+    """The columns of a table of training rows, by which new rows are matched.
+
+    Parameters
+    ----------
+    names
+        The names of the columns; None where the table has none.
+    medians
+        What is put in the place of missing cells; None to refuse them.
+    label
+        The name of the column of labels, which is no feature; None where there is none.
+    """
+
+    names: tuple[str, ...] | None
+    medians: tuple[float, ...] | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True)
 class Dataset:
     """The official training and test split of a data set.
 
@@ -87,6 +106,8 @@ class Dataset:
     masks
         Which pixels of the test images are anomalous, where that is known; else None. uint8 (n, H, W): 1 for an
         anomalous pixel, 0 for a normal one, 255 in images without a mask.
+    columns
+        The columns of a table; None for other data.
     """
 
     train: Samples
@@ -94,6 +115,7 @@ class Dataset:
     class_names: tuple[str, ...]
     support: Support | None = None
     masks: Tensor | None = None
+    columns: Columns | None = None
 
     @property
     def spec(self) -> Spec:

@@ -6,18 +6,34 @@ AUROC and all other metrics are computed in `evaluation.metrics`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
 
 from torch import Tensor
 
-from omasgan.data.dataset import Dataset
+from omasgan.data.dataset import Columns, Dataset
 from omasgan.data.protocols import IndexSplit
 from omasgan.detectors.base import Detector
 from omasgan.errors import UserError
 from omasgan.evaluation.objective import Objective
 from omasgan.evaluation.scores import ScoreTable, metrics_of
+from omasgan.files import write_json
 from omasgan.pipeline import fit
 from omasgan.pipeline.job import Job, Metrics
+from omasgan.runs import folder as runs
 from omasgan.training.stage import Workspace
+
+COLUMNS = "columns.json"
+"""The file of a run on a table that says which columns it has learned from."""
+
+
+def columns_of(folder: Path) -> Columns | None:
+    """The columns of the table that a run has learned from; None for a run on other data."""
+    stored = runs.read(folder / COLUMNS)
+    if not stored:
+        return None
+    names, medians = (None if stored[key] is None else tuple(stored[key]) for key in ("names", "medians"))
+    return Columns(names, medians, stored["label"])
 
 
 def keep(
@@ -33,6 +49,8 @@ def keep(
         The detector's terms of the test samples, float64 (n,) each.
     """
     fit.save(job.folder, detector, dataset.spec, own[detector.main_term][~split.abnormal])
+    if dataset.columns is not None:
+        write_json(job.folder / COLUMNS, asdict(dataset.columns))
     # A term named `score` gets the detector's name, as the terms of baselines do.
     return {job.choices["detector"] if name == "score" else name: term for name, term in own.items()}
 

@@ -131,8 +131,8 @@ OBJECTS = np.array([{"a": 1}, None] * 3, dtype=object)
             "y_train .*6 whole numbers",
         ),
         ({"x_train": ROWS, "y_test": np.zeros(7, int)}, "y_test .*6 whole numbers"),
-        ({"x_train": ROWS, "y_test": np.zeros((6, 1), int)}, "y_test .*6 whole numbers"),
-        ({"x_train": ROWS, "y_test": np.zeros(6)}, "y_test has type float64"),
+        ({"x_train": ROWS, "y_test": np.zeros((6, 2), int)}, "y_test .*6 whole numbers"),
+        ({"x_train": ROWS, "y_test": np.full(6, 0.5)}, "y_test has type float64"),
         ({"x_train": ROWS, "y_train": np.zeros(6, int)}, "y_train and no y_test"),
         ({"x_train": ROWS, "y_train": np.zeros(6, int), "y_test": np.array(["a"] * 6)}, "both must be"),
         ({"x_train": ROWS, "y_test": OBJECTS}, "pickled"),
@@ -220,13 +220,13 @@ def test_a_table_is_read_as_the_array_it_shows(tmp_path, head):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("1,2\n3,four\n", "line 2: 'four' is not a number"),
-        ("1;2\n", "at least one sample"),
+        ("1,2\n3,four\n", "row 2: 'four' in the column 2 is not a number"),
         ("1,2\n3;4\n", "line 2, has 1 values, the first row 2"),
         ("a,b\n1,2\n3\n", "line 3, has 1 values, the first row 2"),
-        ("1,\n", "line 1: '' is not a number"),
-        ("1,nan\n", "NaN"),
-        ("", "at least one sample"),
+        ("1,\n", "1 missing cells .the first in row 1, column 2.*dataset.missing=median"),
+        ("1,nan\n", "1 missing cells"),
+        ("1,inf\n", "infinite"),
+        ("", "at least one row"),
         ("a,b\n", "at least one sample"),
         ("\xff", "can't be read as a table"),
     ],
@@ -251,3 +251,10 @@ def test_files_in_the_wrong_role(tmp_path):
     ):
         with pytest.raises(UserError, match=message):
             arrays(*given)
+
+
+@pytest.mark.parametrize("y", [np.arange(6.0) % 2, (np.arange(6) % 2).reshape(-1, 1), np.arange(6) % 2 == 1])
+def test_labels_of_every_type_are_classes(load, y):
+    dataset = load(x_train=ROWS, y_test=y)
+    assert dataset.class_names == ("0", "1")
+    assert dataset.test.y.tolist() == [0, 1] * 3
