@@ -16,7 +16,7 @@ STDIN = "-"
 """Stands for a list of image files on standard input, one in a line."""
 
 
-def read(given: str, spec: Spec, columns: Columns | None = None) -> tuple[list[str], Tensor]:
+def read(given: str, spec: Spec, columns: Columns | None = None, bits: int = 16) -> tuple[list[str], Tensor]:
     """Names and samples of what is to be scored, for a detector of samples of that shape.
 
     Parameters
@@ -28,6 +28,8 @@ def read(given: str, spec: Spec, columns: Columns | None = None) -> tuple[list[s
         The shape of the run's samples.
     columns
         The columns of the table that the run has learned from, if it was one.
+    bits
+        How many bits images of 16 bits use.
 
     Returns
     -------
@@ -43,21 +45,23 @@ def read(given: str, spec: Spec, columns: Columns | None = None) -> tuple[list[s
         paths = [user_path(line.strip()) for line in sys.stdin if line.strip()]
         if not paths:
             raise UserError("score.input=- reads names of images from standard input, one in a line, and got none")
-        return _images(paths, [str(path) for path in paths], spec, given)
+        return _images(paths, [str(path) for path in paths], spec, given, bits)
     source = user_path(given)
     if not source.exists() and any(sign in given for sign in "*?["):
         top = Path(source.anchor)
         paths = [path for found in sorted(top.glob(str(source.relative_to(top)))) for path in _files(found)]
         if not paths:
             raise UserError(f"score.input={given} matches no image: check the pattern and where it is used")
-        return _images(paths, [str(path) for path in paths], spec, given)
+        return _images(paths, [str(path) for path in paths], spec, given, bits)
     if not source.exists():
         raise UserError(f"score.input={source} does not exist: give images, or an .npy or .csv of samples")
     if source.is_dir():
         paths = folders.list_images(source, recursive=True) if _takes_images(spec) else []
-        return _images(paths, [path.relative_to(source).as_posix() for path in paths], spec, str(source), "a folder")
+        return _images(
+            paths, [path.relative_to(source).as_posix() for path in paths], spec, str(source), bits, "a folder"
+        )
     if source.suffix.lower() in folders.SUFFIXES:
-        return _images([source], [source.name], spec, str(source), "an image")
+        return _images([source], [source.name], spec, str(source), bits, "an image")
     x = arrays.read_samples(source, columns)
     if tuple(x.shape[1:]) != spec.shape:
         raise UserError(
@@ -79,13 +83,13 @@ def _takes_images(spec: Spec) -> bool:
 
 
 def _images(
-    paths: list[Path], names: list[str], spec: Spec, given: str, what: str = "images"
+    paths: list[Path], names: list[str], spec: Spec, given: str, bits: int, what: str = "images"
 ) -> tuple[list[str], Tensor]:
     """The images that can be read, resized to the run's shape; one that is given alone must be readable."""
     if not _takes_images(spec):
         raise UserError(f"score.input={given} is {what}, but the run is on samples {spec.shape}: give an array")
     size, channels = spec.shape[1], spec.shape[0]
     if len(paths) == 1:
-        return names, folders.read_images(paths, size, channels)
-    kept, x = folders.readable_images(paths, size, channels)
+        return names, folders.read_images(paths, size, channels, bits)
+    kept, x = folders.readable_images(paths, size, channels, bits)
     return [names[place] for place in kept], x

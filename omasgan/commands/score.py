@@ -65,7 +65,8 @@ def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
     workspace = build.workspace({**config, **trained, "device": config["device"], "threads": config["threads"]})
     detector, normal_scores = finished_detector(run_folder, trained["detector"], workspace)
 
-    names, x = new_samples.read(str(config["score"]["input"]), detector.spec, columns_of(run_folder))
+    known = (detector.spec, columns_of(run_folder), trained["dataset"].get("bits", 16))
+    names, x = new_samples.read(str(config["score"]["input"]), *known)
     scores = detector.score(x)
     if config["score"]["maps"]:
         _write_maps(maps, sheet, names, x, detector, scores)

@@ -28,7 +28,7 @@ NOT_SCIENCE = frozenset(
 Of the settings in `debug`, only `overfit` changes the results; see `scientific`.
 """
 
-LATER = {"label": None, "missing": "error"}
+LATER = {"label": None, "missing": "error", "bits": 16}
 """Settings of a data set that came later than the first runs, with their defaults."""
 
 SHOWN_APART = frozenset({"seed"})

@@ -44,7 +44,9 @@ class InSweep:
 def weights_of(config: Mapping[str, Any]) -> list[str]:
     """The weights mu, nu and beta of a run's detector as tags for W&B, such as 'mu=0.2'; empty where it has none."""
     detector = config["detector"].get("detector", config["detector"])
-    return [f"{name}={detector[group][key]:g}" for name, (group, key) in WEIGHTS.items() if group in detector]
+    return [
+        f"{name}={detector[group][key]:g}" for name, (group, key) in WEIGHTS.items() if key in detector.get(group, {})
+    ]
 
 
 def in_sweep(

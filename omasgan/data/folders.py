@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -32,6 +33,9 @@ TEST_EVERY = 5
 MOST_UNREADABLE = 0.1
 """The largest share of the images that may be unreadable; with more, they are refused."""
 
+DARK = 2**13
+"""Values of a 16-bit image; one without any as high most likely comes from a camera of fewer bits."""
+
 NAMED = 5
 """Unreadable images that a message names at most."""
 
@@ -40,7 +44,7 @@ class UnreadableError(UserError):
     """An image file is missing, damaged, or none."""
 
 
-def image_folder(root: str, test_root: str | None = None, size: int = 32, channels: int = 3) -> Dataset:
+def image_folder(root: str, test_root: str | None = None, size: int = 32, channels: int = 3, bits: int = 16) -> Dataset:
     """Load a data set of image files; the name of a folder is the class of the images in it.
 
     Three layouts are read:
@@ -62,6 +66,8 @@ def image_folder(root: str, test_root: str | None = None, size: int = 32, channe
         Height and width that images are resized to, in pixels; at least 1.
     channels
         1 for grey, 3 for colour.
+    bits
+        How many of their bits images of 16 bits use; 12 in many cameras.
 
     Returns
     -------
@@ -90,9 +96,8 @@ def image_folder(root: str, test_root: str | None = None, size: int = 32, channe
         for name, images in classes.items()
         for path in images
     ]
-    kept, x = readable_images([path for path, _, _ in told], size, channels)
-    trained_on = sum(map(len, train.values()))
-    cut = sum(place < trained_on for place in kept)
+    kept, x = readable_images([path for path, _, _ in told], size, channels, bits)
+    cut = bisect_left(kept, sum(map(len, train.values())))
     paths, called, numbers = zip(*(told[place] for place in kept), strict=True)
     y = torch.tensor(numbers)
     masks = _masks(train_top, paths[cut:], set(names) - set(train), size) if test_root is None else None
@@ -115,7 +120,7 @@ def list_images(folder: Path, recursive: bool = False) -> list[Path]:
     return images
 
 
-def read_images(paths: Sequence[Path], size: int, channels: int) -> Tensor:
+def read_images(paths: Sequence[Path], size: int, channels: int, bits: int = 16) -> Tensor:
     """Read image files, turned upright by their EXIF orientation and resized by an antialiased bilinear filter.
 
     Parameters
@@ -126,6 +131,8 @@ def read_images(paths: Sequence[Path], size: int, channels: int) -> Tensor:
         Height and width of the result, in pixels; at least 1.
     channels
         1 for grey, 3 for colour.
+    bits
+        See `image_folder`.
 
     Returns
     -------
@@ -139,7 +146,7 @@ def read_images(paths: Sequence[Path], size: int, channels: int) -> Tensor:
     """
     images = _room(len(paths), size, channels)
     for image, path in zip(images, paths, strict=True):
-        image[:] = _read_image(path, size, channels)
+        image[:] = _read_image(path, size, channels, bits)
     return torch.from_numpy(images)
 
 
@@ -150,7 +157,7 @@ def _room(n: int, size: int, channels: int) -> np.ndarray:
     return np.empty((n, channels, size, size), dtype=np.uint8)
 
 
-def readable_images(paths: Sequence[Path], size: int, channels: int) -> tuple[list[int], Tensor]:
+def readable_images(paths: Sequence[Path], size: int, channels: int, bits: int = 16) -> tuple[list[int], Tensor]:
     """Read image files as `read_images` does, but leave out those that cannot be read, and log how many and which.
 
     Returns
@@ -168,7 +175,7 @@ def readable_images(paths: Sequence[Path], size: int, channels: int) -> tuple[li
     wrong: dict[int, str] = {}
     for place, path in enumerate(paths):
         try:
-            images[len(kept)] = _read_image(path, size, channels)
+            images[len(kept)] = _read_image(path, size, channels, bits)
             kept.append(place)
         except UnreadableError as error:
             wrong[place] = str(error)
@@ -204,7 +211,8 @@ def _find_images(folder: Path, recursive: bool = False) -> list[Path]:
         raise UserError(f"{folder} is not a folder: give one that holds images, or a folder of images for each class")
     found = folder.rglob("*") if recursive else folder.iterdir()
     shown = (path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
-    return sorted(path for path in shown if path.suffix.lower() in SUFFIXES and path.is_file())
+    # A link to nothing is no file, but it is listed, so that it is named among the images that cannot be read.
+    return sorted(p for p in shown if p.suffix.lower() in SUFFIXES and (p.is_file() or p.is_symlink()))
 
 
 def _classes(folder: Path) -> dict[str, list[Path]]:
@@ -237,21 +245,28 @@ def _cut(folder: Path) -> tuple[dict[str, list[Path]], dict[str, list[Path]]]:
     return {NORMAL: sorted(set(images) - set(test))}, {NORMAL: test}
 
 
-def _read_image(path: Path, size: int, channels: int) -> np.ndarray:
+def _read_image(path: Path, size: int, channels: int, bits: int) -> np.ndarray:
     """An image, uint8 (channels, size, size)."""
     try:
         with Image.open(path) as file:
-            image = _eight_bit(ImageOps.exif_transpose(file)).convert(MODES[channels])
+            if (frames := getattr(file, "n_frames", 1)) > 1:
+                log.warning("%s has %d frames, of which the first one is used", path, frames)
+            image = _eight_bit(ImageOps.exif_transpose(file), path, bits).convert(MODES[channels])
             pixels = np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
             return pixels.reshape(size, size, channels).transpose(2, 0, 1)
     except Exception as error:  # a decoder may raise anything on a damaged file
         raise UnreadableError(f"{path} can't be read as an image ({error}): replace or remove it") from error
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
+def _eight_bit(image: Image.Image, path: Path, bits: int) -> Image.Image:
     """Scale 16-bit grey values, which Pillow would clip at 255; refuse 32-bit values, whose range is unknown."""
     if image.mode in ("I", "F"):
         raise ValueError("it has 32-bit pixels")
-    if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
-    return image
+    if not image.mode.startswith("I;16"):
+        return image
+    pixels = np.asarray(image).astype(np.int64)
+    if 0 < pixels.max() < DARK:
+        used = max(8, int(pixels.max()).bit_length())
+        log.warning("%s has 16 bits, but uses %d: set dataset.bits=%d if its images are dark", path, used, used)
+    scaled = pixels * 255 // (2**bits - 1)
+    return Image.fromarray(scaled.clip(0, 255).astype(np.uint8))

@@ -47,7 +47,10 @@ def read_folder(path: Any, settings: Mapping[str, Any]) -> Tensor:
         uint8 (n, C, H, W).
     """
     return folders.readable_images(
-        folders.list_images(user_path(Path(path)), recursive=True), settings["size"], settings["channels"]
+        folders.list_images(user_path(Path(path)), recursive=True),
+        settings["size"],
+        settings["channels"],
+        settings.get("bits", 16),
     )[1]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -21,6 +22,8 @@ from omasgan.pipeline.job import Job
 from omasgan.runs import folder as runs
 from omasgan.training import checkpoint
 from omasgan.training.stage import Workspace
+
+log = logging.getLogger("omasgan")
 
 DETECTOR = "detector.pt"
 """The file of a run for `task=score`: the trained detector, and its scores of the normal test samples."""
@@ -48,9 +51,25 @@ def fit(job: Job, dataset: Dataset, normals: Tensor, workspace: Workspace) -> De
     if (job.folder / runs.METRICS).exists() and (job.folder / DETECTOR).exists():
         return finished_detector(job.folder, job.config["detector"], workspace)[0]
     detector = build.detector(job.config["detector"], dataset.spec, workspace)
+    detector.check(len(normals))
+    _check_samples(normals, job.config["budget"]["batch"])
     with workspace.debug.watch(job.folder):
         detector.fit(normals)
     return detector
+
+
+def _check_samples(normals: Tensor, batch: int) -> None:
+    """Raise UserError where all samples are alike, and say so where a batch has more samples than there are."""
+    if len(normals) > 1 and (normals[1:] == normals[0]).all():
+        raise UserError(
+            f"all {len(normals)} normal training samples are alike, and nothing can be learned from them: check where "
+            "the data set's files come from"
+        )
+    if batch > len(normals):
+        log.warning(
+            "budget.batch is %d, but there are %d normal training samples: a batch has each of them several times",
+            *(batch, len(normals)),
+        )
 
 
 def save(folder: Path, detector: Detector, spec: Spec, normal_scores: Tensor) -> None:

@@ -271,3 +271,22 @@ def test_copies_are_named(tmp_path, caplog):
     image_folder(str(tmp_path), size=4)
     assert "1 of 6 images are copies of others: " in caplog.text
     assert "4.png" in caplog.text
+
+
+def test_images_of_twelve_bits_are_not_black(tmp_path, caplog):
+    pixels = np.full((4, 4), 4095, dtype=np.uint16)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    assert read_images([tmp_path / "a.png"], 4, 1).max() == 15
+    assert "has 16 bits, but uses 12: set dataset.bits=12 if its images are dark" in caplog.text
+    assert read_images([tmp_path / "a.png"], 4, 1, bits=12).min() == 255
+
+
+def test_an_animation_and_a_broken_link_are_named(tmp_path, caplog):
+    frames = [Image.new("L", (4, 4), value) for value in (0, 200)]
+    frames[0].save(tmp_path / "00.gif", save_all=True, append_images=frames[1:])
+    for i in range(1, 12):
+        save(tmp_path / f"{i:02}.png", value=20 * i)
+    (tmp_path / "99.png").symlink_to(tmp_path / "nowhere.png")
+    image_folder(str(tmp_path), size=4)
+    assert "00.gif has 2 frames, of which the first one is used" in caplog.text
+    assert "1 of 13 images can't be read: 99.png" in caplog.text

@@ -170,3 +170,14 @@ def test_a_baseline_that_fails_leaves_the_finished_run_as_it_was(start, no_pictu
     assert {name: (folder / name).read_bytes() for name in before} == before
     assert runs.state(folder) == runs.State.DONE
     assert "pca" in metrics(start(*TOY, "baselines=cheap"))
+
+
+def test_samples_that_are_all_alike_are_refused_and_large_batches_said(start, no_pictures, tmp_path, caplog):
+    rows = np.random.default_rng(0).normal(size=(20, 3))
+    np.save(tmp_path / "same.npy", np.ones((20, 3)))
+    np.save(tmp_path / "rows.npy", rows)
+    words = ("experiment=rows", f"dataset.test_path={tmp_path}/rows.npy", "detector=fgan", "budget=smoke")
+    with pytest.raises(UserError, match="all 20 normal training samples are alike, and nothing can be learned"):
+        start(*words, f"dataset.path={tmp_path}/same.npy")
+    start(*words, f"dataset.path={tmp_path}/rows.npy")
+    assert "budget.batch is 32, but there are 20 normal training samples" in caplog.text
