@@ -83,7 +83,7 @@ def _run(
     if len(jobs) > 1:
         summary.write(whole.folder, runs, role, whole.config["baselines"], whole)
     if all(runs.values()):
-        print(summary.text(runs, role or "data", whole.config["baselines"], whole.split))
+        print(summary.text(runs, role or "data", whole.config["baselines"], whole.split, whole.pretrained))
     else:
         print("the test data have no known anomaly, so there are scores but no metrics")
     print(f"scores, metrics and plots: {whole.folder}")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from omasgan.data import tables
-from omasgan.data.class_names import NORMAL
+from omasgan.data.class_names import ANOMALY, NORMAL
 from omasgan.data.dataset import Columns, Dataset, Samples
 from omasgan.data.labels import LABELS, with_defaults
 from omasgan.errors import UserError
@@ -192,7 +192,7 @@ def _halves(x: Array, y: Array, path: Path) -> dict[str, Array]:
     normal = np.flatnonzero(y == 0)
     training = np.delete(normal, np.s_[2::3])
     test = np.setdiff1d(np.arange(len(x)), training)
-    names = np.array([NORMAL, "anomaly"])
+    names = np.array([NORMAL, ANOMALY])
     return {"x_train": x[training], "x_test": x[test], "y_test": names[y[test].astype(int)]}
 
 

@@ -20,6 +20,9 @@ ALL = "all"
 NORMAL = "normal"
 """The class of samples of an image folder or an array that has no classes."""
 
+ANOMALY = "anomaly"
+"""The other class of an .npz file that only tells anomalies from normal samples."""
+
 TEN_DIGITS = tuple("0123456789")
 
 TEXTURES = ("good", "scratch", "spot", "missing", "colour")
@@ -74,10 +77,10 @@ def class_folders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
-def of_arrays(path: str, test_path: str | None = None) -> tuple[str, ...]:
-    """The classes of `omasgan.data.arrays.arrays`: the distinct labels in sorted order."""
+def of_arrays(path: str, test_path: str | None = None, label: str | None = None, missing: str = "") -> tuple[str, ...]:
+    """The classes of `omasgan.data.arrays.arrays`: the distinct labels in sorted order; empty for those of a table."""
     if test_path is not None:
-        return (NORMAL,)
+        return (NORMAL,) if label is None else ()
     from omasgan.data import labels  # imported here for its numpy, which task=list need not wait for
 
     return labels.of_file(user_path(path))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from omasgan.data.class_names import NORMAL
+from omasgan.data.class_names import ANOMALY, NORMAL
 
 LABELS = ("y_train", "y_test")
 """The labels in an .npz file."""
@@ -17,6 +17,8 @@ LABELS = ("y_train", "y_test")
 def of_file(path: Path) -> tuple[str, ...]:
     """The classes in an .npz file, whose samples are not read."""
     with np.load(path, allow_pickle=False) as file:
+        if set(file.files) == {"X", "y"}:
+            return (ANOMALY, NORMAL)
         y_train, y_test = (file.get(name) for name in LABELS)
     return distinct(*with_defaults(y_train, y_test, 1, 1))
 

@@ -83,7 +83,7 @@ class AnomalyDetector(Judge):
     Examples
     --------
     >>> rows = np.random.default_rng(0).normal(size=(200, 3))
-    >>> model = AnomalyDetector("pca").fit(rows)
+    >>> model = AnomalyDetector("nearest_neighbour").fit(rows)
     >>> int(model.predict([[9.0, -9.0, 9.0]])[0])
     1
     """

@@ -64,6 +64,12 @@ class Job:
         return chosen if self.trial is None else in_trial(chosen, self.trial.exporters)
 
     @property
+    def pretrained(self) -> bool:
+        """Whether the detector uses a network that others have trained on other images."""
+        parts = self.config["detector"].get("representation", {})
+        return any(name.startswith("pretrained") for name in parts)
+
+    @property
     def split(self) -> Split:
         """The split that the run's figures are on."""
         return split_of(self.choices["protocol"])

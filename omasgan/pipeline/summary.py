@@ -51,9 +51,18 @@ def verdict(runs: Mapping[str, Metrics], baselines: Collection[str]) -> str:
     )
 
 
-def text(runs: Mapping[str, Metrics], row_name: str, baselines: Collection[str], split: Split) -> str:
-    """The text that a run prints at its end: the table, which samples it is on, and the verdict where there is one."""
-    parts = (f"AUROC {ON[split]}", auroc_table(runs, row_name), verdict(runs, baselines))
+def text(
+    runs: Mapping[str, Metrics], row_name: str, baselines: Collection[str], split: Split, pretrained: bool = False
+) -> str:
+    """The text that a run prints at its end: the table, which samples it is on, and the verdict where there is one.
+
+    `pretrained` says whether a network was used that others have trained on other images, which the text then says.
+    """
+    parts = (
+        f"AUROC {ON[split]}{', with a pretrained network' if pretrained else ''}",
+        auroc_table(runs, row_name),
+        verdict(runs, baselines),
+    )
     return "\n".join(part for part in parts if part)
 
 
@@ -78,7 +87,7 @@ def write(folder: Path, runs: Mapping[str, Metrics], row_name: str, baselines: C
     target = folder / "summary.json"
     news = not target.is_file() or target.read_bytes() != json_bytes(values)
     write_json(target, values)
-    write_text(folder / "table.txt", text(runs, row_name, baselines, job.split) + "\n")
+    write_text(folder / "table.txt", text(runs, row_name, baselines, job.split, job.pretrained) + "\n")
     aurocs = {name: {heading(term): metrics[term]["auroc"] for term in metrics} for name, metrics in runs.items()}
     plots.save(plots.bar_comparison(aurocs, [heading(baseline) for baseline in baselines]), folder / "comparison.png")
     if job.loggers and (news or job.trial):

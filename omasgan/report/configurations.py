@@ -55,7 +55,7 @@ def flatten(run: Run) -> dict[str, Any]:
             if place in run.choices and place != "detector":
                 result[place] = value if run.choices[place] == "default" else run.choices[place]
         elif last not in PLACES:
-            result[key] = value
+            result[key] = f"[{', '.join(map(str, value))}]" if isinstance(value, list) else value
     for group in UNNAMED:
         result.pop(group, None)
     return result

@@ -67,3 +67,11 @@ def test_what_cannot_be_told_is_told_by_loading(tmp_path):
     assert told(image_folder, root=f"{tmp_path}/nowhere", test_root=f"{tmp_path}/nowhere") == ()
     assert told(digits, wrong=1) == ()
     assert class_names({"_target_": "wine.wine"}) == ()
+
+
+def test_an_npz_without_a_split_and_a_table_with_labels(tmp_path):
+    np.savez(tmp_path / "a.npz", X=np.arange(16.0).reshape(8, 2), y=np.array([0, 0, 1, 0, 0, 0, 1, 0]))
+    path = str(tmp_path / "a.npz")
+    assert told(arrays, path=path) == arrays(path).class_names
+    assert told(arrays, path="a.csv", test_path="b.csv", label="kind", missing="error") == ()
+    assert told(arrays, path="a.csv", test_path="b.csv", label=None, missing="error") == ("normal",)

@@ -33,7 +33,7 @@ def fitted():
     return OMASGAN(divergence="kl", mu=0.05, **QUICK).fit(NORMAL)
 
 
-@pytest.mark.parametrize("convention", ["pyod", "sklearn"])
+@pytest.mark.parametrize("convention", [pytest.param("pyod", marks=pytest.mark.slow), "sklearn"])
 def test_scikit_learns_own_checks(convention):
     estimator = OMASGAN(convention=convention, **{**QUICK, "settings": BY_THE_PAPER})
     # Networks compute in float32, whose rounding depends on the size of a batch; the check allows 1e-7.

@@ -29,3 +29,8 @@ def test_a_detector_without_a_whole_score_has_a_table_alone():
     assert "pseudo-anomalies" in lines.pop(0)
     assert [line.split() for line in lines if "-" not in line] == [["abnormal", "Task", "1"], ["0", ".700"]]
     assert lines[-1].split() == ["0", ".700"]
+
+
+def test_a_pretrained_network_is_said_above_the_table():
+    runs = {"0": METRICS}
+    assert summary.text(runs, "", [], "test", True).startswith("AUROC on the test split, with a pretrained network")

@@ -221,3 +221,18 @@ def test_without_its_scores_a_run_lacks_the_interval_only(tmp_path, fake, read):
     assert (method, "0") in reading.scores.deviation
     assert (method, "1") not in reading.scores.deviation
     assert (method, "") not in reading.scores.deviation
+
+
+def test_what_uses_a_pretrained_network_is_marked_in_every_table(tmp_path, fake, read):
+    """Its settings have lists, such as the names of layers, by which variants are told apart, too."""
+    for mu, layers in ((0.1, ["a", "b"]), (0.2, ["a"])):
+        path = fake.write(tmp_path, mu=mu) / "config.yaml"
+        config = yaml.safe_load(path.read_text())
+        config["representation"] = {"pretrained": {"layers": layers}}
+        path.write_text(yaml.safe_dump(config))
+    study = read(tmp_path).study
+    labels = {method.label for method in study.methods if method.main and not method.baseline}
+    assert labels == {
+        "omasgan (pretrained) mu=0.1 layers=[a, b] · full",
+        "omasgan (pretrained) mu=0.2 layers=[a] · full",
+    }
