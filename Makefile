@@ -10,7 +10,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 
 help:
 	@echo "make demo       install into .venv, run OMASGAN on scikit-learn's digits, show the table (about 3 minutes after the install)"
-	@echo "make test       install into .venv, then lint, types, the documentation and the fast tests (7 minutes after the install)"
+	@echo "make test       install into .venv, then lint, types, the documentation and the fast tests (8 minutes after the install)"
 	@echo "make slow       the tests that take minutes"
 	@echo "make docs       the documentation as a site that opens from disk: site/index.html"
 	@echo "make benchmark  time of a training step and of scoring, against plain float32 code"
