@@ -1,4 +1,4 @@
-"""The anomaly maps of a run's test images: a sheet of the most anomalous ones, and metrics where masks are known."""
+"""The anomaly maps of a run's test images: a sheet of the most anomalous of each class, and metrics with masks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from omasgan.data.dataset import Dataset
 from omasgan.data.protocols import IndexSplit
@@ -27,6 +28,15 @@ SHOWN = 16
 """Images of the sheet."""
 
 
+def _most_anomalous(scores: NDArray[np.float64], classes: NDArray[np.int64]) -> list[int]:
+    """The places of the `SHOWN` images of the sheet: of every class the highest score, then the second highest, ..."""
+    met: dict[int, int] = {}
+    turns = {}
+    for place in np.argsort(-scores, kind="stable").tolist():
+        turns[place] = met[classes[place]] = met.get(classes[place], 0) + 1
+    return sorted(turns, key=lambda place: (turns[place], -scores[place]))[:SHOWN]
+
+
 def locate(
     job: Job, dataset: Dataset, split: IndexSplit, detector: Detector, table: ScoreTable, record: Record
 ) -> dict[str, Any]:
@@ -39,7 +49,7 @@ def locate(
     """
     tested = split.tested(dataset)
     scores = table.terms[main_term(table.terms) or ""]
-    worst = np.argsort(-scores, kind="stable")[:SHOWN]
+    worst = np.array(_most_anomalous(scores, table.class_index))
     images = tested.x[split.test[worst.tolist()]]
     maps = detector.maps(images)
     if maps is None:
