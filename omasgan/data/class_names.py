@@ -6,6 +6,7 @@ before any of them loads data.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,8 @@ def index_of(key: str, given: int | str, names: Sequence[str]) -> int:
     --------
     >>> index_of("abnormal_class", 1, ["cat", "dog"]), index_of("abnormal_class", 2, ["1", "2", "10"])
     (1, 1)
+    >>> index_of("abnormal_class", 202105, ["2021_04", "2021_05"])
+    1
     """
     if given == ALL:
         raise UserError(
@@ -129,6 +132,10 @@ def index_of(key: str, given: int | str, names: Sequence[str]) -> int:
         )
     if str(given) in names:
         return list(names).index(str(given))
+    # Hydra takes 2021_05 for the number 202105, and 07 for 7.
+    spelled = [int(name.replace("_", "")) if re.fullmatch(r"\d[\d_]*", name) else None for name in names]
+    if isinstance(given, int) and given in spelled:
+        return spelled.index(given)
     numbers = [name for name in names if name.isdecimal()]
     if isinstance(given, int) and not numbers and 0 <= given < len(names):
         return given

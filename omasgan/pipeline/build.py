@@ -10,6 +10,7 @@ import torch
 from hydra.utils import instantiate
 
 from omasgan.data import protocols
+from omasgan.data.class_names import ALL
 from omasgan.data.dataset import Dataset, Spec
 from omasgan.data.protocols import Protocol
 from omasgan.detectors.base import Detector
@@ -21,8 +22,16 @@ from omasgan.training.stage import Workspace
 
 
 def dataset(config: Mapping[str, Any]) -> Dataset:
-    """The data set, joined with the test split of `abnormal_dataset` where there is one."""
+    """The data set, joined with the test split of `abnormal_dataset` where there is one.
+
+    Raises
+    ------
+    UserError
+        Where a class is called 'all', which stands for every class in the settings of a protocol.
+    """
     normal = cast(Dataset, instantiate(config["dataset"]))
+    if ALL in normal.class_names:
+        raise UserError(f"the data set has a class '{ALL}', which stands for every class in turn: rename it")
     if config["abnormal_dataset"] is None:
         return normal
     return protocols.join(normal, cast(Dataset, instantiate(config["abnormal_dataset"])), "abnormal")

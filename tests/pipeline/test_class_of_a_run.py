@@ -2,8 +2,10 @@
 
 import json
 
+import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from omasgan.errors import UserError
 from tests.pipeline.running import read
@@ -46,3 +48,21 @@ def test_the_name_of_a_protocol_says_which_split_its_figures_are_on(start, no_pi
     with pytest.raises(UserError, match=r"protocol=loo tests samples of the train split.*begins with pseudo"):
         start(*zoo, disguised, "protocol.abnormal_class=a_b")
     assert not list(tmp_path.rglob("run.json"))
+
+
+def test_class_folders_with_names_that_yaml_takes_for_something_else(start, no_pictures, tmp_path):
+    """A name in quotes is a name; of 2021_05, Hydra makes the number 202105; 'all' is taken."""
+    random = np.random.default_rng(0)
+    for part in ("train", "test"):
+        for name in ("true", "null", "2021_05"):
+            (tmp_path / "photos" / part / name).mkdir(parents=True)
+            for i in range(12):
+                image = Image.fromarray(random.integers(0, 256, (8, 8), dtype=np.uint8))
+                image.save(tmp_path / "photos" / part / name / f"{i}.png")
+    words = ("dataset=image_folder", f"dataset.root={tmp_path}/photos", "dataset.size=8", "detector=fgan")
+    for given, name in (('"true"', "true"), ('"null"', "null"), ("2021_05", "2021_05")):
+        folder = start(*words, "protocol=loo", f"protocol.abnormal_class={given}", "budget.batch=8")
+        assert folder.name == f"abnormal_{name}" or (folder.parent / f"abnormal_{name}").is_dir()
+    (tmp_path / "photos" / "train" / "true").rename(tmp_path / "photos" / "train" / "all")
+    with pytest.raises(UserError, match="has a class 'all', which stands for every class in turn: rename it"):
+        start(*words, "protocol=loo", "protocol.abnormal_class=all")
