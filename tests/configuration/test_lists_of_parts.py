@@ -2,6 +2,7 @@
 
 import pytest
 
+from omasgan.configuration import identity
 from omasgan.configuration.checks import check
 from omasgan.configuration.identity import identity_of, option_names
 from omasgan.errors import UserError
@@ -74,3 +75,10 @@ def test_a_part_that_is_no_part_is_named_where_it_was_set(composed, detector):
         check(composed(f"detector={detector}", "+representation.more=3"))
     with pytest.raises(UserError, match=r"^there is no setting 'representation\.pca\.side'"):
         check(composed(f"detector={detector}", "representation=pca", "+representation.pca.side=3"))
+
+
+def test_a_folder_is_judged_by_its_pixels_where_no_pretrained_network_is_installed(monkeypatch):
+    monkeypatch.setattr(identity, "find_spec", lambda name: None)
+    assert identity.installed_patches() == "pixel_patches"
+    monkeypatch.setattr(identity, "find_spec", lambda name: name)
+    assert identity.installed_patches() == "pretrained_patches"
