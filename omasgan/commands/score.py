@@ -18,6 +18,7 @@ from omasgan.configuration.validation import check_value
 from omasgan.detectors.base import Detector
 from omasgan.errors import UserError
 from omasgan.evaluation import plots
+from omasgan.evaluation.conformal import p_values
 from omasgan.evaluation.map_plots import map_sheet, overlay
 from omasgan.files import make_folder, user_path, write_atomically, write_text
 from omasgan.pipeline import build
@@ -34,9 +35,8 @@ def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
     """Score images or an array of samples with a finished run; write a CSV file.
 
     The file has a row for each sample: its file, its score, and how that compares with the n normal test samples of the
-    run. `p_value` is (1 + number of them with a score at least as high) / (1 + n): among new normal samples that are
-    exchangeable with these, a fraction of at most alpha has a p-value of at most alpha. `anomalous` says whether it is
-    at most `score.alpha`. `percentile` is the fraction of them with a lower score.
+    run. `p_value` is as in `evaluation.conformal`, and `anomalous` says whether it is at most `score.alpha`.
+    `percentile` is the fraction of them with a lower score.
 
     Raises
     ------
@@ -70,10 +70,11 @@ def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
     scores = detector.score(x)
     if config["score"]["maps"]:
         _write_maps(maps, sheet, names, x, detector, scores)
-    lower = torch.searchsorted(normal_scores.cpu().sort().values, scores)
-    p_values = (1.0 + len(normal_scores) - lower) / (1 + len(normal_scores))
-    anomalous = at_most(p_values, config["score"]["alpha"], config["score"]["false_discovery_rate"])
-    columns = (scores, p_values, anomalous, lower / len(normal_scores))
+    normal_scores = normal_scores.cpu().sort().values
+    chances = torch.from_numpy(p_values(scores.numpy(), normal_scores.numpy()))
+    anomalous = at_most(chances, config["score"]["alpha"], config["score"]["false_discovery_rate"])
+    below = torch.searchsorted(normal_scores, scores) / len(normal_scores)
+    columns = (scores, chances, anomalous, below)
     file = io.StringIO()
     writer = csv.writer(file)
     writer.writerow(["file", "score", "p_value", "anomalous", "percentile"])

@@ -97,19 +97,12 @@ def read_samples(path: Path, columns: Columns | None = None) -> Tensor:
     if not tables.is_table(path):
         return as_samples(_load_one(path), str(path))
     _must_be_file(path)
-    table = (
-        tables.read(path) if columns is None else tables.matched(_unlabelled(path, columns), columns.names, str(path))
-    )
-    medians = None if columns is None or columns.medians is None else np.array(columns.medians)
+    if columns is None:
+        table, medians = tables.read(path), None
+    else:
+        table = tables.matched(tables.read(path, columns.label, needed=False), columns.names, str(path))
+        medians = None if columns.medians is None else np.array(columns.medians)
     return as_samples(tables.filled(table.values, medians, str(path)), str(path))
-
-
-def _unlabelled(path: Path, columns: Columns) -> tables.Table:
-    """A table without the column of labels that the training data had, if it has one, too."""
-    try:
-        return tables.read(path, columns.label)
-    except UserError:
-        return tables.read(path)
 
 
 def _load_tables(
@@ -119,10 +112,7 @@ def _load_tables(
     for path in (train_path, test_path):
         _must_be_file(path)
     test = tables.read(test_path, label)
-    try:
-        train = tables.read(train_path, label)
-    except UserError:
-        train = tables.read(train_path)
+    train = tables.read(train_path, label, needed=False)
     medians = None
     if missing == "median":
         with warnings.catch_warnings():

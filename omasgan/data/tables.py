@@ -74,7 +74,7 @@ def is_table(path: Path) -> bool:
     return bool(kind) and kind[0] in (*TEXT, *COLUMNAR)
 
 
-def read(path: Path, label: str | None = None) -> Table:
+def read(path: Path, label: str | None = None, needed: bool = True) -> Table:
     """Read a table.
 
     Parameters
@@ -85,6 +85,8 @@ def read(path: Path, label: str | None = None) -> Table:
         .feather file, for which pandas and pyarrow must be installed.
     label
         The name of the column of labels; None where there is none.
+    needed
+        Whether a table without the column `label` is refused.
 
     Returns
     -------
@@ -102,7 +104,7 @@ def read(path: Path, label: str | None = None) -> Table:
     except (OSError, EOFError, UnicodeError, lzma.LZMAError, csv.Error) as error:
         raise UserError(f"{path} can't be read as a table ({error}): replace the file") from error
     labels = None
-    if label is not None:
+    if label is not None and (needed or label in (names or ())):
         if names is None or label not in names:
             told = "its columns have no names" if names is None else f"its columns are {', '.join(names)}"
             raise UserError(f"{path} has no column '{label}' of labels: {told}")

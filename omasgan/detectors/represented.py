@@ -92,7 +92,7 @@ class Represented(Detector):
 
     def maps(self, x: Tensor) -> Tensor | None:
         """See `Detector`."""
-        return self.detector.maps(x) if isinstance(self.detector, PatchDetector) else None
+        return self.detector.maps(x)
 
     def samples(self, n: int) -> dict[str, Tensor]:
         """See `Detector`; decoded embeddings, and empty where the representation cannot decode."""

@@ -25,8 +25,6 @@ from omasgan.training import checkpoint
 from omasgan.training.progress import log_shown
 from omasgan.training.seeding import stream
 
-Floats = NDArray[np.float64]
-
 VALUES, ARRAYS = ("n_features_in_", "threshold_", "offset_"), ("normal_scores_", "decision_scores_", "labels_")
 KIND = "estimator"
 """The kind of the files that `AnomalyDetector.save` writes."""
@@ -176,8 +174,9 @@ class AnomalyDetector(Judge):
             kept = order[len(held) :].sort().values
             with log_shown(self.verbose):
                 detector.fit(x[kept] if len(held) else x)
-            self._set(detector, config, detector.score(x[held] if len(held) else x))
-            self.decision_scores_ = detector.score(x).numpy()
+            scores = detector.score(x)
+            self._set(detector, config, scores[held] if len(held) else scores)
+            self.decision_scores_ = scores.numpy()
             self.labels_ = (self.decision_scores_ >= self.threshold_).astype(int)
         return self
 
@@ -203,7 +202,7 @@ class AnomalyDetector(Judge):
     def fit_predict(self, X: Any, y: Any = None) -> NDArray[np.int64]:
         """`fit`, then what `predict` gives for the same samples."""
         self.fit(X, y)
-        return self.labels_ if self.convention == "pyod" else np.where(self.labels_ == 1, -1, 1)
+        return self._verdicts(self.labels_ == 1)
 
     def to_config(self) -> str:
         """The configuration as YAML; before `fit`, that for rows."""

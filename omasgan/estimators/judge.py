@@ -17,6 +17,7 @@ from torch import Tensor
 from omasgan.detectors.base import Detector
 from omasgan.errors import UserError
 from omasgan.estimators import samples
+from omasgan.evaluation.conformal import p_values
 
 Floats = NDArray[np.float64]
 
@@ -94,14 +95,15 @@ class Judge(BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> NDArray[np.int64]:
         """Whether samples are anomalous (n,): 1 or 0; with `convention="sklearn"`, -1 or 1."""
-        anomalous = self.anomaly_scores(X) >= self.threshold_
+        return self._verdicts(self.anomaly_scores(X) >= self.threshold_)
+
+    def _verdicts(self, anomalous: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """What `predict` gives for samples that are anomalous or not, (n,)."""
         return np.where(anomalous, 1, 0) if self.convention == "pyod" else np.where(anomalous, -1, 1)
 
     def p_values(self, X: Any) -> Floats:
         """Conformal p-values (n,): a fraction of at most a of new normal samples has a p-value of at most a."""
-        scores = self.anomaly_scores(X)
-        n, lower = len(self.normal_scores_), np.searchsorted(self.normal_scores_, scores)
-        return np.asarray((1.0 + n - lower) / (1 + n))
+        return p_values(self.anomaly_scores(X), self.normal_scores_)
 
     def predict_proba(self, X: Any) -> Floats:
         """For each sample its p-value and 1 minus its p-value, (n, 2): the columns `normal` and `anomalous` of PyOD."""

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from omasgan.data.dataset import Dataset
@@ -49,21 +48,19 @@ def locate(
     """
     tested = split.tested(dataset)
     scores = table.terms[main_term(table.terms) or ""]
-    worst = np.array(_most_anomalous(scores, table.class_index))
-    images = tested.x[split.test[worst.tolist()]]
-    maps = detector.maps(images)
-    if maps is None:
-        return {}
+    worst = _most_anomalous(scores, table.class_index)
     masks = dataset.masks if split.within == "test" else None
     chosen = None if masks is None else masks[split.test].numpy()
+    images = tested.x[split.test[worst]]
+    every = None if chosen is None else detector.maps(tested.x[split.test])
+    maps = detector.maps(images) if every is None else every[worst]
+    if maps is None:
+        return {}
     titles = [f"{table.class_names[table.class_index[place]]}  {scores[place]:.3g}" for place in worst]
     path = job.folder / "plots" / "maps.png"
     plots.save(map_sheet(images, maps, titles, None if chosen is None else chosen[worst]), path)
     record.picture("maps", path)
-    if chosen is None:
-        return {}
-    every = [detector.maps(part) for part in torch.split(tested.x[split.test], SHOWN)]
-    found = localisation(chosen, torch.cat([each for each in every if each is not None]).numpy())
+    found = None if chosen is None or every is None else localisation(chosen, every.numpy())
     if found is None:
         return {}
     log.info(

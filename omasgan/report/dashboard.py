@@ -129,9 +129,7 @@ def workspace(ws: Any, wr: Any, entity: str, project: str, scope: Scope) -> Any:
         ws.Section(name="Sweep", panels=sweep_panels(wr, scope), is_open=True),
         ws.Section(
             name="Pictures",
-            panels=[
-                wr.MediaBrowser(media_keys=["samples", "plane", "maps", "hardest_samples_pictures"], num_columns=2)
-            ],
+            panels=[wr.MediaBrowser(media_keys=list(PICTURES), num_columns=2)],
         ),
         *(ws.Section(name=f"Learning: {name}", panels=curve_panels(wr, names)) for name, names in LOSSES.items()),
     ]

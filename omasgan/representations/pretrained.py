@@ -18,45 +18,43 @@ from omasgan.training.settings import Count, PositiveFraction
 from omasgan.training.stage import Workspace
 
 
-class Frozen:
-    """A frozen network on the workspace's device, and a check that a saved detector is used with the same weights.
+class FrozenFeatures(Representation):
+    """A representation by a frozen network: it learns nothing, and a saved detector needs the same weights again."""
 
-    Parameters
-    ----------
-    spec, workspace
-        See `Representation`.
-    network
-        The network.
-    size
-        Height and width that an image is resized to for the network, in pixels.
-    """
+    def use(self, network: Extractor, size: int) -> None:
+        """Use the network, on the workspace's device, for images that are resized to `size` x `size` pixels."""
+        must_be_images(self.spec, "pretrained networks")
+        self.size = size
+        self.extractor = network.to(self.workspace.device).to(memory_format=torch.channels_last)
 
-    def __init__(self, spec: Spec, workspace: Workspace, network: Extractor, size: int) -> None:
-        must_be_images(spec, "pretrained networks")
-        self.workspace, self.size = workspace, size
-        self.extractor = network.to(workspace.device).to(memory_format=torch.channels_last)
+    def blank(self) -> Tensor:
+        """An image, by which the sizes of embeddings are found."""
+        return torch.zeros(1, *self.spec.shape, dtype=torch.uint8)
 
     @torch.inference_mode()
-    def __call__(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
+    def features(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
         """What `Extractor` gives, as float32 on the CPU."""
         with self.workspace.autocast():
             maps, image = self.extractor(x.to(self.workspace.device), self.size)
         return [each.float().cpu() for each in maps], image.float().cpu()
 
+    def fit(self, train: Tensor) -> None:
+        """See `Representation`; there is nothing to learn."""
+
     def state_dict(self) -> dict[str, Any]:
-        """The hash of the weights, which are not saved again."""
+        """See `Representation`: the hash of the weights, which are not saved again."""
         return {"weights": self.extractor.digest()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Raise UserError where the weights are not those of the training."""
-        if state["weights"] != self.extractor.digest():
+        """See `Representation`; raises UserError where the weights are not those of the training."""
+        if state["weights"] != (own := self.extractor.digest()):
             raise UserError(
-                f"the pretrained network has other weights ({self.extractor.digest()}) than in training "
+                f"the pretrained network has other weights ({own}) than in training "
                 f"({state['weights']}): install the version of that time, or train again"
             )
 
 
-class Pretrained(Representation):
+class Pretrained(FrozenFeatures):
     """The features of a whole image: those of the layer `image_layer`, averaged over the image.
 
     Parameters
@@ -85,28 +83,17 @@ class Pretrained(Representation):
         unit_length: bool = True,
     ) -> None:
         super().__init__(spec, workspace)
-        self.frozen, self.unit_length = Frozen(spec, workspace, network, size), unit_length
-        blank = torch.zeros(1, *spec.shape, dtype=torch.uint8)
-        self.embedding = Spec((self.frozen(blank)[1].shape[1],))
-
-    def fit(self, train: Tensor) -> None:
-        """See `Representation`; there is nothing to learn."""
+        self.use(network, size)
+        self.unit_length = unit_length
+        self.embedding = Spec((self.features(self.blank())[1].shape[1],))
 
     def encode(self, x: Tensor) -> Tensor:
         """See `Representation`."""
-        features = torch.cat([self.frozen(part)[1] for part in torch.split(x, IMAGES_AT_A_TIME)])
+        features = torch.cat([self.features(part)[1] for part in torch.split(x, IMAGES_AT_A_TIME)])
         return normalize(features) if self.unit_length else features
 
-    def state_dict(self) -> dict[str, Any]:
-        """See `Representation`."""
-        return self.frozen.state_dict()
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """See `Representation`."""
-        self.frozen.load_state_dict(state)
-
-
-class PretrainedPatches(PatchRepresentation):
+class PretrainedPatches(FrozenFeatures, PatchRepresentation):
     """The features of patches: those of several layers, each averaged over a neighbourhood, on one grid.
 
     Its embedding of a whole image, `content`, is that of `Pretrained`.
@@ -145,16 +132,13 @@ class PretrainedPatches(PatchRepresentation):
         top: PositiveFraction = 0.01,
     ) -> None:
         super().__init__(spec, workspace, drawn, top)
-        self.frozen, self.grid = Frozen(spec, workspace, network, size), grid
-        blank = torch.zeros(1, *spec.shape, dtype=torch.uint8)
-        self.embedding = Spec((self.patches(blank).grid.shape[1], grid, grid))
-
-    def fit(self, train: Tensor) -> None:
-        """See `Representation`; there is nothing to learn."""
+        self.use(network, size)
+        self.grid = grid
+        self.embedding = Spec((self.patches(self.blank()).grid.shape[1], grid, grid))
 
     def patches(self, x: Tensor) -> PatchGrid:
         """See `PatchRepresentation`."""
-        maps, image = self.frozen(x)
+        maps, image = self.features(x)
         grids = torch.cat([self._on_grid(each) for each in maps], dim=1)
         return PatchGrid(grids, {"content": normalize(image)})
 
@@ -164,11 +148,3 @@ class PretrainedPatches(PatchRepresentation):
         if averaged.shape[2] >= self.grid:
             return adaptive_avg_pool2d(averaged, self.grid)
         return interpolate(averaged, (self.grid, self.grid), mode="bilinear", align_corners=False)
-
-    def state_dict(self) -> dict[str, Any]:
-        """See `Representation`."""
-        return self.frozen.state_dict()
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """See `Representation`."""
-        self.frozen.load_state_dict(state)

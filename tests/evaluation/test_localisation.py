@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from omasgan.data import image_masks
 from omasgan.evaluation.localisation import UNKNOWN, aupro, localisation
 
 
@@ -43,3 +44,7 @@ def test_images_without_a_mask_do_not_count():
     assert localisation(masks, scores) == localisation(masks[:2], scores[:2])
     assert localisation(masks[2:], scores[2:]) is None
     assert localisation(masks[1:2], scores[1:2]) is None, "no anomalous pixel"
+
+
+def test_the_readers_of_masks_and_their_metrics_mean_the_same_by_unknown():
+    assert image_masks.UNKNOWN == UNKNOWN
