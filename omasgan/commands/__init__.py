@@ -1,7 +1,7 @@
 """The commands that `task=...` names (not Tasks 1 to 3 of the method); list and clean share a module.
 
-May import: configuration, data, detectors, evaluation, pipeline, report, runs, sweeps, training. Only `run` and `score`
-load torch, and `report` where it shows test samples.
+May import: configuration, data, detectors, evaluation, pipeline, report, runs, sweeps, training. Only `run`,
+`score` and `export` load torch, and `report` where it shows test samples.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ COMMANDS = {
     "run": "omasgan.commands.run:run",
     "plan": "omasgan.commands.plan:plan",
     "score": "omasgan.commands.score:score",
+    "export": "omasgan.commands.export:export",
     "list": "omasgan.commands.list_and_clean:list_runs",
     "clean": "omasgan.commands.list_and_clean:clean",
     "report": "omasgan.commands.report:report",

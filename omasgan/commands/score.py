@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from PIL import Image
 from torch import Tensor
 
-from omasgan.commands import new_samples
+from omasgan.commands import finished_run, new_samples
 from omasgan.configuration.checks import check
 from omasgan.configuration.validation import check_value
 from omasgan.detectors.base import Detector
@@ -21,10 +21,7 @@ from omasgan.evaluation import plots
 from omasgan.evaluation.conformal import p_values
 from omasgan.evaluation.map_plots import map_sheet, overlay
 from omasgan.files import make_folder, user_path, write_atomically, write_text
-from omasgan.pipeline import build
-from omasgan.pipeline.fit import finished_detector, trained_config
 from omasgan.pipeline.score import columns_of
-from omasgan.runs.folder import METRICS, SUMMARY, find
 from omasgan.training.settings import PositiveFraction
 
 SHEET = 16
@@ -50,27 +47,18 @@ def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
                 f"task=score needs score.{key}: give score.run=<a run's folder> and score.input=<what to score>"
             )
     check_value("score.alpha", config["score"]["alpha"], PositiveFraction)
-    run_folder, target = user_path(config["score"]["run"]), user_path(config["score"]["output"] or "scores.csv")
+    target = user_path(config["score"]["output"] or "scores.csv")
     maps, sheet = target.with_name(f"{target.stem}_maps"), target.with_name(f"{target.stem}_maps.png")
     for path in (target, *((maps, sheet) if config["score"]["maps"] else ())):
         if _would_be_lost(path) and not config["score"]["overwrite"]:
             raise UserError(f"{path} exists: choose another file with score.output=..., or give score.overwrite=true")
-    if (run_folder / SUMMARY).is_file():
-        one = next((part for part in find(run_folder) if part != run_folder), run_folder)
-        raise UserError(f"score.run={run_folder} holds a run for each class: give one of them, such as score.run={one}")
-    if not (run_folder / METRICS).is_file():
-        raise UserError(f"score.run={run_folder} is not the folder of a finished run: it has no metrics.json")
-
-    trained = trained_config(run_folder / "config.yaml")
-    workspace = build.workspace({**config, **trained, "device": config["device"], "threads": config["threads"]})
-    detector, normal_scores = finished_detector(run_folder, trained["detector"], workspace)
-
+    run_folder = finished_run.find_run(config["score"]["run"], "score.run")
+    detector, normal_scores, trained = finished_run.load(run_folder, config)
     known = (detector.spec, columns_of(run_folder), trained["dataset"].get("bits", 16))
     names, x = new_samples.read(str(config["score"]["input"]), *known)
     scores = detector.score(x)
     if config["score"]["maps"]:
         _write_maps(maps, sheet, names, x, detector, scores)
-    normal_scores = normal_scores.cpu().sort().values
     chances = torch.from_numpy(p_values(scores.numpy(), normal_scores.numpy()))
     anomalous = at_most(chances, config["score"]["alpha"], config["score"]["false_discovery_rate"])
     below = torch.searchsorted(normal_scores, scores) / len(normal_scores)

@@ -20,7 +20,7 @@ from omasgan.files import user_path
 NOT_SCIENCE = frozenset(
     {
         *("baselines", "logger", "log_every", "device", "threads", "runs", "data"),
-        *("task", "score", "list", "clean", "search", "sweep", "report", "debug"),
+        *("task", "score", "export", "list", "clean", "search", "sweep", "report", "debug"),
     }
 )
 """Keys that do not change a run's results, only where it is computed, what it is compared with and how it is shown.

@@ -26,7 +26,7 @@ SWEEPS = FOLDER.parent / "multirun_sweeps"
 PLUGINS = PACKAGE / "plugins"
 """The launcher and the sweepers as Hydra plugins; this folder exists in a checkout only (see pyproject.toml)."""
 
-Task = Literal["run", "plan", "score", "list", "clean", "report", "dashboard"]
+Task = Literal["run", "plan", "score", "export", "list", "clean", "report", "dashboard"]
 """Values of `task`."""
 
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -66,6 +66,28 @@ class Score:
     maps: bool = False
     alpha: float = 0.05
     false_discovery_rate: bool = False
+
+
+@dataclass
+class Export:
+    """Which run `task=export` writes as a graph that runs without this program, and to which file.
+
+    Parameters
+    ----------
+    run
+        The folder of a finished run.
+    output
+        The file: .onnx for ONNX (which needs `omasgan[onnx]`), .pt2 for torch.export.
+    overwrite
+        Whether a file that exists is replaced.
+    maps
+        Whether the graph gives the anomaly maps of images, too. Only detectors on patches have maps.
+    """
+
+    run: str | None = None
+    output: str = "detector.onnx"
+    overwrite: bool = False
+    maps: bool = False
 
 
 @dataclass
@@ -196,8 +218,8 @@ class Config:
     data
         The folder that data sets are downloaded to and read from.
     task
-        What the command does: train and evaluate a run, plan that, score new samples, list runs, remove unfinished
-        runs, write a report, or save a W&B dashboard. It has nothing to do with Tasks 1 to 3 of the method.
+        What the command does: train and evaluate a run, plan that, score new samples, export a detector, list runs,
+        remove unfinished runs, write a report, or save a W&B dashboard. It has nothing to do with Tasks 1 to 3.
     """
 
     dataset: Any = MISSING
@@ -225,6 +247,7 @@ class Config:
     data: str = MISSING
     task: str = "run"
     score: Score = field(default_factory=Score)
+    export: Export = field(default_factory=Export)
     list: List = field(default_factory=List)
     clean: Clean = field(default_factory=Clean)
     sweep: Sweep = field(default_factory=Sweep)

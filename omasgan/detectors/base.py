@@ -34,6 +34,8 @@ class Detector(ABC):
     ----------
     main_term
         The name of the term, among those of `terms`, that is the detector's score.
+    searches
+        Whether it trains something for every sample that it scores; its scores are then no graph that can be exported.
     scaling
         The scaling of samples for the networks; `batches` sets it.
     latent
@@ -57,6 +59,7 @@ class Detector(ABC):
     """
 
     main_term: str = "score"
+    searches: bool = False
     scaling: Scaling
     latent: int
 

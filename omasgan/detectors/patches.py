@@ -17,6 +17,7 @@ from omasgan.detectors.base import Detector
 from omasgan.errors import UserError
 from omasgan.method.memory_bank import MemoryBank
 from omasgan.representations.patch_grid import IMAGES_AT_A_TIME, PatchGrid, PatchRepresentation
+from omasgan.training.batches import split
 from omasgan.training.seeding import stream
 from omasgan.training.stage import Workspace
 
@@ -158,7 +159,7 @@ class PatchDetector(Detector):
         return (rows - self.shift) / self.scale, {"statistics": statistics, **whole}
 
     def _parts(self, x: Tensor) -> Iterator[PatchGrid]:
-        for part in torch.split(x, IMAGES_AT_A_TIME):
+        for part in split(x, IMAGES_AT_A_TIME):
             yield self.representation.patches(part)
 
     def _statistics(self, mean: Tensor, deviation: Tensor) -> Tensor:
@@ -177,7 +178,7 @@ class PatchDetector(Detector):
         values: dict[str, list[Tensor]] = {}
         scores = []
         for part in self._parts(x):
-            n = len(part.grid)
+            n = part.grid.shape[0]
             terms = {name: term.view(n, -1) for name, term in self.detector.terms(self._rows(part)).items()}
             top = max(1, round(self.representation.top * terms[self.main_term].shape[1]))
             scores.append(terms[self.main_term].flatten())
@@ -219,7 +220,7 @@ class PatchDetector(Detector):
         height, width = self.spec.shape[1:]
         maps = []
         for part in self._parts(x):
-            scores = self.detector.score(self._rows(part)).view(len(part.grid), 1, *part.grid.shape[2:])
+            scores = self.detector.score(self._rows(part)).view(part.grid.shape[0], 1, *part.grid.shape[2:])
             scaled = ((scores - low) / max(high - low, TINY)).float()
             large = interpolate(scaled, (height, width), mode="bilinear", align_corners=False)
             sigma = height / part.grid.shape[2] / 2

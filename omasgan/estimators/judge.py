@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.metrics import roc_auc_score
@@ -14,10 +16,14 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
+from omasgan.data.dataset import Columns
 from omasgan.detectors.base import Detector
 from omasgan.errors import UserError
 from omasgan.estimators import samples
 from omasgan.evaluation.conformal import p_values
+from omasgan.files import user_path
+from omasgan.pipeline import build
+from omasgan.pipeline import export as exporting
 
 Floats = NDArray[np.float64]
 
@@ -49,6 +55,7 @@ class Judge(BaseEstimator):  # type: ignore[misc]
     threshold_: float
     offset_: float
     convention: str
+    config_: dict[str, Any]
 
     def _samples(self, X: Any, reset: bool = False) -> Tensor:
         X = samples.as_array(X)
@@ -114,6 +121,32 @@ class Judge(BaseEstimator):  # type: ignore[misc]
         """The AUROC of samples; y is 1 or True for an anomaly (with `convention="sklearn"`, -1). For GridSearchCV."""
         y = np.asarray(y)
         return float(roc_auc_score(y == (-1 if self.convention == "sklearn" else 1), self.anomaly_scores(X)))
+
+    def export(self, path: str | Path, maps: bool = False) -> None:
+        """Write the trained detector as a graph that runs without omasgan, see `pipeline.export`.
+
+        Parameters
+        ----------
+        path
+            A file that ends in .onnx or .pt2; an existing one is replaced.
+        maps
+            Whether the graph gives anomaly maps, too.
+
+        Raises
+        ------
+        ValueError
+            Where the detector cannot be exported.
+        """
+        check_is_fitted(self, "detector_")
+        with value_errors():
+            config, spec = {**self.config_, "device": "cpu", "precision": "float32"}, self.detector_.spec
+            detector = build.detector(config["detector"], spec, build.workspace(config))
+            detector.load_state_dict(self.detector_.state_dict())
+            graph = exporting.Graph(detector, torch.from_numpy(self.normal_scores_), maps)
+            names = getattr(self, "feature_names_in_", None)
+            columns = None if names is None else Columns(tuple(map(str, names)), None, None)
+            told = exporting.description(spec, graph.outputs, columns, config["dataset"].get("bits", 16))
+            exporting.export(graph, user_path(path), told)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from omasgan.training.batches import split
+
 RANKS = (1, 3, 10)
 """Numbers of neighbours: each neighbour feature is the log mean distance to so many nearest samples of the bank."""
 
@@ -105,12 +107,12 @@ class MemoryBank:
         x = x.flatten(1).float()
         blocks = min(n + SLACK, len(self.blocks))
         chunk = max(1, min(CHUNK, MOST_FETCHED // (blocks * self.blocks[0].numel())))
-        found = [self._nearest(part, n, blocks) for part in torch.split(x, chunk)]
+        found = [self._nearest(part, n, blocks) for part in split(x, chunk)]
         return torch.cat([distances for distances, _ in found]), torch.cat([places for _, places in found])
 
     def _nearest(self, x: Tensor, n: int, blocks: int) -> tuple[Tensor, Tensor]:
         factors = _of_x(x - self.centre, self.tiles[0].dtype)
-        smallest = [(factors @ tile.T).view(len(x), BLOCK, len(tile) // BLOCK).amin(dim=1) for tile in self.tiles]
+        smallest = [(factors @ tile.T).view(x.shape[0], BLOCK, len(tile) // BLOCK).amin(dim=1) for tile in self.tiles]
         chosen = torch.cat(smallest, dim=1).topk(blocks, largest=False, sorted=False).indices
         candidates = self.blocks[chosen].flatten(1, 2)
         places = (chosen.unsqueeze(2) * BLOCK + torch.arange(BLOCK, device=x.device)).flatten(1)

@@ -56,7 +56,7 @@ def parts(
         given = neighbour_features.append(x, neighbours) if inference.j_features == "neighbours" else x
     v = v_J(given)
     if neighbours is not None and inference.divergence_term == "distance":
-        term = neighbours.distance_term(inference.neighbours, inference.density_exponent)
+        term = neighbours.distance_term(inference.neighbours, inference.density_exponent).double()
     elif inference.divergence_term == "conjugate":
         term = -divergence.conjugate_of_activation(v_C(x))
     else:
@@ -99,7 +99,7 @@ def total(parts: Mapping[str, Tensor], scales: Scales, inference: Inference) -> 
     tensor([0., 2.], dtype=torch.float64)
     """
     weights = {"j": 1.0, "divergence": inference.lambda_, "auxiliary": inference.auxiliary_weight}
-    full = torch.zeros(len(parts["j"]), dtype=torch.float64)
+    full = torch.zeros_like(parts["j"], dtype=torch.float64)
     for name, (mean, deviation) in scales.items():
         full += weights[name] * (parts[name] - mean) / max(deviation, TINY)
     return full

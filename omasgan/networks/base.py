@@ -116,7 +116,7 @@ class ToPixels(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(n, C H W) to (n, C, H, W), without a copy."""
         channels, height, width = self.shape
-        return x.view(len(x), height, width, channels).permute(0, 3, 1, 2)
+        return x.view(x.shape[0], height, width, channels).permute(0, 3, 1, 2)
 
 
 class FromPixels(nn.Module):

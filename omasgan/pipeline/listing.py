@@ -13,7 +13,7 @@ from omasgan.runs import folder as runs
 from omasgan.runs.logger import Identity
 from omasgan.runs.provenance import provenance
 
-LEFT_OUT = frozenset({"task", "score", "clean", "report", "sweep"})
+LEFT_OUT = frozenset({"task", "score", "export", "clean", "report", "sweep"})
 """Settings that have nothing to do with a run."""
 
 PROVENANCE = ("omasgan", "commit", "dirty", "torch", "device", "reused_from", "reused_stages")

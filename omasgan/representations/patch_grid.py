@@ -14,6 +14,7 @@ from torch.nn.functional import avg_pool2d, conv2d, interpolate, unfold
 from omasgan.data.dataset import Spec
 from omasgan.errors import UserError
 from omasgan.representations.base import Representation, must_be_images
+from omasgan.training.batches import split
 from omasgan.training.seeding import stream
 from omasgan.training.settings import Count, PositiveFraction
 from omasgan.training.stage import Workspace
@@ -82,7 +83,7 @@ class PatchRepresentation(Representation):
 
     def encode(self, x: Tensor) -> Tensor:
         """See `Representation`; (n, k, h, w)."""
-        return torch.cat([self.patches(part).grid for part in torch.split(x, IMAGES_AT_A_TIME)])
+        return torch.cat([self.patches(part).grid for part in split(x, IMAGES_AT_A_TIME)])
 
 
 class PixelPatches(PatchRepresentation):

@@ -14,6 +14,7 @@ from omasgan.errors import UserError
 from omasgan.networks.pretrained import Extractor
 from omasgan.representations.base import Representation, must_be_images
 from omasgan.representations.patch_grid import IMAGES_AT_A_TIME, PatchGrid, PatchRepresentation
+from omasgan.training.batches import split
 from omasgan.training.settings import Count, PositiveFraction
 from omasgan.training.stage import Workspace
 
@@ -89,7 +90,7 @@ class Pretrained(FrozenFeatures):
 
     def encode(self, x: Tensor) -> Tensor:
         """See `Representation`."""
-        features = torch.cat([self.features(part)[1] for part in torch.split(x, IMAGES_AT_A_TIME)])
+        features = torch.cat([self.features(part)[1] for part in split(x, IMAGES_AT_A_TIME)])
         return normalize(features) if self.unit_length else features
 
 

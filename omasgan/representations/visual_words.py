@@ -17,7 +17,7 @@ from omasgan.representations.base import Representation, must_be_images
 from omasgan.representations.discriminants import PRINCIPAL, Discriminants
 from omasgan.training import checkpoint
 from omasgan.training.augmentation import Augmentation
-from omasgan.training.batches import Scaling
+from omasgan.training.batches import Scaling, split
 from omasgan.training.seeding import stream, stream_seed
 from omasgan.training.settings import Count
 from omasgan.training.stage import Workspace, in_batches
@@ -184,7 +184,7 @@ class VisualWords(Representation):
 
     def counts(self, x: Tensor) -> Tensor:
         """The square roots of the counts of all words in all regions of images (n, C, H, W); (n, words * regions^2)."""
-        parts = torch.split(x, CHUNK)
+        parts = split(x, CHUNK)
         return torch.cat([self._counts(self.scaling(part.to(self.workspace.device))) for part in parts])
 
     @torch.inference_mode()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from omasgan.errors import UserError
 from omasgan.training.augmentation import Augmentation, NoAugmentation
+
+
+def split(x: Tensor, size: int) -> Sequence[Tensor]:
+    """x (n, ...) in parts of `size` samples; undivided in the graph of an export, whose n is not known yet."""
+    return [x] if torch.compiler.is_exporting() else torch.split(x, size)
 
 
 class Scaling:

@@ -21,6 +21,7 @@ from torch.optim import Adam
 from omasgan.errors import UserError
 from omasgan.files import make_folder
 from omasgan.training import checkpoint
+from omasgan.training.batches import split
 from omasgan.training.cost import Cost
 from omasgan.training.debugging import Debugger
 from omasgan.training.progress import progress
@@ -283,7 +284,7 @@ SCORING_BATCH = 500
 @torch.inference_mode()
 def in_batches(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """`function` of x (n, ...), a few hundred samples at a time."""
-    return torch.cat([function(part) for part in torch.split(x, SCORING_BATCH)])
+    return torch.cat([function(part) for part in split(x, SCORING_BATCH)])
 
 
 def frozen(network: nn.Module) -> nn.Module:

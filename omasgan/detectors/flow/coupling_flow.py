@@ -67,7 +67,7 @@ class CouplingFlow(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """log p(x) / k, in nats, of scaled samples (n, ...); (n,), float32."""
         rows = x.float().flatten(1)
-        volume = torch.zeros(len(rows), device=rows.device)
+        volume = rows.new_zeros(rows.shape[0])
         if self.is_image:
             squeezed = MARGIN + (1 - 2 * MARGIN) * (rows + 1) / 2
             volume = ((1 - 2 * MARGIN) / 2 / (squeezed * (1 - squeezed))).log().sum(dim=1)

@@ -68,6 +68,7 @@ class AnoGAN(FGAN):
     """
 
     main_term = "search"
+    searches = True
 
     def __init__(
         self,

@@ -17,6 +17,7 @@ from omasgan.detectors.transformations import dirichlet
 from omasgan.detectors.transformations.transformations import GeometricTransformations, must_have_transformations
 from omasgan.networks.base import Architecture
 from omasgan.training.augmentation import Augmentation
+from omasgan.training.batches import split
 from omasgan.training.settings import Budget, Count, Fraction, Positive, PositiveFraction
 from omasgan.training.stage import Stage, Workspace, descend, frozen
 
@@ -131,11 +132,11 @@ class GEOM(Detector):
 
     def log_p(self, x: Tensor) -> Tensor:
         """log p_k(T_t x), with the floor, for scaled images x (n, C, H, H); (n, t, k), float64."""
-        logits = [self.v(self.classifier, self.transformations.every(few)) for few in torch.split(x, TOGETHER)]
+        logits = [self.v(self.classifier, self.transformations.every(few)) for few in split(x, TOGETHER)]
         log_p = log_softmax(torch.cat(logits), dim=1).clamp_min(math.log(self.floor))
         M = len(self.transformations)
         # With a sum above 1, no Dirichlet distribution would be of greatest likelihood.
-        return log_softmax(log_p, dim=1).view(len(x), M, M)
+        return log_softmax(log_p, dim=1).view(x.shape[0], M, M)
 
     def train_classifier(self, train: Tensor) -> None:
         """Train the classifier, which is frozen afterwards."""

@@ -20,6 +20,7 @@ from omasgan.detectors.transformations.transformations import (
 )
 from omasgan.networks.base import Architecture, Precise
 from omasgan.training.augmentation import Augmentation
+from omasgan.training.batches import split
 from omasgan.training.seeding import stream
 from omasgan.training.settings import Budget, Count, Fraction, NonNegative, Positive
 from omasgan.training.stage import Stage, Workspace, descend, frozen
@@ -164,8 +165,8 @@ class GOAD(Detector):
 
     def embeddings(self, x: Tensor) -> Tensor:
         """f(T_t x) for scaled samples x (n, ...); (n, M, features), float64."""
-        z = [self.v(self.encoder, self.transformations.every(few)) for few in torch.split(x, TOGETHER)]
-        return torch.cat(z).view(len(x), len(self.transformations), -1)
+        z = [self.v(self.encoder, self.transformations.every(few)) for few in split(x, TOGETHER)]
+        return torch.cat(z).view(x.shape[0], len(self.transformations), -1)
 
     def train_encoder(self, train: Tensor) -> None:
         """Train the encoder and the classifier, which are frozen afterwards."""
