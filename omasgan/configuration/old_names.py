@@ -149,6 +149,10 @@ def renamed_config(config: Mapping[str, Any]) -> dict[str, Any]:
                 return _parts(node, rename)
             if key == "logger" and "_target_" in node:
                 return _loggers(node)
+            if key == "network" and "image_layer" in node:  # a pretrained network had one such layer
+                node = {name: child for name, child in node.items() if name != "image_layer"} | {
+                    "image_layers": [node["image_layer"]]
+                }
             named = {
                 (keys.get(name, name) if key in GROUPS else TERMS.get(name, name)): child
                 for name, child in node.items()

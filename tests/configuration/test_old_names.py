@@ -362,3 +362,11 @@ def test_the_only_part_of_a_saved_representation_gets_its_name(part, old, today)
 
 def test_a_detector_without_a_representation_is_renamed_too():
     assert old_names.renamed_state({"train": 1, "seed": 0}) == {"train": 1, "seed": 0}
+
+
+def test_the_one_image_layer_of_a_pretrained_network_is_a_list_now():
+    network = {"_target_": "omasgan.networks.pretrained.efficientnet_lite0", "patch_layers": ["_blocks.1"]}
+    old = {"detector": {"representation": {"pretrained": {"network": {**network, "image_layer": "_blocks.15"}}}}}
+    new = {"detector": {"representation": {"pretrained": {"network": {**network, "image_layers": ["_blocks.15"]}}}}}
+    assert old_names.renamed_config(old) == new
+    assert old_names.renamed_config(new) == new
