@@ -20,11 +20,10 @@ import onnxruntime
 import torch
 from torch import Tensor
 
-from omasgan.commands import finished_run
 from omasgan.detectors.base import Detector
-from omasgan.pipeline.export import Graph, export
+from omasgan.pipeline.export import PLAIN, Graph, export
+from omasgan.pipeline.fit import load_run
 
-PLAIN = {"device": "cpu", "threads": 1, "precision": "float32"}
 BATCHES, THREADS = (1, 64), (1, 2)
 
 
@@ -66,10 +65,10 @@ def times(run: dict[str, Callable[[Tensor], object]], x: Tensor, seconds: float)
 
 def rows(path: Path, seconds: float) -> Iterator[list[str]]:
     """The rows of the table for one run."""
-    detector, normal_scores, _ = finished_run.load(path, PLAIN, tuple(PLAIN))
+    detector, normal_scores, _ = load_run(path, PLAIN)
     with tempfile.TemporaryDirectory() as made:
         for suffix in (".pt2", ".onnx"):
-            export(Graph(detector, normal_scores), Path(made) / f"detector{suffix}", {})
+            export(Graph(detector, normal_scores), Path(made) / f"detector{suffix}")
         sizes = {
             "omasgan": (path / "detector.pt").stat().st_size,
             "torch.export": (Path(made) / "detector.pt2").stat().st_size,

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from omasgan.commands import finished_run
+from omasgan.commands.finished_run import find_run
 from omasgan.configuration.checks import check
 from omasgan.errors import UserError
 from omasgan.files import make_folder, user_path
-from omasgan.pipeline.export import Graph, description
+from omasgan.pipeline.export import PLAIN, Graph
 from omasgan.pipeline.export import export as write
+from omasgan.pipeline.fit import load_run
 from omasgan.pipeline.score import columns_of
 
 
@@ -33,12 +34,10 @@ def export(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
     target = user_path(settings["output"])
     if target.exists() and not settings["overwrite"]:
         raise UserError(f"{target} exists: choose another file with export.output=..., or give export.overwrite=true")
-    run_folder = finished_run.find_run(settings["run"], "export.run")
-    plain = {**config, "device": "cpu", "precision": "float32"}
-    detector, normal_scores, trained = finished_run.load(run_folder, plain, ("device", "threads", "precision"))
+    run_folder = find_run(settings["run"], "export.run")
+    detector, normal_scores, trained = load_run(run_folder, {**PLAIN, "threads": config["threads"]}, config)
     graph = Graph(detector, normal_scores, settings["maps"])
-    told = description(detector.spec, graph.outputs, columns_of(run_folder), trained["dataset"].get("bits", 16))
     make_folder(target.parent)
-    write(graph, target, told)
+    write(graph, target, columns_of(run_folder), trained["dataset"].get("bits", 16))
     size = target.stat().st_size / 1e6
     print(f"{run_folder} as a graph from samples to {', '.join(graph.outputs)}, {size:.1f} MB: {target}")

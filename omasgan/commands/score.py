@@ -12,7 +12,8 @@ from omegaconf import DictConfig
 from PIL import Image
 from torch import Tensor
 
-from omasgan.commands import finished_run, new_samples
+from omasgan.commands import new_samples
+from omasgan.commands.finished_run import find_run
 from omasgan.configuration.checks import check
 from omasgan.configuration.validation import check_value
 from omasgan.detectors.base import Detector
@@ -21,6 +22,7 @@ from omasgan.evaluation import plots
 from omasgan.evaluation.conformal import p_values
 from omasgan.evaluation.map_plots import map_sheet, overlay
 from omasgan.files import make_folder, user_path, write_atomically, write_text
+from omasgan.pipeline.fit import load_run
 from omasgan.pipeline.score import columns_of
 from omasgan.training.settings import PositiveFraction
 
@@ -52,8 +54,9 @@ def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
     for path in (target, *((maps, sheet) if config["score"]["maps"] else ())):
         if _would_be_lost(path) and not config["score"]["overwrite"]:
             raise UserError(f"{path} exists: choose another file with score.output=..., or give score.overwrite=true")
-    run_folder = finished_run.find_run(config["score"]["run"], "score.run")
-    detector, normal_scores, trained = finished_run.load(run_folder, config)
+    run_folder = find_run(config["score"]["run"], "score.run")
+    own = {key: config[key] for key in ("device", "threads")}
+    detector, normal_scores, trained = load_run(run_folder, own, config)
     known = (detector.spec, columns_of(run_folder), trained["dataset"].get("bits", 16))
     names, x = new_samples.read(str(config["score"]["input"]), *known)
     scores = detector.score(x)

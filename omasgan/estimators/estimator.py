@@ -20,7 +20,7 @@ from omasgan.estimators import samples, settings
 from omasgan.estimators.judge import Judge, value_errors
 from omasgan.files import user_path
 from omasgan.pipeline import build
-from omasgan.pipeline.fit import finished_detector, trained_config
+from omasgan.pipeline.fit import load_run
 from omasgan.training import checkpoint
 from omasgan.training.progress import log_shown
 from omasgan.training.seeding import stream
@@ -233,11 +233,9 @@ class AnomalyDetector(Judge):
         """
         with value_errors():
             estimator = cls(**parameters)
-            config = trained_config(user_path(Path(folder)) / "config.yaml")
             own = {key: value for key in ("device", "threads") if (value := parameters.get(key)) is not None}
-            workspace = build.workspace({**config, **own})
-            detector, scores = finished_detector(user_path(Path(folder)), config["detector"], workspace)
-            estimator._set(detector, config, scores.cpu())
+            detector, scores, config = load_run(user_path(Path(folder)), own)
+            estimator._set(detector, config, scores)
             if len(detector.spec.shape) == 1:
                 estimator.n_features_in_ = detector.spec.shape[0]
         return estimator

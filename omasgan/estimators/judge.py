@@ -139,14 +139,13 @@ class Judge(BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "detector_")
         with value_errors():
-            config, spec = {**self.config_, "device": "cpu", "precision": "float32"}, self.detector_.spec
+            config, spec = {**self.config_, **exporting.PLAIN}, self.detector_.spec
             detector = build.detector(config["detector"], spec, build.workspace(config))
             detector.load_state_dict(self.detector_.state_dict())
             graph = exporting.Graph(detector, torch.from_numpy(self.normal_scores_), maps)
             names = getattr(self, "feature_names_in_", None)
             columns = None if names is None else Columns(tuple(map(str, names)), None, None)
-            told = exporting.description(spec, graph.outputs, columns, config["dataset"].get("bits", 16))
-            exporting.export(graph, user_path(path), told)
+            exporting.export(graph, user_path(path), columns, config["dataset"].get("bits", 16))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -6,7 +6,7 @@ import json
 import logging
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,8 +24,11 @@ FORMATS = (".onnx", ".pt2")
 MOST = 2**20
 """Largest number of samples that a graph takes at once; torch.export wants a bound."""
 
+PLAIN = {"device": "cpu", "precision": "float32"}
+"""The keys of a configuration with which a detector is loaded for its export."""
+
 KEY = "omasgan"
-"""The name under which a file holds `description`: a key of the ONNX metadata, or an extra file of torch.export."""
+"""The name of the JSON that says how to make samples: a key of the ONNX metadata, or an extra file of torch.export."""
 
 
 COLOUR = re.compile(r"\x1b\[\d+m")
@@ -95,7 +98,7 @@ def blank(spec: Spec, n: int) -> Tensor:
     return torch.zeros(n, *spec.shape, dtype=torch.uint8 if spec.is_image else torch.float32)
 
 
-def export(graph: Graph, path: Path, description: Mapping[str, Any]) -> None:
+def export(graph: Graph, path: Path, columns: Columns | None = None, bits: int = 16) -> None:
     """Write the graph to a file in the format of its suffix, one of `FORMATS`.
 
     Parameters
@@ -104,8 +107,10 @@ def export(graph: Graph, path: Path, description: Mapping[str, Any]) -> None:
         The graph; its `samples` have any number n.
     path
         The file, in an existing folder.
-    description
-        What is stored beside the graph, under `KEY`, as JSON; see `description`.
+    columns
+        The columns of the table that the detector has learned from, if it was one.
+    bits
+        How many bits images of 16 bits use.
 
     Raises
     ------
@@ -122,7 +127,9 @@ def export(graph: Graph, path: Path, description: Mapping[str, Any]) -> None:
         program = torch.export.export(
             graph, (blank(graph.detector.spec, 2),), dynamic_shapes={"samples": {0: number}}, strict=False
         )
-        write = (_onnx if path.suffix == ".onnx" else _pt2)(program, graph.outputs, json.dumps(description))
+        write = (_onnx if path.suffix == ".onnx" else _pt2)(
+            program, graph.outputs, json.dumps(_description(graph, columns, bits))
+        )
     except UserError:
         raise
     except Exception as error:  # the tracer raises what the code that it traces does not allow, of any kind
@@ -164,21 +171,10 @@ def _pt2(program: torch.export.ExportedProgram, outputs: list[str], told: str) -
     return write
 
 
-def description(spec: Spec, outputs: list[str], columns: Columns | None, bits: int) -> dict[str, Any]:
-    """What a program that uses the file must know: how to make samples, and what comes out.
-
-    Parameters
-    ----------
-    spec
-        The shape of a sample.
-    outputs
-        The names of the outputs.
-    columns
-        The columns of the table that the run has learned from, if it was one.
-    bits
-        How many bits images of 16 bits use.
-    """
-    told: dict[str, Any] = {"shape": list(spec.shape), "outputs": outputs}
+def _description(graph: Graph, columns: Columns | None, bits: int) -> dict[str, Any]:
+    """What a program that uses the file must know: how to make samples, and what comes out."""
+    spec = graph.detector.spec
+    told: dict[str, Any] = {"shape": list(spec.shape), "outputs": graph.outputs}
     if spec.is_image:
         return {**told, "samples": "images", "type": "uint8", "bits": bits, "resize": "bilinear, antialiased"}
     told |= {"samples": "rows", "type": "float32"}

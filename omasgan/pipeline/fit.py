@@ -108,6 +108,37 @@ def finished_detector(folder: Path, node: Mapping[str, Any], workspace: Workspac
     return detector, state["normal_scores"]
 
 
+def load_run(
+    folder: Path, changed: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
+) -> tuple[Detector, Tensor, dict[str, Any]]:
+    """The detector of a finished run, as it was trained except for some keys of the configuration.
+
+    Parameters
+    ----------
+    folder
+        The run's folder.
+    changed
+        New values of keys that have no influence on the training, such as device and threads.
+    defaults
+        A configuration with the keys that a run of an earlier version may lack.
+
+    Returns
+    -------
+    tuple
+        The detector, its scores of the run's normal test samples in rising order, float64 (n,) on the CPU, and the
+        configuration that it was trained with.
+
+    Raises
+    ------
+    UserError
+        Where the run's files are missing, damaged or from another version.
+    """
+    trained = trained_config(folder / "config.yaml")
+    workspace = build.workspace({**(defaults or {}), **trained, **changed})
+    detector, normal_scores = finished_detector(folder, trained["detector"], workspace)
+    return detector, normal_scores.cpu().sort().values, trained
+
+
 def baselines(job: Job, dataset: Dataset, detector: Detector, workspace: Workspace) -> Iterator[tuple[str, Detector]]:
     """The configured baselines, untrained.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -17,6 +17,11 @@ from omasgan.representations.patch_grid import IMAGES_AT_A_TIME, PatchGrid, Patc
 from omasgan.training.batches import split
 from omasgan.training.settings import Count, PositiveFraction
 from omasgan.training.stage import Workspace
+
+
+def unit_lengths(layers: Sequence[Tensor]) -> Tensor:
+    """The features of several layers, (n, k) each, scaled to a Euclidean length of 1 and joined."""
+    return torch.cat([normalize(each) for each in layers], dim=1)
 
 
 class FrozenFeatures(Representation):
@@ -99,7 +104,7 @@ class Pretrained(FrozenFeatures):
 
     def _encode(self, x: Tensor) -> Tensor:
         layers = self.features(x, self.regions)[1]
-        return torch.cat([normalize(each) if self.unit_length else each for each in layers], dim=1)
+        return unit_lengths(layers) if self.unit_length else torch.cat(layers, dim=1)
 
 
 class PretrainedPatches(FrozenFeatures, PatchRepresentation):
@@ -149,7 +154,7 @@ class PretrainedPatches(FrozenFeatures, PatchRepresentation):
         """See `PatchRepresentation`."""
         maps, images = self.features(x)
         grids = torch.cat([self._on_grid(each) for each in maps], dim=1)
-        return PatchGrid(grids, {"content": torch.cat([normalize(each) for each in images], dim=1)})
+        return PatchGrid(grids, {"content": unit_lengths(images)})
 
     def _on_grid(self, features: Tensor) -> Tensor:
         """Features (n, k, h, w), averaged over 3 x 3 places, on the grid."""

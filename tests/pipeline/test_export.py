@@ -11,15 +11,14 @@ import torch
 from PIL import Image
 
 from omasgan import OMASGAN, AnomalyDetector
-from omasgan.commands import finished_run
 from omasgan.data.dataset import Spec
 from omasgan.data.textures import textures
 from omasgan.detectors.base import Detector
 from omasgan.errors import UserError
-from omasgan.pipeline.export import KEY, Graph, export
+from omasgan.pipeline.export import KEY, PLAIN, Graph, export
+from omasgan.pipeline.fit import load_run
 
 PAGE = Path(__file__).parents[2] / "docs" / "how_to" / "export.md"
-FLOAT32 = {"device": "cpu", "threads": 1, "precision": "float32"}
 ROWS = np.random.default_rng(0).normal(size=(300, 6)).astype(np.float32)
 
 
@@ -32,7 +31,7 @@ def cloth(start):
 
 
 def product(folder):
-    return finished_run.load(folder, FLOAT32, tuple(FLOAT32))[:2]
+    return load_run(folder, {**PLAIN, "threads": 1})[:2]
 
 
 def largest_difference(one, other):
@@ -101,7 +100,7 @@ def test_every_detector_that_computes_its_scores_can_be_exported(name, suffix, t
     detector = AnomalyDetector(name, **settings).fit(ROWS).detector_
     expected = detector.score(torch.from_numpy(ROWS)).numpy()
     path = tmp_path / f"detector{suffix}"
-    export(Graph(detector, torch.zeros(3, dtype=torch.float64)), path, {})
+    export(Graph(detector, torch.zeros(3, dtype=torch.float64)), path)
     if suffix == ".pt2":
         score = torch.export.load(path).module()(torch.from_numpy(ROWS))[0].numpy()
     else:
@@ -146,12 +145,12 @@ class Named(Detector):
 def test_what_cannot_be_exported_is_one_line(tmp_path):
     graph = Graph(Named(Spec((2,)), None), torch.zeros(3, dtype=torch.float64))
     with pytest.raises(UserError, match=r"can't be exported as .pt2, because of how it scores"):
-        export(graph, tmp_path / "detector.pt2", {})
+        export(graph, tmp_path / "detector.pt2")
     with pytest.raises(UserError, match=r"ends in '.txt': choose a file that ends in .onnx or .pt2"):
-        export(graph, tmp_path / "detector.txt", {})
+        export(graph, tmp_path / "detector.txt")
     graph.detector.searches = True
     with pytest.raises(UserError, match="it searches anew for every sample"):
-        export(graph, tmp_path / "detector.pt2", {})
+        export(graph, tmp_path / "detector.pt2")
     with pytest.raises(UserError, match="the detector has none: train it with representation=pretrained_patches"):
         Graph(Named(Spec((2,)), None), torch.zeros(3), maps=True)
     assert not list(tmp_path.iterdir())
