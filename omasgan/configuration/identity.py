@@ -19,7 +19,7 @@ from omasgan.files import user_path
 
 NOT_SCIENCE = frozenset(
     {
-        *("baselines", "logger", "log_every", "device", "threads", "runs", "data"),
+        *("baselines", "logger", "log_every", "device", "threads", "runs", "data", "feature_cache"),
         *("task", "score", "export", "list", "clean", "search", "sweep", "report", "debug"),
     }
 )

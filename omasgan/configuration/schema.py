@@ -217,6 +217,9 @@ class Config:
         The folder that runs are stored in.
     data
         The folder that data sets are downloaded to and read from.
+    feature_cache
+        The folder in which the features of a pretrained network are kept, so that other runs on the same images, and
+        this one if it is interrupted, do not compute them again; null keeps none.
     task
         What the command does: train and evaluate a run, plan that, score new samples, export a detector, list runs,
         remove unfinished runs, write a report, or save a W&B dashboard. It has nothing to do with Tasks 1 to 3.
@@ -245,6 +248,7 @@ class Config:
     threads: int | None = None
     runs: str = "runs"
     data: str = MISSING
+    feature_cache: str | None = None
     task: str = "run"
     score: Score = field(default_factory=Score)
     export: Export = field(default_factory=Export)

@@ -15,6 +15,7 @@ from omasgan.data.dataset import Dataset, Spec
 from omasgan.data.protocols import Protocol
 from omasgan.detectors.base import Detector
 from omasgan.errors import UserError
+from omasgan.files import user_path
 from omasgan.training.debugging import Debugger
 from omasgan.training.memory import keep_freed_memory, set_libraries_aside
 from omasgan.training.settings import Debug
@@ -71,6 +72,7 @@ def workspace(config: Mapping[str, Any], folder: Path | None = None) -> Workspac
         dtype=torch.bfloat16 if _bfloat16(config["precision"], device) else None,
         record_every=config["log_every"],
         debug=Debugger(Debug(**config["debug"])),
+        feature_cache=None if (kept := config.get("feature_cache")) is None else user_path(kept),
     )
 
 

@@ -13,6 +13,7 @@ from omasgan.data.dataset import Spec
 from omasgan.errors import UserError
 from omasgan.networks.pretrained import Extractor
 from omasgan.representations.base import Representation, must_be_images
+from omasgan.representations.feature_cache import FeatureCache
 from omasgan.representations.patch_grid import IMAGES_AT_A_TIME, PatchGrid, PatchRepresentation
 from omasgan.training.batches import split
 from omasgan.training.settings import Count, PositiveFraction
@@ -97,9 +98,16 @@ class Pretrained(FrozenFeatures):
         self.use(network, size)
         self.regions, self.unit_length = regions, unit_length
         self.embedding = Spec((self._encode(self.blank()).shape[1],))
+        layers = network.image_layers
+        settings = (network.digest(), layers, size, regions, unit_length, workspace.device.type, workspace.dtype)
+        folder = workspace.feature_cache
+        self._cache = None if folder is None else FeatureCache(folder, (*settings, torch.__version__))
 
     def encode(self, x: Tensor) -> Tensor:
         """See `Representation`."""
+        return self._compute(x) if self._cache is None else self._cache.features(x, self._compute)
+
+    def _compute(self, x: Tensor) -> Tensor:
         return torch.cat([self._encode(part) for part in split(x, IMAGES_AT_A_TIME)])
 
     def _encode(self, x: Tensor) -> Tensor:

@@ -54,6 +54,8 @@ class Workspace:
         Watches the stages; by default it does nothing.
     cost
         Counts what the stages cost.
+    feature_cache
+        The folder in which features of frozen networks are kept for other runs; None keeps none.
     """
 
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
@@ -65,6 +67,7 @@ class Workspace:
     checkpoint_every: int = 500
     debug: Debugger = field(default_factory=Debugger)
     cost: Cost = field(default_factory=Cost)
+    feature_cache: Path | None = None
 
     def beside(self, name: str) -> Workspace:
         """A workspace for another detector of the run, whose checkpoints have the same names but other content."""
