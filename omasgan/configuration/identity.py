@@ -28,8 +28,12 @@ NOT_SCIENCE = frozenset(
 Of the settings in `debug`, only `overfit` changes the results; see `scientific`.
 """
 
-LATER = {"label": None, "missing": "error", "bits": 16}
-"""Settings of a data set that came later than the first runs, with their defaults."""
+LATER: Mapping[str, Mapping[str, Any]] = {
+    "dataset": {"label": None, "missing": "error", "bits": 16},
+    "boundary": {"generator": "weights", "blur": 0.0},
+    "inference": {"blur": 0.0},
+}
+"""Settings of a group that came later than the first runs, with their defaults."""
 
 SHOWN_APART = frozenset({"seed"})
 """Keys that change the results but have a level of their own in a run's path, so they are not part of its hash."""
@@ -84,8 +88,9 @@ def scientific(config: Mapping[Any, Any]) -> dict[str, Any]:
     kept = {str(key): value for key, value in config.items() if str(key) not in NOT_SCIENCE}
     if kept.get("test_samples") is None:
         kept.pop("test_samples", None)
-    if isinstance(dataset := kept.get("dataset"), Mapping):
-        kept["dataset"] = {key: value for key, value in dataset.items() if (key, value) not in LATER.items()}
+    for group, later in LATER.items():
+        if isinstance(node := kept.get(group), Mapping):
+            kept[group] = {key: value for key, value in node.items() if (key, value) not in later.items()}
     overfit = (config.get("debug") or {}).get("overfit", False)
     return {**kept, "debug": {"overfit": True}} if overfit else kept
 

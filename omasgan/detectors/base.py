@@ -207,11 +207,16 @@ def lower_rate(value: float, setting: str = "lr") -> str:
 
 
 def need_frozen_critic(detector: str, boundary: Boundary, critic: str) -> None:
-    """Raise UserError where Task 2 would train a critic, and the detector has one of its own: its flow, for example."""
+    """Raise UserError where Task 2 would train or blur the critic, which is a part of the detector: its flow, say."""
     if boundary.critic != "frozen":
         raise UserError(
             f"boundary.critic is {boundary.critic}, but the critic of {detector} is its {critic}: set "
             "boundary.critic=frozen"
+        )
+    if boundary.generator != "weights" or boundary.blur > 0:
+        raise UserError(
+            f"boundary.generator is {boundary.generator} and boundary.blur {boundary.blur:g}: {detector} takes "
+            "boundary.generator=weights and boundary.blur=0 alone"
         )
 
 

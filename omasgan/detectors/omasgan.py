@@ -17,6 +17,8 @@ from omasgan.method.divergences import Divergence
 from omasgan.method.memory_bank import DENSITY_NEIGHBOURS, RANKS, NeighbourFeatures
 from omasgan.method.settings import Boundary, Inference, Retraining
 from omasgan.networks.base import Architecture
+from omasgan.networks.blur import blurred
+from omasgan.networks.latent_map import LatentMap
 from omasgan.training.augmentation import Augmentation
 from omasgan.training.batches import Batches
 from omasgan.training.settings import Budget, Optimisation
@@ -105,7 +107,8 @@ class OMASGAN(FGAN):
         self.retraining = retraining
         self.inference = inference
         # A checkpoint is loaded into these networks; `fit` replaces them by copies of those that Task 1 trained.
-        self.B, self.G_new, self.C = (copy.deepcopy(network) for network in (self.G, self.G, self.D))
+        self.G_new, self.C = copy.deepcopy(self.G), copy.deepcopy(self.D)
+        self.B = self.untrained_B()
         self.neighbour_features: NeighbourFeatures | None = None
         self.uses_neighbours = inference.j_features == "neighbours"
         self.needs_memory_bank = self.uses_neighbours or inference.divergence_term == "distance"
@@ -120,7 +123,12 @@ class OMASGAN(FGAN):
                 "gives auxiliary scores: add rotation_prediction to `representation`, or set the weight to 0"
             )
         given = (spec.shape[0] + len(RANKS),) if self.uses_neighbours else spec.shape
-        self.J = workspace.network("J", lambda: architecture.discriminator(given))
+        if max(boundary.blur, inference.blur) > 0 and not spec.is_image:
+            raise UserError(
+                f"boundary.blur is {boundary.blur:g} and inference.blur {inference.blur:g}: a blur is for images in "
+                "pixels (representation=pixels), and 0 everywhere else"
+            )
+        self.J = workspace.network("J", lambda: blurred(architecture.discriminator(given), inference.blur))
 
     def check(self, n: int) -> None:
         """See `Detector`; a memory bank needs more than `DENSITY_NEIGHBOURS` samples."""
@@ -163,15 +171,23 @@ class OMASGAN(FGAN):
         neighbour_features.fit(normals[:CALIBRATION_SAMPLES])
         return neighbour_features
 
+    def untrained_B(self) -> nn.Module:
+        """B before Task 2, which gives the samples of G."""
+        G = copy.deepcopy(self.G)
+        if self.boundary.generator == "latent_map":
+            return self.workspace.network("h", lambda: LatentMap(G, self.latent))
+        return G
+
     def train_task2(self, batches: Batches) -> None:
         """Run Task 2; afterwards B has its averaged weights and is frozen."""
-        self.B = frozen(copy.deepcopy(self.G))
+        B = self.untrained_B()
+        self.B = frozen(copy.deepcopy(B))
         if not self.boundary.trained:
             return
-        B = trainable(copy.deepcopy(self.G))
         start_fresh = self.boundary.critic_start == "fresh"
         C = self.make("C of Task 2", self.architecture.discriminator) if start_fresh else copy.deepcopy(self.D)
-        task2.train(B, trainable(C), self.B, self.G, batches, self.boundary, self.recipe, self.workspace)
+        C = blurred(C, self.boundary.blur)
+        task2.train(trainable(B), trainable(C), self.B, self.G, batches, self.boundary, self.recipe, self.workspace)
 
     def train_task3(self, batches: Batches) -> None:
         """Run Task 3; afterwards G' has its averaged weights, and G' and C are frozen."""

@@ -19,6 +19,9 @@ class Boundary:
     ----------
     trained
         Whether Task 2 is run; `false` skips it, so that B = G (an ablation).
+    generator
+        What of B is trained. `weights`: all its weights, which start from those of G. `latent_map`: B(z) = G(z + h(z))
+        with G frozen and h a perceptron, so that every sample of B is a sample of G at other latents.
     critic
         How the critic, which gives the function T of m in eq. (3), is trained. `cotrained`: in turns with B, as in the
         paper. `noise_contrastive`: before B, to distinguish reference samples from reference samples with Gaussian
@@ -26,6 +29,9 @@ class Boundary:
         of the divergence from the reference samples to those of B, so all three agree with eq. (1).
     critic_start
         What the critic starts from: the `discriminator` D of Task 1, or a `fresh` network.
+    blur
+        Standard deviation, in pixels, of the blur through which the critic sees images, so that B cannot leave the data
+        by fine texture; 0 for none.
     noise_scale
         Length of the noise of the noise-contrastive critic, in the unit of distance.
     reference
@@ -66,8 +72,10 @@ class Boundary:
     """
 
     trained: bool = True
+    generator: Literal["weights", "latent_map"] = "weights"
     critic: Literal["cotrained", "frozen", "noise_contrastive"] = "noise_contrastive"
     critic_start: Literal["discriminator", "fresh"] = "fresh"
+    blur: NonNegative = 0.0
     noise_scale: Positive = 2.8
     reference: Literal["generated", "real"] = "real"
     unit: Literal["raw", "sqrt_k", "quantile"] = "quantile"
@@ -110,8 +118,8 @@ class Retraining:
 class Inference:
     """How J is trained, eq. (7), and how the anomaly score is computed, eq. (8).
 
-    `delta`, `j_features`, `mixing_min`, `mixing_max`, `memory_bank` and `memory_bank_size` are used when J is trained.
-    The other settings can be changed without training again.
+    `delta`, `j_features`, `blur`, `mixing_min`, `mixing_max`, `memory_bank` and `memory_bank_size` are used when J is
+    trained. The other settings can be changed without training again.
 
     Parameters
     ----------
@@ -132,6 +140,8 @@ class Inference:
     j_features
         The input of J: `sample` is the sample alone, as in the paper; `neighbours` is the sample and the logarithms of
         its distances to the memory bank (rows and embeddings only).
+    blur
+        Standard deviation, in pixels, of the blur through which J sees images; 0 for none.
     mixing_min
         J learns points x + t (b - x) as the boundary, with x a normal sample, b a sample of B, and t drawn at random
         from `mixing_min` to `mixing_max`. This is the smallest t.
@@ -155,6 +165,7 @@ class Inference:
     divergence_term: Literal["variational", "conjugate", "distance"] = "distance"
     j_scale: Literal["probability", "logit"] = "logit"
     j_features: Literal["sample", "neighbours"] = "neighbours"
+    blur: NonNegative = 0.0
     mixing_min: Fraction = 0.3
     mixing_max: Fraction = 0.7
     memory_bank: Literal["real", "generated"] = "real"
