@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
-from omasgan.data import arrays, folders
+from omasgan.data import arrays, image_files
 from omasgan.data.dataset import Columns, Spec
 from omasgan.errors import UserError
 from omasgan.files import user_path
@@ -16,7 +18,9 @@ STDIN = "-"
 """Stands for a list of image files on standard input, one in a line."""
 
 
-def read(given: str, spec: Spec, columns: Columns | None = None, bits: int = 16) -> tuple[list[str], Tensor]:
+def read(
+    given: str, spec: Spec, columns: Columns | None = None, dataset: Mapping[str, Any] | None = None
+) -> tuple[list[str], Tensor]:
     """Names and samples of what is to be scored, for a detector of samples of that shape.
 
     Parameters
@@ -28,8 +32,8 @@ def read(given: str, spec: Spec, columns: Columns | None = None, bits: int = 16)
         The shape of the run's samples.
     columns
         The columns of the table that the run has learned from, if it was one.
-    bits
-        How many bits images of 16 bits use.
+    dataset
+        The run's data set in its configuration, which says how images are read.
 
     Returns
     -------
@@ -45,23 +49,23 @@ def read(given: str, spec: Spec, columns: Columns | None = None, bits: int = 16)
         paths = [user_path(line.strip()) for line in sys.stdin if line.strip()]
         if not paths:
             raise UserError("score.input=- reads names of images from standard input, one in a line, and got none")
-        return _images(paths, [str(path) for path in paths], spec, given, bits)
+        return _images(paths, [str(path) for path in paths], spec, given, dataset)
     source = user_path(given)
     if not source.exists() and any(sign in given for sign in "*?["):
         top = Path(source.anchor)
         paths = [path for found in sorted(top.glob(str(source.relative_to(top)))) for path in _files(found)]
         if not paths:
             raise UserError(f"score.input={given} matches no image: check the pattern and where it is used")
-        return _images(paths, [str(path) for path in paths], spec, given, bits)
+        return _images(paths, [str(path) for path in paths], spec, given, dataset)
     if not source.exists():
         raise UserError(f"score.input={source} does not exist: give images, or an .npy or .csv of samples")
     if source.is_dir():
-        paths = folders.list_images(source, recursive=True) if _takes_images(spec) else []
+        paths = image_files.list_images(source, recursive=True) if _takes_images(spec) else []
         return _images(
-            paths, [path.relative_to(source).as_posix() for path in paths], spec, str(source), bits, "a folder"
+            paths, [path.relative_to(source).as_posix() for path in paths], spec, str(source), dataset, "a folder"
         )
-    if source.suffix.lower() in folders.SUFFIXES:
-        return _images([source], [source.name], spec, str(source), bits, "an image")
+    if source.suffix.lower() in image_files.SUFFIXES:
+        return _images([source], [source.name], spec, str(source), dataset, "an image")
     x = arrays.read_samples(source, columns)
     if tuple(x.shape[1:]) != spec.shape:
         raise UserError(
@@ -74,8 +78,8 @@ def read(given: str, spec: Spec, columns: Columns | None = None, bits: int = 16)
 def _files(path: Path) -> list[Path]:
     """The images of a match of a pattern."""
     if path.is_dir():
-        return folders.list_images(path, recursive=True)
-    return [path] if path.suffix.lower() in folders.SUFFIXES else []
+        return image_files.list_images(path, recursive=True)
+    return [path] if path.suffix.lower() in image_files.SUFFIXES else []
 
 
 def _takes_images(spec: Spec) -> bool:
@@ -83,13 +87,13 @@ def _takes_images(spec: Spec) -> bool:
 
 
 def _images(
-    paths: list[Path], names: list[str], spec: Spec, given: str, bits: int, what: str = "images"
+    paths: list[Path], names: list[str], spec: Spec, given: str, dataset: Mapping[str, Any] | None, what: str = "images"
 ) -> tuple[list[str], Tensor]:
     """The images that can be read, resized to the run's shape; one that is given alone must be readable."""
     if not _takes_images(spec):
         raise UserError(f"score.input={given} is {what}, but the run is on samples {spec.shape}: give an array")
-    size, channels = spec.shape[1], spec.shape[0]
+    form = image_files.format_of(dataset or {}, spec.shape)
     if len(paths) == 1:
-        return names, folders.read_images(paths, size, channels, bits)
-    kept, x = folders.readable_images(paths, size, channels, bits)
+        return names, image_files.read_images(paths, form)
+    kept, x = image_files.readable_images(paths, form)
     return [names[place] for place in kept], x

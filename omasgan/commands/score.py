@@ -57,7 +57,7 @@ def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
     run_folder = find_run(config["score"]["run"], "score.run")
     own = {key: config[key] for key in ("device", "threads")}
     detector, normal_scores, trained = load_run(run_folder, own, config)
-    known = (detector.spec, columns_of(run_folder), trained["dataset"].get("bits", 16))
+    known = (detector.spec, columns_of(run_folder), trained["dataset"])
     names, x = new_samples.read(str(config["score"]["input"]), *known)
     scores = detector.score(x)
     if config["score"]["maps"]:

@@ -29,7 +29,7 @@ Of the settings in `debug`, only `overfit` changes the results; see `scientific`
 """
 
 LATER: Mapping[str, Mapping[str, Any]] = {
-    "dataset": {"label": None, "missing": "error", "bits": 16},
+    "dataset": {"label": None, "missing": "error", "bits": 16, "megapixels": 179.0},
     "boundary": {"generator": "weights", "blur": 0.0},
     "inference": {"blur": 0.0},
 }

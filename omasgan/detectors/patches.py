@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import astuple, dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -18,6 +19,7 @@ from omasgan.errors import UserError
 from omasgan.method.memory_bank import MemoryBank
 from omasgan.representations.patch_grid import IMAGES_AT_A_TIME, PatchGrid, PatchRepresentation
 from omasgan.training.batches import split
+from omasgan.training.progress import each_shown
 from omasgan.training.seeding import stream
 from omasgan.training.stage import Workspace
 
@@ -123,25 +125,26 @@ class PatchDetector(Detector):
         )
         random = stream(self.workspace.seed, "held-out images", torch.device("cpu"))
         order = torch.randperm(len(train), generator=random)
-        held, kept = train[order[: self._held_out(len(train))]], train[order[self._held_out(len(train)) :]]
-        rows, wholes = self._learn_from(kept)
+        held, kept = order[: self._held_out(len(train))], order[self._held_out(len(train)) :]
+        rows, wholes = self._learn_from(train, kept)
         self.detector.fit(rows)
         self.wholes = wholes
         self._prepare()
-        values, quantiles = self._measure(held)
+        values, scores = self._measure(self._parts(train, held))
         patch = values[self.main_term]
         self.ranges = {"patch": Range(float(patch.median()), float(patch.std()))}
         for name in self.banks:  # a distance has a natural zero, and few held-out images say little of its deviation
             self.ranges[name] = Range(float(values[name].median()), float(values[name].median()))
-        self.map_range = quantiles
+        low, high = np.quantile(scores.numpy(), [TYPICAL, RARE])  # torch.quantile refuses more than 2^24 values
+        self.map_range = float(low), float(high)
 
-    def _learn_from(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Random patches as rows (n, k), and the embeddings of whole images; sets the units of the columns."""
+    def _learn_from(self, train: Tensor, kept: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Random patches of the images `kept`, rows (n, k), and embeddings of these images; sets the columns' units."""
         random = stream(self.workspace.seed, "patches", torch.device("cpu"))
-        each = -(-self.representation.drawn // len(images))
+        each = -(-self.representation.drawn // len(kept))
         drawn, means, deviations = [], [], []
         wholes: dict[str, list[Tensor]] = {}
-        for part in self._parts(images):
+        for part in self._parts(train, kept):
             rows = part.grid.flatten(2)  # (n, k, h w)
             chosen = torch.rand(len(rows), 1, rows.shape[2], generator=random).argsort(dim=2)[..., :each]
             drawn.append(rows.gather(2, chosen.expand(-1, rows.shape[1], -1)).transpose(1, 2).flatten(0, 1))
@@ -158,9 +161,10 @@ class PatchDetector(Detector):
         whole = {name: torch.cat(embeddings) for name, embeddings in wholes.items()}
         return (rows - self.shift) / self.scale, {"statistics": statistics, **whole}
 
-    def _parts(self, x: Tensor) -> Iterator[PatchGrid]:
-        for part in split(x, IMAGES_AT_A_TIME):
-            yield self.representation.patches(part)
+    def _parts(self, x: Tensor, index: Tensor | None = None) -> Iterator[PatchGrid]:
+        """The patches of the images at these places, or of all; copies a few at a time: x may be larger than memory."""
+        for part in each_shown(split(x if index is None else index, IMAGES_AT_A_TIME), "patches"):
+            yield self.representation.patches(part if index is None else x[part])
 
     def _statistics(self, mean: Tensor, deviation: Tensor) -> Tensor:
         """The embeddings (n, 2 k) of images from mean and deviation (n, k) of their patches' columns."""
@@ -173,11 +177,11 @@ class PatchDetector(Detector):
     def _rows(self, part: PatchGrid) -> Tensor:
         return (part.grid.flatten(2).transpose(1, 2).flatten(0, 1) - self.shift) / self.scale
 
-    def _measure(self, x: Tensor) -> tuple[dict[str, Tensor], tuple[float, float]]:
-        """Every term of images before it is standardised, (n,) each, and two quantiles of their patches' scores."""
+    def _measure(self, parts: Iterator[PatchGrid]) -> tuple[dict[str, Tensor], Tensor]:
+        """Every term of images before it is standardised, (n,) each, and the scores of all their patches."""
         values: dict[str, list[Tensor]] = {}
         scores = []
-        for part in self._parts(x):
+        for part in parts:
             n = part.grid.shape[0]
             terms = {name: term.view(n, -1) for name, term in self.detector.terms(self._rows(part)).items()}
             top = max(1, round(self.representation.top * terms[self.main_term].shape[1]))
@@ -190,12 +194,11 @@ class PatchDetector(Detector):
                 found[name] = bank.nearest(embeddings, min(NEIGHBOURS, bank.size))[0].double().mean(dim=1)
             for name, value in found.items():
                 values.setdefault(name, []).append(value)
-        low, high = torch.cat(scores).quantile(torch.tensor([TYPICAL, RARE], dtype=torch.float64)).tolist()
-        return {name: torch.cat(parts) for name, parts in values.items()}, (low, high)
+        return {name: torch.cat(found) for name, found in values.items()}, torch.cat(scores)
 
     def terms(self, x: Tensor) -> dict[str, Tensor]:
         """See `Detector`; the terms are listed in the class's docstring."""
-        values = self._measure(x)[0]
+        values = self._measure(self._parts(x))[0]
         main = values.pop(self.main_term)
         parts = {"patch": main, **{name: values.pop(name) for name in self.banks}}
         standardised = {name: self.ranges[name](part) for name, part in parts.items()}

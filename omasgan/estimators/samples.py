@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from omasgan.data import arrays, folders
+from omasgan.data import arrays, image_files
 from omasgan.data.dataset import Spec
 from omasgan.errors import UserError
 from omasgan.files import user_path
@@ -46,12 +46,9 @@ def read_folder(path: Any, settings: Mapping[str, Any]) -> Tensor:
     Tensor
         uint8 (n, C, H, W).
     """
-    return folders.readable_images(
-        folders.list_images(user_path(Path(path)), recursive=True),
-        settings["size"],
-        settings["channels"],
-        settings.get("bits", 16),
-    )[1]
+    shape = (settings["channels"], settings["size"], settings["size"])
+    paths = image_files.list_images(user_path(Path(path)), recursive=True)
+    return image_files.readable_images(paths, image_files.format_of(settings, shape))[1]
 
 
 def read_new(path: Any, spec: Spec) -> Tensor:

@@ -52,7 +52,7 @@ def locate(
     masks = dataset.masks if split.within == "test" else None
     chosen = None if masks is None else masks[split.test].numpy()
     images = tested.x[split.test[worst]]
-    every = None if chosen is None else detector.maps(tested.x[split.test])
+    every = None if chosen is None else detector.maps(tested.at(split.test))
     maps = detector.maps(images) if every is None else every[worst]
     if maps is None:
         return {}

@@ -21,6 +21,7 @@ from omasgan.pipeline import build
 from omasgan.pipeline.job import Job
 from omasgan.runs import folder as runs
 from omasgan.training import checkpoint
+from omasgan.training.batches import split
 from omasgan.training.stage import Workspace
 
 log = logging.getLogger("omasgan")
@@ -60,7 +61,8 @@ def fit(job: Job, dataset: Dataset, normals: Tensor, workspace: Workspace) -> De
 
 def _check_samples(normals: Tensor, batch: int) -> None:
     """Raise UserError where all samples are alike, and say so where a batch has more samples than there are."""
-    if len(normals) > 1 and (normals[1:] == normals[0]).all():
+    # In parts, of which mostly the first one tells, because the samples may be larger than memory.
+    if len(normals) > 1 and all(bool((part == normals[0]).all()) for part in split(normals, 1024)):
         raise UserError(
             f"all {len(normals)} normal training samples are alike, and nothing can be learned from them: check where "
             "the data set's files come from"
@@ -172,7 +174,7 @@ def baselines(job: Job, dataset: Dataset, detector: Detector, workspace: Workspa
 def trained_config(path: Path) -> dict[str, Any]:
     """The configuration that a run was trained with; raises UserError where it is damaged or cannot be used."""
     try:
-        written = OmegaConf.to_container(OmegaConf.load(path))
+        written = runs.parse_config(path.read_text(encoding="utf-8"))
         renamed = OmegaConf.create(renamed_config(cast(dict[str, Any], written)))
         return check(renamed, groups=(*GROUPS, "baselines"))
     except Exception as error:  # a damaged file may raise anything

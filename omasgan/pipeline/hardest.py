@@ -30,7 +30,7 @@ def table(scores: ScoreTable, dataset: Dataset, split: IndexSplit) -> tuple[list
     missed, alarms = order[scores.label[order]], order[~scores.label[order]][::-1]
     n = max(min(len(missed), SHOWN // 2), SHOWN - len(alarms))
     chosen = [*missed[:n].tolist(), *alarms[: SHOWN - n].tolist()]
-    x = split.tested(dataset).x[split.test]
+    x = split.tested(dataset).at(split.test)
     pictures = dataset.spec.is_image and dataset.spec.shape[0] in (1, 3)
     rows: list[list[object]] = [
         [

@@ -85,10 +85,10 @@ def _locked_run(job: Job, dataset: Dataset, split: IndexSplit) -> Metrics:
 def _steps(job: Job, dataset: Dataset, split: IndexSplit, workspace: Workspace) -> Metrics:
     """Steps 3 to 6."""
     seconds: dict[str, float] = {}
-    normals = dataset.train.x[split.train]
+    normals = dataset.train.at(split.train)
     with _timed(seconds, "fit"):
         detector = fit(job, dataset, normals, workspace)
-    tested = split.tested(dataset).x[split.test]
+    tested = split.tested(dataset).at(split.test)
     with _timed(seconds, "score"):
         own = detector.terms(tested)
     terms = keep(job, dataset, split, detector, own)

@@ -220,7 +220,7 @@ def read_files(folder: Path) -> Files:
     record = _mapping(folder / "run.json", json.loads, problems)
     failed = _mapping(folder / "failed.json", json.loads, problems)
     result = _mapping(folder / "metrics.json", json.loads, problems)
-    config = _mapping(folder / "config.yaml", lambda text: yaml.load(text, Loader=runs.LOADER), problems)
+    config = _mapping(folder / "config.yaml", runs.parse_config, problems)
     if record and isinstance(chosen := record.get("choices"), dict):
         record = {**record, "choices": old_names.renamed_choices(chosen)}
     return Files(record or {}, failed or {}, old_names.renamed_config(config or {}), result, problems)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -41,6 +42,9 @@ CONFIG = "config.yaml"
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's loader where PyYAML has it: it is ten times as fast, and a report reads a thousand configurations."""
+
+LONE_SURROGATE = re.compile(r"(?<!\\)((?:\\\\)*)\\u[Dd][Cc]([89A-Fa-f][0-9A-Fa-f])")
+"""The escape code of a lone surrogate; an even number of backslashes before it are no part of it."""
 
 
 class State(StrEnum):
@@ -121,10 +125,27 @@ def read(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
+def parse_config(text: str) -> Any:
+    """The content of a run's configuration file.
+
+    A byte of a path that is no UTF-8, such as ff, is written as the escape code of a lone surrogate, which YAML does
+    not allow; it is read as the four characters \\xff.
+
+    Raises
+    ------
+    yaml.YAMLError
+        Where the text is no YAML.
+    """
+    try:
+        return yaml.load(text, Loader=LOADER)
+    except yaml.YAMLError:
+        return yaml.load(LONE_SURROGATE.sub(lambda found: rf"{found[1]}\\x{found[2].lower()}", text), Loader=LOADER)
+
+
 def config_of(folder: Path) -> dict[str, Any]:
     """The resolved configuration of a run; empty where its file is missing or damaged."""
     try:
-        content = yaml.load((folder / CONFIG).read_text(encoding="utf-8"), Loader=LOADER)
+        content = parse_config((folder / CONFIG).read_text(encoding="utf-8"))
     except Exception:  # a damaged file may raise anything
         return {}
     return {str(key): value for key, value in content.items()} if isinstance(content, dict) else {}

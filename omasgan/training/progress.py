@@ -6,19 +6,25 @@ import logging
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
+
+if TYPE_CHECKING:  # a sweep shows its progress without loading torch
+    from torch import Tensor
 
 SHOWN = 4
 """Largest number of values that are shown with the progress."""
 
 SILENCE = 30.0
 """Longest time between two log lines, in seconds."""
+
+MANY = 64
+"""Number of parts whose progress is shown by `each_shown`."""
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +72,19 @@ def progress(
             yield _Bar(bar)
     else:
         yield _Lines(stage, total, start, unit)
+
+
+def each_shown(parts: Sequence[Tensor], name: str) -> Iterator[Tensor]:
+    """Parts of images (n, ...), one after the other; shows how many images are done where there are `MANY` parts."""
+    if len(parts) < MANY:
+        yield from parts
+        return
+    done = 0
+    with progress(name, sum(map(len, parts)), unit="image") as bar:
+        for part in parts:
+            yield part
+            done += len(part)
+            bar.update(done)
 
 
 class _Bar:

@@ -39,7 +39,13 @@ def cfg(composed):
     [
         ("device=cuda:3", "logger=none", "baselines=none", "debug.profile=true"),
         ("threads=1", "data=elsewhere", "logger=[csv,tensorboard]", "baselines.pca.variance=0.5", "debug.anomaly=true"),
-        ("runs=elsewhere", "logger.wandb.project=another", "log_every=1", "score.run=elsewhere"),
+        (
+            "runs=elsewhere",
+            "logger.wandb.project=another",
+            "log_every=1",
+            "score.run=elsewhere",
+            "feature_cache=features",
+        ),
     ],
 )
 def test_what_is_no_science_does_not_move_a_run(folder, overrides):

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
+from omasgan.files import write_text
 from omasgan.runs import folder as runs
 from omasgan.runs.folder import State
 from omasgan.runs.lock import OWNER, HeldError, locked, owner
@@ -188,3 +190,12 @@ def test_the_score_that_a_run_or_a_job_is_known_by(tmp_path):
 def test_nothing_of_it_imports_torch():
     code = "import sys, omasgan.__main__, omasgan.commands.list_and_clean; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, cwd=Path.cwd()).returncode == 0
+
+
+@pytest.mark.parametrize("name", [b"p\xff", b"\\udcff", b"\\\\\xfe", "\u00ff".encode(), b"\\x"])
+def test_a_configuration_whose_paths_are_no_utf8_can_be_read(tmp_path, name):
+    root = os.fsdecode(name)
+    write_text(tmp_path / runs.CONFIG, OmegaConf.to_yaml(OmegaConf.create({"dataset": {"root": root}, "seed": 3})))
+    read = runs.config_of(tmp_path)
+    assert read["seed"] == 3
+    assert read["dataset"]["root"] == root.encode(errors="surrogateescape").decode(errors="backslashreplace")

@@ -1,0 +1,76 @@
+"""What keeps Task 2 from leaving the data by texture: a blur before the critic, and B on the images of G."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from omasgan.data.dataset import Spec
+from omasgan.detectors.omasgan import OMASGAN
+from omasgan.errors import UserError
+from omasgan.method.divergences import GAN
+from omasgan.method.settings import Boundary, Inference, Retraining
+from omasgan.networks.blur import Blur, blurred
+from omasgan.networks.dcgan import DCGAN
+from omasgan.networks.latent_map import LatentMap
+from omasgan.networks.mlp import MLP
+from omasgan.training.augmentation import NoAugmentation
+from omasgan.training.settings import Budget, Optimisation
+from omasgan.training.stage import Workspace, trainable
+
+
+def checkerboard(size=16):
+    return ((torch.arange(size).view(-1, 1) + torch.arange(size)) % 2).float().expand(1, 1, size, size)
+
+
+def test_a_blur_removes_texture_and_keeps_brightness():
+    x = checkerboard()
+    seen = Blur(1.5)(x)
+    assert float((seen[..., 5:-5, 5:-5] - 0.5).abs().max()) < 1e-3
+    gradient = torch.linspace(0, 1, 40).expand(2, 3, 40, 40)
+    inner = (..., slice(6, -6), slice(6, -6))
+    torch.testing.assert_close(Blur(1.5)(gradient)[inner], gradient[inner])
+    network = nn.Identity()
+    assert blurred(network, 0.0) is network
+
+
+def test_the_samples_of_a_latent_map_are_those_of_g_before_and_after_training():
+    G = DCGAN(latent=6, width=4).generator((1, 8, 8)).eval()
+    weights = copy.deepcopy(G.state_dict())
+    B, z = trainable(LatentMap(copy.deepcopy(G), latent=6)), torch.randn(5, 6)
+    assert torch.equal(B(z), G(z))
+    adam = torch.optim.Adam(B.parameters(), lr=0.1)
+    for _ in range(3):
+        adam.zero_grad()
+        B(z).mean().backward()
+        adam.step()
+    assert not torch.equal(B(z), G(z))
+    assert torch.equal(B(z), G(z + B.h(z)))
+    for name, value in B.G.state_dict().items():
+        assert torch.equal(value, weights[name]), name  # also the statistics of batch normalisation
+
+
+def detector(boundary, inference=None, shape=(1, 8, 8), architecture=DCGAN):
+    budget = Budget(task1=2, critic=2, task2=4, task3=2, j=2, batch=8)
+    settings = (GAN(), architecture(latent=4, width=4), NoAugmentation(), Optimisation(), budget)
+    own = {"j_features": "sample", "divergence_term": "variational", **(inference or {})}
+    return OMASGAN(Spec(shape), Workspace(), *settings, Boundary(N=8, Q=16, **boundary), Retraining(), Inference(**own))
+
+
+def test_a_detector_with_both_is_trained_saved_and_loaded():
+    x = torch.randint(0, 256, (40, 1, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    settings = {"boundary": {"generator": "latent_map", "blur": 1.0}, "inference": {"blur": 1.0}}
+    trained, other = detector(**settings), detector(**settings)
+    trained.fit(x)
+    assert any(bool((weight != 0).any()) for weight in trained.B.h[-1].parameters())
+    for name, value in trained.B.G.state_dict().items():
+        assert torch.equal(value, trained.G.state_dict()[name]), name
+    other.load_state_dict(trained.state_dict())
+    assert torch.equal(other.score(x), trained.score(x))
+
+
+@pytest.mark.parametrize("settings", [{"boundary": {"blur": 1.0}}, {"boundary": {}, "inference": {"blur": 1.0}}])
+def test_a_blur_of_rows_is_refused(settings):
+    with pytest.raises(UserError, match="a blur is for images in pixels"):
+        detector(**settings, shape=(5,), architecture=MLP)
