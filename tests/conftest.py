@@ -12,6 +12,8 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hypothesis import settings
+from matplotlib.figure import Figure
+from PIL import Image
 
 from omasgan import __main__ as program
 from omasgan.configuration.composition import Composer, install
@@ -45,6 +47,25 @@ def composer_that_shares(self, config_search_path):
 
 Composer.__init__ = composer_that_shares
 install()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "browser" in item.fixturenames:
+            item.add_marker(pytest.mark.heavy)
+
+
+DRAW = Figure.savefig
+# Most of the time of a short run is that of its plots, so only tests with the fixture `pictures` draw them.
+Figure.savefig = lambda figure, file, **_: Image.new("L", (2, 2)).save(file, "png")
+
+
+@pytest.fixture
+def pictures(monkeypatch):
+    """Plots are drawn; in all other tests they are blank."""
+    monkeypatch.setattr(Figure, "savefig", DRAW)
+
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 

@@ -28,12 +28,13 @@ NOT_SCIENCE = frozenset(
 Of the settings in `debug`, only `overfit` changes the results; see `scientific`.
 """
 
-LATER: Mapping[str, Mapping[str, Any]] = {
+LATER: Mapping[str, Any] = {
     "dataset": {"label": None, "missing": "error", "bits": 16, "megapixels": 179.0},
     "boundary": {"generator": "weights", "blur": 0.0},
     "inference": {"blur": 0.0},
+    "representation": {"pretrained_patches": {"coreset": 1.0}, "pixel_patches": {"coreset": 1.0}},
 }
-"""Settings of a group that came later than the first runs, with their defaults."""
+"""Settings that came later than the first runs, with their defaults."""
 
 SHOWN_APART = frozenset({"seed"})
 """Keys that change the results but have a level of their own in a run's path, so they are not part of its hash."""
@@ -88,11 +89,21 @@ def scientific(config: Mapping[Any, Any]) -> dict[str, Any]:
     kept = {str(key): value for key, value in config.items() if str(key) not in NOT_SCIENCE}
     if kept.get("test_samples") is None:
         kept.pop("test_samples", None)
-    for group, later in LATER.items():
-        if isinstance(node := kept.get(group), Mapping):
-            kept[group] = {key: value for key, value in node.items() if (key, value) not in later.items()}
+    kept = _without(kept, LATER)
     overfit = (config.get("debug") or {}).get("overfit", False)
     return {**kept, "debug": {"overfit": True}} if overfit else kept
+
+
+def _without(node: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """A node without those settings that have the values of `later`, at any depth."""
+    kept = {}
+    for key, value in node.items():
+        known = later.get(key, ...)
+        if isinstance(known, Mapping) and isinstance(value, Mapping):
+            kept[str(key)] = _without(value, known)
+        elif known is ... or value != known:
+            kept[str(key)] = value
+    return kept
 
 
 def chosen_parts(representation: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from omasgan.data.dataset import Spec
 from omasgan.detectors.base import Detector
 from omasgan.errors import UserError
 from omasgan.method.memory_bank import MemoryBank
+from omasgan.representations.coreset import greedy_coreset
 from omasgan.representations.patch_grid import IMAGES_AT_A_TIME, PatchGrid, PatchRepresentation
 from omasgan.training.batches import split
 from omasgan.training.progress import each_shown
@@ -111,7 +112,12 @@ class PatchDetector(Detector):
                 f"there are {n} normal training images, and a detector of patches needs more than "
                 f"{2 * FEWEST_HELD_OUT}: give more images"
             )
-        self.detector.check(min(self.representation.drawn, self.grid[0] * self.grid[1] * (n - self._held_out(n))))
+        drawn = min(self.representation.drawn, self.grid[0] * self.grid[1] * (n - self._held_out(n)))
+        self.detector.check(self._kept(drawn))
+
+    def _kept(self, drawn: int) -> int:
+        """The number of patches that the detector learns from."""
+        return max(1, round(self.representation.coreset * drawn))
 
     def _held_out(self, n: int) -> int:
         return max(FEWEST_HELD_OUT, n // HELD_OUT)
@@ -159,7 +165,10 @@ class PatchDetector(Detector):
         rows = rows[torch.randperm(len(rows), generator=random)[: self.representation.drawn]]
         statistics = self._statistics(mean, deviation)
         whole = {name: torch.cat(embeddings) for name, embeddings in wholes.items()}
-        return (rows - self.shift) / self.scale, {"statistics": statistics, **whole}
+        scaled = (rows - self.shift) / self.scale
+        if (kept_rows := self._kept(len(scaled))) < len(scaled):
+            scaled = scaled[greedy_coreset(scaled, kept_rows)]
+        return scaled, {"statistics": statistics, **whole}
 
     def _parts(self, x: Tensor, index: Tensor | None = None) -> Iterator[PatchGrid]:
         """The patches of the images at these places, or of all; copies a few at a time: x may be larger than memory."""

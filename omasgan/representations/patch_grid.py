@@ -67,15 +67,20 @@ class PatchRepresentation(Representation):
     spec, workspace
         See `Representation`.
     drawn
-        Number of patches, drawn at random from all training images, that a detector learns from.
+        Number of patches that are drawn at random from all training images.
+    coreset
+        Fraction of the drawn patches that a detector learns from, each as far as possible from the others (see
+        `coreset.greedy_coreset`); 1 for all of them. A smaller memory bank is faster to search.
     top
         Fraction of an image's patches whose highest scores a detector averages; at least one patch.
     """
 
-    def __init__(self, spec: Spec, workspace: Workspace, drawn: Count, top: PositiveFraction) -> None:
+    def __init__(
+        self, spec: Spec, workspace: Workspace, drawn: Count, top: PositiveFraction, coreset: PositiveFraction
+    ) -> None:
         super().__init__(spec, workspace)
         must_be_images(spec, "patches")
-        self.drawn, self.top = drawn, top
+        self.drawn, self.top, self.coreset = drawn, top, coreset
 
     @abstractmethod
     def patches(self, x: Tensor) -> PatchGrid:
@@ -108,7 +113,7 @@ class PixelPatches(PatchRepresentation):
         Distance between two neighbouring patches, in pixels of the image before it is reduced.
     components
         Number of principal components at each scale; at most the number of values in a patch.
-    drawn, top
+    drawn, top, coreset
         See `PatchRepresentation`.
 
     Raises
@@ -128,8 +133,9 @@ class PixelPatches(PatchRepresentation):
         components: Count = 16,
         drawn: Count = 10_000,
         top: PositiveFraction = 0.01,
+        coreset: PositiveFraction = 1.0,
     ) -> None:
-        super().__init__(spec, workspace, drawn, top)
+        super().__init__(spec, workspace, drawn, top, coreset)
         if not scales or min(scales) < 1 or patch_size > size // max(scales):
             raise UserError(
                 f"representation.pixel_patches has size={size}, scales={list(scales)} and patch_size={patch_size}: "

@@ -131,7 +131,7 @@ class PretrainedPatches(FrozenFeatures, PatchRepresentation):
         Height and width that an image is resized to for the network, in pixels.
     grid
         Number of patches along each side of an image.
-    drawn, top
+    drawn, top, coreset
         See `PatchRepresentation`.
 
     Raises
@@ -153,8 +153,9 @@ class PretrainedPatches(FrozenFeatures, PatchRepresentation):
         grid: Count = 32,
         drawn: Count = 10_000,
         top: PositiveFraction = 0.01,
+        coreset: PositiveFraction = 1.0,
     ) -> None:
-        super().__init__(spec, workspace, drawn, top)
+        super().__init__(spec, workspace, drawn, top, coreset)
         self.use(network, size)
         self.grid = grid
         self.embedding = Spec((self.patches(self.blank()).grid.shape[1], grid, grid))

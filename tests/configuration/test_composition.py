@@ -43,6 +43,7 @@ def outcome(loader, overrides, mode=RunMode.RUN):
         return f"{error!r} from {error.__cause__!r}"
 
 
+@pytest.mark.heavy
 def test_what_is_remembered_gives_what_hydra_composes(loaders):
     composer, plain = loaders
     for values in (*RIGHT, *WRONG):

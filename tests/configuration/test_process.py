@@ -38,6 +38,7 @@ def test_a_reader_that_has_gone_is_no_error():
         assert (child.stderr.read(), child.wait()) == (b"", 0)
 
 
+@pytest.mark.heavy
 def test_ctrl_c_and_on(process, command, runs, without_progress):
     def interrupt(child, line):
         if line.startswith("task1 560"):  # a line comes after each tenth of the steps, a checkpoint after each 500

@@ -58,6 +58,7 @@ def in_this_process(command, tmp_path, monkeypatch):
         sys.modules.pop(name, None)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("title", EXAMPLES)
 def test_an_example_does_what_it_says(title, tmp_path, in_a_shell, in_this_process):
     run = in_a_shell if title == "Add a divergence" else in_this_process

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pytest
 
 PAGE = Path(__file__).parents[2] / "docs" / "how_to" / "python.md"
 
@@ -24,6 +25,7 @@ def test_the_examples_run(tmp_path, monkeypatch, capsys):
     assert "divergence:" in capsys.readouterr().out
 
 
+@pytest.mark.heavy
 def test_the_notebook_runs(tmp_path, monkeypatch, capsys):
     notebook = json.loads(PAGE.with_suffix(".ipynb").read_text(encoding="utf-8"))
     monkeypatch.chdir(tmp_path)

@@ -33,6 +33,7 @@ def fitted():
     return OMASGAN(divergence="kl", mu=0.05, **QUICK).fit(NORMAL)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("convention", [pytest.param("pyod", marks=pytest.mark.slow), "sklearn"])
 def test_scikit_learns_own_checks(convention):
     estimator = OMASGAN(convention=convention, **{**QUICK, "settings": BY_THE_PAPER})

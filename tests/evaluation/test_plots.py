@@ -55,6 +55,7 @@ def test_colours_have_one_meaning_each():
     assert len({*COLOURS.values(), *SERIES}) == len(COLOURS) + len(SERIES)
 
 
+@pytest.mark.usefixtures("pictures")
 def test_saved_figures_are_png_at_120_dpi(table, tmp_path):
     plots.save(plots.roc_curves(table), tmp_path / "roc.png")
     with Image.open(tmp_path / "roc.png") as image:

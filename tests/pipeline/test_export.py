@@ -39,6 +39,7 @@ def largest_difference(one, other):
     return np.abs(one - other).max() / other.std()
 
 
+@pytest.mark.heavy
 def test_an_onnx_file_gives_the_scores_and_maps_of_the_run(cloth, start, tmp_path, capsys):
     model = tmp_path / "new" / "detector.onnx"
     command = ("task=export", f"export.run={cloth}", f"export.output={model}")
@@ -108,6 +109,7 @@ def test_every_detector_that_computes_its_scores_can_be_exported(name, suffix, t
     assert largest_difference(score, expected) < 1e-4
 
 
+@pytest.mark.heavy
 def test_the_page_s_example_scores_a_folder_without_omasgan(cloth, start, tmp_path, monkeypatch, capsys):
     start("task=export", f"export.run={cloth}", f"export.output={tmp_path}/detector.onnx")
     (tmp_path / "new").mkdir()

@@ -131,6 +131,7 @@ PATCHES = (
 )
 
 
+@pytest.mark.usefixtures("pictures")
 def test_a_folder_with_masks_gets_pixel_metrics_maps_and_p_values(start, on_patches, tmp_path, monkeypatch, capsys):
     folder = start(*PATCHES, f"dataset.root={on_patches}/photos")
     metrics = json.loads((folder / "metrics.json").read_text())

@@ -88,6 +88,7 @@ def start(request, agent_home, monkeypatch, command):
     return do
 
 
+@pytest.mark.heavy
 def test_each_trial_of_an_agent_is_the_run_that_its_sweep_waits_for(start, agent_home):
     content = yaml.safe_load((SWEEPS / "wandb_bayes.yaml").read_text())
     short = ["protocol.pseudo_class=1", "budget=smoke", "device=cpu", "threads=1", f"runs={agent_home}/runs"]
@@ -118,6 +119,7 @@ def test_each_trial_of_an_agent_is_the_run_that_its_sweep_waits_for(start, agent
         assert seen["exit"][-1].get("exit_code", 0) == 0
 
 
+@pytest.mark.heavy
 def test_a_trial_over_classes_is_one_run_with_a_point_a_class_and_is_told_again(command, agent_home, monkeypatch, zoo):
     def trial(run_id):
         monkeypatch.setenv("WANDB_RUN_ID", run_id)

@@ -86,6 +86,7 @@ def test_the_paired_test_rejects_at_its_level():
     assert 5 <= rejected <= 28, "5 % of 300 are 15"
 
 
+@pytest.mark.heavy
 def test_many_files_are_read_by_processes_with_the_same_result(monkeypatch, small_sweep):
     study = reading.read([small_sweep]).study
     by_threads = scores.read_scores(study, workers=2)

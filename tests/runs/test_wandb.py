@@ -352,6 +352,7 @@ def test_without_a_key_nothing_is_asked_on_the_terminal(tmp_path):
     assert steps(tmp_path, "task1") == [1, 2]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("silent", [True, False])
 def test_a_dead_server_costs_a_time_out_and_no_record(tmp_path, server, monkeypatch, silent):
     server.frozen.set()

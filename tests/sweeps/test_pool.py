@@ -77,6 +77,7 @@ def launch(tmp_path):
     return do
 
 
+@pytest.mark.heavy
 def test_jobs_that_fail_exit_or_crash_leave_the_others_alone(launch, caplog):
     seeds = [100, 1, 2, 101, 3, 4, 5, 102]
     returns = launch(*seeds)
@@ -96,6 +97,7 @@ def test_jobs_that_fail_exit_or_crash_leave_the_others_alone(launch, caplog):
     assert "died: seed=3" in caplog.text
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("jobs", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_so_many_jobs_run_at_a_time(launch, tmp_path, jobs):
     seeds = range(100, 103)

@@ -76,6 +76,7 @@ def alive(pid):
         return False
 
 
+@pytest.mark.heavy
 def test_a_job_that_is_killed_takes_no_other_with_it_and_is_resumed(tmp_path):
     with sweep(tmp_path, "seed=0,1,2", "budget.task1=400") as process:
         victim, pid = next(iter(wait_for(lambda: working(tmp_path)).items()))
@@ -112,6 +113,7 @@ def test_two_sweeps_at_once_share_the_jobs(tmp_path):
     assert not list(tmp_path.rglob("failed.json"))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("how", ["Ctrl-C", "SIGKILL", pytest.param("SIGTERM", marks=pytest.mark.slow)])
 def test_the_jobs_end_with_the_sweep_however_it_ends(tmp_path, how):
     with sweep(tmp_path, "seed=0,1,2", ENDLESS) as process:
