@@ -12,12 +12,12 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hypothesis import settings
-from matplotlib.figure import Figure
 from PIL import Image
 
 from omasgan import __main__ as program
 from omasgan.configuration.composition import Composer, install
 from omasgan.configuration.schema import FOLDER, SWEEPS, register
+from omasgan.evaluation import plots
 from omasgan.files import make_folder
 from omasgan.pipeline import outputs
 
@@ -56,15 +56,15 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.heavy)
 
 
-DRAW = Figure.savefig
+REAL_SAVE = plots.save
 # Most of the time of a short run is that of its plots, so only tests with the fixture `pictures` draw them.
-Figure.savefig = lambda figure, file, **_: Image.new("L", (2, 2)).save(file, "png")
+plots.save = lambda figure, path: Image.new("L", (2, 2)).save(path, "png")
 
 
 @pytest.fixture
 def pictures(monkeypatch):
     """Plots are drawn; in all other tests they are blank."""
-    monkeypatch.setattr(Figure, "savefig", DRAW)
+    monkeypatch.setattr(plots, "save", REAL_SAVE)
 
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"

@@ -67,10 +67,10 @@ class Record:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.results: Results = read_results(folder / "results.csv")
-        self.classes = sorted({cls for cls, _, _ in self.results})
-        self.seeds = sorted({seed for _, seed, _ in self.results})
-        self.values = means(self.results, self.classes)
+        results: Results = read_results(folder / "results.csv")
+        self.classes = sorted({cls for cls, _, _ in results})
+        self.seeds = sorted({seed for _, seed, _ in results})
+        self.values = means(results, self.classes)
         self._ranks: Ranks = {}
         with np.load(folder / "scores.npz") as file:
             for key in file.files:

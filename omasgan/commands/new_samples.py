@@ -92,8 +92,8 @@ def _images(
     """The images that can be read, resized to the run's shape; one that is given alone must be readable."""
     if not _takes_images(spec):
         raise UserError(f"score.input={given} is {what}, but the run is on samples {spec.shape}: give an array")
-    form = image_files.format_of(dataset or {}, spec.shape)
+    settings = image_files.read_settings(dataset or {}, spec.shape)
     if len(paths) == 1:
-        return names, image_files.read_images(paths, form)
-    kept, x = image_files.readable_images(paths, form)
+        return names, image_files.read_images(paths, settings)
+    kept, x = image_files.readable_images(paths, settings)
     return [names[place] for place in kept], x

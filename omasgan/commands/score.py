@@ -55,7 +55,7 @@ def score(cfg: DictConfig, choices: Mapping[str, str], folder: Path) -> None:
         if _would_be_lost(path) and not config["score"]["overwrite"]:
             raise UserError(f"{path} exists: choose another file with score.output=..., or give score.overwrite=true")
     run_folder = find_run(config["score"]["run"], "score.run")
-    own = {key: config[key] for key in ("device", "threads")}
+    own = {key: config[key] for key in ("device", "threads", "feature_cache")}
     detector, normal_scores, trained = load_run(run_folder, own, config)
     known = (detector.spec, columns_of(run_folder), trained["dataset"])
     names, x = new_samples.read(str(config["score"]["input"]), *known)

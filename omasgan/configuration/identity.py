@@ -28,8 +28,11 @@ NOT_SCIENCE = frozenset(
 Of the settings in `debug`, only `overfit` changes the results; see `scientific`.
 """
 
+_LATER_OF_DATA = {"label": None, "missing": "error", "bits": 16, "megapixels": 179.0}
+
 LATER: Mapping[str, Any] = {
-    "dataset": {"label": None, "missing": "error", "bits": 16, "megapixels": 179.0},
+    "dataset": _LATER_OF_DATA,
+    "abnormal_dataset": _LATER_OF_DATA,
     "boundary": {"generator": "weights", "blur": 0.0},
     "inference": {"blur": 0.0},
     "representation": {"pretrained_patches": {"coreset": 1.0}, "pixel_patches": {"coreset": 1.0}},

@@ -218,8 +218,8 @@ class Config:
     data
         The folder that data sets are downloaded to and read from.
     feature_cache
-        The folder in which the features of a pretrained network are kept, so that other runs on the same images, and
-        this one if it is interrupted, do not compute them again; null keeps none.
+        The folder in which `representation=pretrained` stores the features of images, so that later or resumed runs
+        need not compute them again; null stores none. Features of patches are not stored.
     task
         What the command does: train and evaluate a run, plan that, score new samples, export a detector, list runs,
         remove unfinished runs, write a report, or save a W&B dashboard. It has nothing to do with Tasks 1 to 3.

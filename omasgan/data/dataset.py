@@ -60,7 +60,7 @@ class Samples:
     names: tuple[str, ...] = ()
 
     def at(self, index: Tensor) -> Tensor:
-        """The samples at these places (m, ...), in their order; without a copy where the places follow one another."""
+        """The samples at these indices (m, ...), in their order; a view instead of a copy if these are consecutive."""
         if len(index) and bool((index == torch.arange(len(index)) + index[0]).all()):
             return self.x[int(index[0]) : int(index[0]) + len(index)]
         return self.x[index]

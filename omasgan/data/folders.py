@@ -12,7 +12,7 @@ from torch import Tensor
 from omasgan.data import image_masks
 from omasgan.data.class_names import NORMAL, class_folders
 from omasgan.data.dataset import Dataset, Samples
-from omasgan.data.image_files import ImageFormat, Megapixels, find_images, list_images, readable_images, tell_copies
+from omasgan.data.image_files import Megapixels, ReadSettings, find_images, list_images, log_copies, readable_images
 from omasgan.errors import UserError
 from omasgan.files import user_path
 
@@ -69,11 +69,11 @@ def image_folder(
         images cannot be read; fewer are left out, named and counted.
     """
     top = user_path(root)
-    told, classes, trained, first = _listed(top, None if test_root is None else user_path(test_root))
-    kept, x = readable_images([path for path, _, _ in told], ImageFormat(size, channels, bits, megapixels))
-    cut = bisect_left(kept, first)
-    paths, called, numbers = zip(*(told[place] for place in kept), strict=True)
-    tell_copies(paths, x)
+    entries, classes, trained, n_train = _listed(top, None if test_root is None else user_path(test_root))
+    kept, x = readable_images([path for path, _, _ in entries], ReadSettings(size, channels, bits, megapixels))
+    cut = bisect_left(kept, n_train)
+    paths, called, numbers = zip(*(entries[place] for place in kept), strict=True)
+    log_copies(paths, x)
     y = torch.tensor(numbers)
     masks = _masks(top, paths[cut:], set(classes) - trained, size) if test_root is None else None
     train, test = (Samples(x[part], y[part], called[part]) for part in (slice(cut), slice(cut, None)))
@@ -91,13 +91,13 @@ def _listed(root: Path, test_root: Path | None) -> tuple[list[tuple[Path, str, i
     else:
         train, test = _cut(root)
     names = sorted(train) + sorted(test.keys() - train.keys())
-    told = [
+    entries = [
         (path, path.relative_to(top).as_posix(), names.index(name))
         for classes, top in ((train, root), (test, test_top))
         for name, images in classes.items()
         for path in images
     ]
-    return told, names, set(train), sum(map(len, train.values()))
+    return entries, names, set(train), sum(map(len, train.values()))
 
 
 def _masks(root: Path, tested: Sequence[Path], anomalies: Collection[str], size: int) -> Tensor | None:

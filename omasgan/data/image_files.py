@@ -34,29 +34,30 @@ MODES = {1: "L", 3: "RGB"}
 MOST_UNREADABLE = 0.1
 """The largest share of the images that may be unreadable; with more, they are refused."""
 
-DARK = 2**13
-"""Values of a 16-bit image; one without any as high most likely comes from a camera of fewer bits."""
+DARK = 1 / 8
+"""If no value of an image reaches this fraction of the largest possible one, its camera probably has fewer bits."""
 
 NAMED = 5
-"""Unreadable images that a message names at most."""
+"""Largest number of files that a message names."""
 
 IN_MEMORY = 2**30
-"""Bytes of images that are held in memory; more are kept in a temporary file, of which memory holds what is used."""
+"""Largest size in bytes of images that are held in memory; larger sets go to a temporary file."""
 
 TOLD_EVERY = 10.0
 """Seconds between two messages that tell how many images have been read."""
 
 
 Megapixels = Annotated[float, Gt(0)]
+"""The type of the setting `megapixels`."""
 
 
 class UnreadableError(UserError):
-    """An image file is missing, damaged, or none."""
+    """An image file is missing, damaged or not an image."""
 
 
 @dataclass(frozen=True)
-class ImageFormat:
-    """What image files are turned into.
+class ReadSettings:
+    """How image files are read.
 
     Parameters
     ----------
@@ -79,11 +80,13 @@ class ImageFormat:
             raise UserError(
                 f"size={self.size}, channels={self.channels}: set a size of at least 1, and 1 or 3 channels"
             )
+        if not 8 <= self.bits <= 32:
+            raise UserError(f"bits={self.bits}: an image uses 8 to 32 bits for a value")
 
 
-def format_of(node: Mapping[str, Any], shape: tuple[int, ...]) -> ImageFormat:
-    """The format of images (C, H, W) by a data set's node of the configuration, which other data sets may lack."""
-    return ImageFormat(shape[1], shape[0], **{key: node[key] for key in ("bits", "megapixels") if key in node})
+def read_settings(dataset: Mapping[str, Any], shape: tuple[int, ...]) -> ReadSettings:
+    """How images are read for samples of this shape; the data set's settings may have `bits` and `megapixels`."""
+    return ReadSettings(shape[1], shape[0], **{key: dataset[key] for key in ("bits", "megapixels") if key in dataset})
 
 
 def list_images(folder: Path, recursive: bool = False) -> list[Path]:
@@ -94,15 +97,15 @@ def list_images(folder: Path, recursive: bool = False) -> list[Path]:
     return images
 
 
-def read_images(paths: Sequence[Path], form: ImageFormat) -> Tensor:
+def read_images(paths: Sequence[Path], settings: ReadSettings) -> Tensor:
     """Read image files, turned upright by their EXIF orientation and resized by an antialiased bilinear filter.
 
     Parameters
     ----------
     paths
         The n files.
-    form
-        What they are turned into.
+    settings
+        How they are read.
 
     Returns
     -------
@@ -114,15 +117,15 @@ def read_images(paths: Sequence[Path], form: ImageFormat) -> Tensor:
     UserError
         For a file that is missing, damaged or not an image.
     """
-    images = _room(len(paths), form)
-    for image, read in zip(images, _read_all(paths, form), strict=True):
+    images = _room(len(paths), settings)
+    for image, read in zip(images, _read_all(paths, settings), strict=True):
         if isinstance(read, UnreadableError):
             raise read
         image[:] = read
     return torch.from_numpy(images)
 
 
-def readable_images(paths: Sequence[Path], form: ImageFormat) -> tuple[list[int], Tensor]:
+def readable_images(paths: Sequence[Path], settings: ReadSettings) -> tuple[list[int], Tensor]:
     """Read image files as `read_images` does, but leave out those that cannot be read, and log how many and which.
 
     Returns
@@ -135,10 +138,10 @@ def readable_images(paths: Sequence[Path], form: ImageFormat) -> tuple[list[int]
     UserError
         Where more than `MOST_UNREADABLE` of the files cannot be read.
     """
-    images = _room(len(paths), form)
+    images = _room(len(paths), settings)
     kept: list[int] = []
     wrong: dict[int, str] = {}
-    for place, read in enumerate(_read_all(paths, form)):
+    for place, read in enumerate(_read_all(paths, settings)):
         if isinstance(read, UnreadableError):
             wrong[place] = str(read)
         else:
@@ -157,7 +160,7 @@ def readable_images(paths: Sequence[Path], form: ImageFormat) -> tuple[list[int]
     return kept, found
 
 
-def tell_copies(paths: Sequence[Path], images: Tensor) -> None:
+def log_copies(paths: Sequence[Path], images: Tensor) -> None:
     """Log which images are alike once they are resized, because copies in training and test make the test too easy."""
     first: dict[bytes, Path] = {}
     copies = []
@@ -170,9 +173,9 @@ def tell_copies(paths: Sequence[Path], images: Tensor) -> None:
         log.warning("%d of %d images are copies of others: %s", len(copies), len(paths), named)
 
 
-def _room(n: int, form: ImageFormat) -> np.ndarray:
+def _room(n: int, settings: ReadSettings) -> np.ndarray:
     """Space for n images, uint8 (n, channels, size, size): memory, or a temporary file for more than `IN_MEMORY`."""
-    shape = (n, form.channels, form.size, form.size)
+    shape = (n, settings.channels, settings.size, settings.size)
     if (needed := int(np.prod(shape))) <= IN_MEMORY:
         return np.empty(shape, dtype=np.uint8)
     try:
@@ -182,18 +185,18 @@ def _room(n: int, form: ImageFormat) -> np.ndarray:
             return np.memmap(file, dtype=np.uint8, mode="r+" if file.seek(0, os.SEEK_END) else "w+", shape=shape)
     except OSError as error:
         raise UserError(
-            f"{n:,} images of {form.size} x {form.size} pixels need {needed / 1e9:.1f} GB in a temporary file "
+            f"{n:,} images of {settings.size} x {settings.size} pixels need {needed / 1e9:.1f} GB in a temporary file "
             f"({error.strerror} in {tempfile.gettempdir()}): name another folder, as TMPDIR=/big/disk, or lower "
             "dataset.size"
         ) from error
 
 
-def _read_all(paths: Sequence[Path], form: ImageFormat) -> Iterator[np.ndarray | UnreadableError]:
+def _read_all(paths: Sequence[Path], settings: ReadSettings) -> Iterator[np.ndarray | UnreadableError]:
     """The images, uint8 (channels, size, size), or why they cannot be read, in the order of `paths`."""
     start = told = time.monotonic()
     # Threads, because Pillow decodes and resizes without Python's lock.
-    with _no_limit(), ThreadPoolExecutor(torch.get_num_threads()) as threads:
-        for done, read in enumerate(threads.map(partial(_read_image, form=form), paths), 1):
+    with no_limit(), ThreadPoolExecutor(torch.get_num_threads()) as threads:
+        for done, read in enumerate(threads.map(partial(_read_image, settings=settings), paths), 1):
             if (now := time.monotonic()) - told > TOLD_EVERY:
                 told, left = now, (now - start) / done * (len(paths) - done)
                 log.info("%d of %d images read, %02d:%02d left", done, len(paths), left // 60, left % 60)
@@ -201,8 +204,8 @@ def _read_all(paths: Sequence[Path], form: ImageFormat) -> Iterator[np.ndarray |
 
 
 @contextmanager
-def _no_limit() -> Iterator[None]:
-    """Lift Pillow's own limit of pixels, in whose place `ImageFormat.megapixels` is checked."""
+def no_limit() -> Iterator[None]:
+    """Lift Pillow's own limit of pixels, in whose place `ReadSettings.megapixels` is checked."""
     before = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = None
     try:
@@ -221,16 +224,16 @@ def find_images(folder: Path, recursive: bool = False) -> list[Path]:
     return sorted(p for p in shown if p.suffix.lower() in SUFFIXES and (p.is_file() or p.is_symlink()))
 
 
-def _read_image(path: Path, form: ImageFormat) -> np.ndarray | UnreadableError:
+def _read_image(path: Path, settings: ReadSettings) -> np.ndarray | UnreadableError:
     """An image, uint8 (channels, size, size), or why it cannot be read."""
-    size, channels = form.size, form.channels
+    size, channels = settings.size, settings.channels
     try:
         with Image.open(path) as file:
-            if (pixels := file.width * file.height / 1e6) > form.megapixels:
-                raise ValueError(f"it has {pixels:.3g} megapixels; dataset.megapixels={pixels:.3g} allows it")
+            if (pixels := file.width * file.height / 1e6) > settings.megapixels:
+                raise ValueError(f"{pixels:,.2f} megapixels, more than dataset.megapixels={settings.megapixels:g}")
             if (frames := getattr(file, "n_frames", 1)) > 1:
                 log.warning("%s has %d frames, of which the first one is used", path, frames)
-            image = _eight_bit(ImageOps.exif_transpose(file), path, form.bits).convert(MODES[channels])
+            image = _eight_bit(ImageOps.exif_transpose(file), path, settings.bits).convert(MODES[channels])
             resized = np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
             return resized.reshape(size, size, channels).transpose(2, 0, 1)
     except Exception as error:  # a decoder may raise anything on a damaged file
@@ -252,7 +255,7 @@ def _eight_bit(image: Image.Image, path: Path, bits: int) -> Image.Image:
     pixels = np.asarray(image).astype(np.int64)
     if pixels.min() < 0:
         raise ValueError(f"it has negative values, down to {pixels.min()}; save it with values from 0")
-    if 0 < pixels.max() < DARK or pixels.max() >= 2**bits:
+    if 0 < pixels.max() < DARK * 2**bits or pixels.max() >= 2**bits:
         used = max(8, int(pixels.max()).bit_length())
         log.warning("%s uses %d bits: set dataset.bits=%d if its images are too dark or too bright", path, used, used)
     scaled = pixels * 255 // (2**bits - 1)

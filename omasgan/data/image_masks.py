@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from omasgan.data.image_files import no_limit
 from omasgan.errors import UserError
 
 log = logging.getLogger("omasgan")
@@ -56,7 +57,7 @@ def read(images: Sequence[Path], ground_truth: Path, anomalies: Collection[str],
             missing.append(image)
             continue
         try:
-            with Image.open(path) as file:
+            with no_limit(), Image.open(path) as file:
                 mask[:] = np.asarray(file.convert("L").resize((size, size), Image.Resampling.NEAREST)) > 0
         except Exception as error:  # a decoder may raise anything on a damaged file
             raise UserError(f"{path} can't be read as a mask ({error}): replace or remove it") from error

@@ -125,8 +125,8 @@ class OMASGAN(FGAN):
         given = (spec.shape[0] + len(RANKS),) if self.uses_neighbours else spec.shape
         if max(boundary.blur, inference.blur) > 0 and not spec.is_image:
             raise UserError(
-                f"boundary.blur is {boundary.blur:g} and inference.blur {inference.blur:g}: a blur is for images in "
-                "pixels (representation=pixels), and 0 everywhere else"
+                f"boundary.blur is {boundary.blur:g} and inference.blur {inference.blur:g}: a blur needs "
+                "images in pixels (representation=pixels): set both to 0"
             )
         self.J = workspace.network("J", lambda: blurred(architecture.discriminator(given), inference.blur))
 
@@ -172,7 +172,7 @@ class OMASGAN(FGAN):
         return neighbour_features
 
     def untrained_B(self) -> nn.Module:
-        """B before Task 2, which gives the samples of G."""
+        """A new B, which still gives the same samples as G."""
         G = copy.deepcopy(self.G)
         if self.boundary.generator == "latent_map":
             return self.workspace.network("h", lambda: LatentMap(G, self.latent))
@@ -186,7 +186,7 @@ class OMASGAN(FGAN):
             return
         start_fresh = self.boundary.critic_start == "fresh"
         C = self.make("C of Task 2", self.architecture.discriminator) if start_fresh else copy.deepcopy(self.D)
-        C = blurred(C, self.boundary.blur)
+        C = blurred(C, self.boundary.blur).to(self.workspace.device)
         task2.train(trainable(B), trainable(C), self.B, self.G, batches, self.boundary, self.recipe, self.workspace)
 
     def train_task3(self, batches: Batches) -> None:

@@ -20,7 +20,7 @@ from omasgan.method.memory_bank import MemoryBank
 from omasgan.representations.coreset import greedy_coreset
 from omasgan.representations.patch_grid import IMAGES_AT_A_TIME, PatchGrid, PatchRepresentation
 from omasgan.training.batches import split
-from omasgan.training.progress import each_shown
+from omasgan.training.progress import with_progress
 from omasgan.training.seeding import stream
 from omasgan.training.stage import Workspace
 
@@ -113,9 +113,9 @@ class PatchDetector(Detector):
                 f"{2 * FEWEST_HELD_OUT}: give more images"
             )
         drawn = min(self.representation.drawn, self.grid[0] * self.grid[1] * (n - self._held_out(n)))
-        self.detector.check(self._kept(drawn))
+        self.detector.check(self._coreset_size(drawn))
 
-    def _kept(self, drawn: int) -> int:
+    def _coreset_size(self, drawn: int) -> int:
         """The number of patches that the detector learns from."""
         return max(1, round(self.representation.coreset * drawn))
 
@@ -131,8 +131,8 @@ class PatchDetector(Detector):
         )
         random = stream(self.workspace.seed, "held-out images", torch.device("cpu"))
         order = torch.randperm(len(train), generator=random)
-        held, kept = order[: self._held_out(len(train))], order[self._held_out(len(train)) :]
-        rows, wholes = self._learn_from(train, kept)
+        held, learned_from = order[: self._held_out(len(train))], order[self._held_out(len(train)) :]
+        rows, wholes = self._learn_from(train, learned_from)
         self.detector.fit(rows)
         self.wholes = wholes
         self._prepare()
@@ -144,13 +144,13 @@ class PatchDetector(Detector):
         low, high = np.quantile(scores.numpy(), [TYPICAL, RARE])  # torch.quantile refuses more than 2^24 values
         self.map_range = float(low), float(high)
 
-    def _learn_from(self, train: Tensor, kept: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Random patches of the images `kept`, rows (n, k), and embeddings of these images; sets the columns' units."""
+    def _learn_from(self, train: Tensor, index: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Random patches of the images at `index`, rows (n, k), and the images' embeddings; sets the columns' units."""
         random = stream(self.workspace.seed, "patches", torch.device("cpu"))
-        each = -(-self.representation.drawn // len(kept))
+        each = -(-self.representation.drawn // len(index))
         drawn, means, deviations = [], [], []
         wholes: dict[str, list[Tensor]] = {}
-        for part in self._parts(train, kept):
+        for part in self._parts(train, index):
             rows = part.grid.flatten(2)  # (n, k, h w)
             chosen = torch.rand(len(rows), 1, rows.shape[2], generator=random).argsort(dim=2)[..., :each]
             drawn.append(rows.gather(2, chosen.expand(-1, rows.shape[1], -1)).transpose(1, 2).flatten(0, 1))
@@ -166,13 +166,13 @@ class PatchDetector(Detector):
         statistics = self._statistics(mean, deviation)
         whole = {name: torch.cat(embeddings) for name, embeddings in wholes.items()}
         scaled = (rows - self.shift) / self.scale
-        if (kept_rows := self._kept(len(scaled))) < len(scaled):
-            scaled = scaled[greedy_coreset(scaled, kept_rows)]
+        if (size := self._coreset_size(len(scaled))) < len(scaled):
+            scaled = scaled[greedy_coreset(scaled, size)]
         return scaled, {"statistics": statistics, **whole}
 
     def _parts(self, x: Tensor, index: Tensor | None = None) -> Iterator[PatchGrid]:
-        """The patches of the images at these places, or of all; copies a few at a time: x may be larger than memory."""
-        for part in each_shown(split(x if index is None else index, IMAGES_AT_A_TIME), "patches"):
+        """The patches of the images at `index`, or of all; copies few at a time: x may be larger than memory."""
+        for part in with_progress(split(x if index is None else index, IMAGES_AT_A_TIME), "patches"):
             yield self.representation.patches(part if index is None else x[part])
 
     def _statistics(self, mean: Tensor, deviation: Tensor) -> Tensor:

@@ -48,7 +48,7 @@ def read_folder(path: Any, settings: Mapping[str, Any]) -> Tensor:
     """
     shape = (settings["channels"], settings["size"], settings["size"])
     paths = image_files.list_images(user_path(Path(path)), recursive=True)
-    return image_files.readable_images(paths, image_files.format_of(settings, shape))[1]
+    return image_files.readable_images(paths, image_files.read_settings(settings, shape))[1]
 
 
 def read_new(path: Any, spec: Spec) -> Tensor:

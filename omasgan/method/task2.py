@@ -138,13 +138,13 @@ def train_noise_contrastive_critic(
     stage = Stage("critic", recipe.budget.critic, workspace, networks, optimisers, optimisation.decay)
     reference.fill(stage)
     # Divided by the square root of the number of values, the noise has the same length in any dimension.
-    blur = boundary.noise_scale * reference.unit(stage) / math.sqrt(reference.samples[0].numel())
+    deviation = boundary.noise_scale * reference.unit(stage) / math.sqrt(reference.samples[0].numel())
     for _ in stage:
         g = reference.draw(n, stage)
         around = reference.draw(n, stage)
         noise = torch.randn(around.shape, generator=stage.random, device=around.device)
         with workspace.autocast():
-            v_g, v_around = critic(g), critic(around + blur * noise)
+            v_g, v_around = critic(g), critic(around + deviation * noise)
         loss = critic_loss(recipe.divergence, v_g, v_around)
         descend(loss, optimiser)
         if stage.due():

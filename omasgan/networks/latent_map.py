@@ -1,4 +1,4 @@
-"""A generator that moves along another generator's images: B(z) = G(h(z)), of which only h is trained."""
+"""A generator that changes only the latents of another one: B(z) = G(z + h(z)), where only h is trained."""
 
 from __future__ import annotations
 

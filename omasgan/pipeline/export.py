@@ -24,7 +24,7 @@ FORMATS = (".onnx", ".pt2")
 MOST = 2**20
 """Largest number of samples that a graph takes at once; torch.export wants a bound."""
 
-PLAIN = {"device": "cpu", "precision": "float32"}
+PLAIN = {"device": "cpu", "precision": "float32", "feature_cache": None}
 """The keys of a configuration with which a detector is loaded for its export."""
 
 KEY = "omasgan"

@@ -14,6 +14,8 @@ from torch import Tensor
 
 from omasgan.errors import UserError
 from omasgan.files import make_folder
+from omasgan.training.batches import split
+from omasgan.training.progress import with_progress
 
 IMAGES_TO_A_COMMIT = 512
 """Images whose features are stored at a time: as many, at most, are computed again after an interruption."""
@@ -66,6 +68,8 @@ class FeatureCache:
         UserError
             Where the file cannot be read or written.
         """
+        if not len(x):
+            return compute(x)
         keys = [
             hashlib.blake2b(repr(x.shape[1:]).encode() + image.numpy().tobytes(), digest_size=16).digest()
             for image in x
@@ -74,11 +78,10 @@ class FeatureCache:
             with closing(sqlite3.connect(self.path, timeout=WAIT)) as file:
                 file.execute("CREATE TABLE IF NOT EXISTS features (image BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID")
                 known = {key: value for key in keys if (value := _read(file, key)) is not None}
-                missing = list({key: index for index, key in enumerate(keys) if key not in known}.items())
-                for start in range(0, len(missing), IMAGES_TO_A_COMMIT):
-                    part = missing[start : start + IMAGES_TO_A_COMMIT]
-                    values = compute(x[[index for _, index in part]]).numpy()
-                    rows = [(key, value.tobytes()) for (key, _), value in zip(part, values, strict=True)]
+                missing = torch.tensor(list({k: i for i, k in enumerate(keys) if k not in known}.values())).long()
+                for part in with_progress(split(missing, IMAGES_TO_A_COMMIT) if len(missing) else [], "features"):
+                    values = compute(x[part]).numpy()
+                    rows = [(keys[i], value.tobytes()) for i, value in zip(part.tolist(), values, strict=True)]
                     with file:  # commits
                         file.executemany("INSERT OR IGNORE INTO features VALUES (?, ?)", rows)
                     known.update(rows)

@@ -69,8 +69,8 @@ class PatchRepresentation(Representation):
     drawn
         Number of patches that are drawn at random from all training images.
     coreset
-        Fraction of the drawn patches that a detector learns from, each as far as possible from the others (see
-        `coreset.greedy_coreset`); 1 for all of them. A smaller memory bank is faster to search.
+        Fraction of the drawn patches that a detector keeps, chosen by `coreset.greedy_coreset`; 1 keeps all. A smaller
+        memory bank is faster to search.
     top
         Fraction of an image's patches whose highest scores a detector averages; at least one patch.
     """

@@ -16,7 +16,7 @@ from omasgan.representations.base import Representation, must_be_images
 from omasgan.representations.feature_cache import FeatureCache
 from omasgan.representations.patch_grid import IMAGES_AT_A_TIME, PatchGrid, PatchRepresentation
 from omasgan.training.batches import split
-from omasgan.training.progress import each_shown
+from omasgan.training.progress import with_progress
 from omasgan.training.settings import Count, PositiveFraction
 from omasgan.training.stage import Workspace
 
@@ -106,10 +106,12 @@ class Pretrained(FrozenFeatures):
 
     def encode(self, x: Tensor) -> Tensor:
         """See `Representation`."""
-        return self._compute(x) if self._cache is None else self._cache.features(x, self._compute)
+        if self._cache is None or torch.compiler.is_exporting():
+            return self._compute(x)
+        return self._cache.features(x, self._compute)
 
     def _compute(self, x: Tensor) -> Tensor:
-        return torch.cat([self._encode(part) for part in each_shown(split(x, IMAGES_AT_A_TIME), "pretrained")])
+        return torch.cat([self._encode(part) for part in with_progress(split(x, IMAGES_AT_A_TIME), "pretrained")])
 
     def _encode(self, x: Tensor) -> Tensor:
         layers = self.features(x, self.regions)[1]

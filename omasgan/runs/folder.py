@@ -44,7 +44,7 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's loader where PyYAML has it: it is ten times as fast, and a report reads a thousand configurations."""
 
 LONE_SURROGATE = re.compile(r"(?<!\\)((?:\\\\)*)\\u[Dd][Cc]([89A-Fa-f][0-9A-Fa-f])")
-"""The escape code of a lone surrogate; an even number of backslashes before it are no part of it."""
+"""Matches \\udc80 to \\udcff where the backslash itself is not escaped."""
 
 
 class State(StrEnum):
@@ -137,9 +137,12 @@ def parse_config(text: str) -> Any:
         Where the text is no YAML.
     """
     try:
-        return yaml.load(text, Loader=LOADER)
+        content = yaml.load(text, Loader=LOADER)
     except yaml.YAMLError:
-        return yaml.load(LONE_SURROGATE.sub(lambda found: rf"{found[1]}\\x{found[2].lower()}", text), Loader=LOADER)
+        if LONE_SURROGATE.search(text) is None:
+            raise
+        content = yaml.load(LONE_SURROGATE.sub(lambda found: rf"{found[1]}\\x{found[2].lower()}", text), Loader=LOADER)
+    return content
 
 
 def config_of(folder: Path) -> dict[str, Any]:

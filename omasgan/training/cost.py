@@ -29,7 +29,12 @@ class Cost:
     def train(self, optimisers: Iterable[Optimizer]) -> None:
         """Count the parameters of a stage's optimisers."""
         for optimiser in optimisers:
-            self.trained |= {id(weight): weight for group in optimiser.param_groups for weight in group["params"]}
+            self.trained |= {
+                id(weight): weight
+                for group in optimiser.param_groups
+                for weight in group["params"]
+                if weight.requires_grad
+            }
 
     def resume(self, state: Mapping[str, object]) -> float:
         """Count the seconds that a stage's checkpoint has taken, and return them."""

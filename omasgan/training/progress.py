@@ -23,8 +23,8 @@ SHOWN = 4
 SILENCE = 30.0
 """Longest time between two log lines, in seconds."""
 
-MANY = 64
-"""Number of parts whose progress is shown by `each_shown`."""
+MANY = 1024
+"""Smallest number of images for which `with_progress` shows the progress."""
 
 log = logging.getLogger(__name__)
 
@@ -74,13 +74,13 @@ def progress(
         yield _Lines(stage, total, start, unit)
 
 
-def each_shown(parts: Sequence[Tensor], name: str) -> Iterator[Tensor]:
-    """Parts of images (n, ...), one after the other; shows how many images are done where there are `MANY` parts."""
-    if len(parts) < MANY:
+def with_progress(parts: Sequence[Tensor], name: str) -> Iterator[Tensor]:
+    """Parts of images (n, ...), one after the other; shows how many are done where there are at least `MANY`."""
+    if (total := sum(map(len, parts))) < MANY:
         yield from parts
         return
     done = 0
-    with progress(name, sum(map(len, parts)), unit="image") as bar:
+    with progress(name, total, unit="image") as bar:
         for part in parts:
             yield part
             done += len(part)

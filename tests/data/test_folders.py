@@ -7,7 +7,7 @@ from PIL import Image
 
 from omasgan.data import image_files
 from omasgan.data.folders import image_folder
-from omasgan.data.image_files import ImageFormat, list_images, read_images, readable_images
+from omasgan.data.image_files import ReadSettings, list_images, read_images, readable_images
 from omasgan.errors import UserError
 
 
@@ -90,7 +90,7 @@ def test_hidden_folders_are_no_classes(tmp_path):
 def test_pixels_of_the_right_size_stay(tmp_path, channels):
     pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.uint8)
     Image.fromarray(pixels).save(tmp_path / "x.png")
-    (read,) = read_images([tmp_path / "x.png"], ImageFormat(8, channels))
+    (read,) = read_images([tmp_path / "x.png"], ReadSettings(8, channels))
     assert read.dtype == torch.uint8
     grey = pixels @ np.array([0.299, 0.587, 0.114])
     expected = pixels.transpose(2, 0, 1) if channels == 3 else grey[None]
@@ -100,7 +100,7 @@ def test_pixels_of_the_right_size_stay(tmp_path, channels):
 def test_shrinking_averages(tmp_path):
     board = np.indices((64, 48)).sum(axis=0) % 2 * np.uint8(200)
     Image.fromarray(board.astype(np.uint8)).save(tmp_path / "board.png")
-    read = read_images([tmp_path / "board.png"], ImageFormat(8, 1))
+    read = read_images([tmp_path / "board.png"], ReadSettings(8, 1))
     assert read.shape == (1, 1, 8, 8)
     assert (read.float() - 100).abs().max() <= 3
 
@@ -110,14 +110,14 @@ def test_a_photograph_is_read_upright(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was held upright: to be turned clockwise
     Image.fromarray(pixels).save(tmp_path / "x.png", exif=exif)
-    assert np.array_equal(read_images([tmp_path / "x.png"], ImageFormat(4, 1))[0, 0], np.rot90(pixels, -1))
+    assert np.array_equal(read_images([tmp_path / "x.png"], ReadSettings(4, 1))[0, 0], np.rot90(pixels, -1))
 
 
 def test_sixteen_bits_are_scaled(tmp_path):
     values = np.array([[0, 1000], [30000, 65535]], dtype=np.uint16)
     Image.fromarray(values).save(tmp_path / "deep.png")
     for channels in (1, 3):
-        read = read_images([tmp_path / "deep.png"], ImageFormat(2, channels))
+        read = read_images([tmp_path / "deep.png"], ReadSettings(2, channels))
         assert read[0, -1].tolist() == [[0, 3], [116, 255]]
 
 
@@ -125,11 +125,11 @@ def test_sixteen_bits_are_scaled(tmp_path):
 def test_every_common_kind_of_image_is_read(tmp_path, mode):
     path = tmp_path / ("x.tif" if mode == "CMYK" else "x.png")
     Image.new("RGB", (4, 4), "white").convert(mode).save(path)
-    assert (read_images([path], ImageFormat(4, 3)) == 255).all()
+    assert (read_images([path], ReadSettings(4, 3)) == 255).all()
 
 
 def test_no_paths_are_no_images():
-    assert read_images([], ImageFormat(4, 3)).shape == (0, 3, 4, 4)
+    assert read_images([], ReadSettings(4, 3)).shape == (0, 3, 4, 4)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
@@ -139,13 +139,13 @@ def test_a_damaged_image_is_named(tmp_path, suffix):
     noise = np.random.default_rng(0).integers(0, 256, (16, 16, 3)).astype(np.uint8)
     whole = tmp_path / f"whole.{suffix}"
     Image.fromarray(noise).save(whole)
-    expected = read_images([whole], ImageFormat(8, 3))
+    expected = read_images([whole], ReadSettings(8, 3))
     content, cut = whole.read_bytes(), tmp_path / f"cut.{suffix}"
     refused = 0
     for length in range(0, len(content), max(1, len(content) // 40)):
         cut.write_bytes(content[:length])
         try:
-            read = read_images([cut], ImageFormat(8, 3))
+            read = read_images([cut], ReadSettings(8, 3))
         except UserError as error:
             refused += str(cut) in str(error)
             continue
@@ -173,7 +173,7 @@ def test_a_missing_image_and_those_of_unknown_range(tmp_path):
         ("gone.png", "No such file"),
     ):
         with pytest.raises(UserError, match=rf"{name}.*{reason}"):
-            read_images([tmp_path / name], ImageFormat(4, 1))
+            read_images([tmp_path / name], ReadSettings(4, 1))
 
 
 @pytest.mark.parametrize(
@@ -181,33 +181,33 @@ def test_a_missing_image_and_those_of_unknown_range(tmp_path):
 )
 def test_images_of_32_bits_are_scaled_by_a_range_that_does_not_depend_on_the_image(tmp_path, pixels, bits, expected):
     Image.fromarray(np.full((4, 4), pixels)).save(tmp_path / "x.tif")
-    assert (read_images([tmp_path / "x.tif"], ImageFormat(4, 1, bits)) == expected).all()
+    assert (read_images([tmp_path / "x.tif"], ReadSettings(4, 1, bits)) == expected).all()
 
 
 def test_an_image_above_the_limit_of_pixels_is_left_out_and_one_below_is_read(tmp_path):
     paths = [save(tmp_path / f"{i}.png", size=(100, 100)) for i in range(11)] + [
         save(tmp_path / "big.png", size=(300, 100))
     ]
-    kept, x = readable_images(paths, ImageFormat(4, 1, megapixels=0.02))
+    kept, x = readable_images(paths, ReadSettings(4, 1, megapixels=0.02))
     assert kept == list(range(11))
     assert len(x) == 11
-    with pytest.raises(UserError, match=r"big.png.*0\.03 megapixels; dataset.megapixels=0\.03 allows it"):
-        read_images(paths[-1:], ImageFormat(4, 1, megapixels=0.02))
-    assert len(read_images(paths[-1:], ImageFormat(4, 1, megapixels=0.03))) == 1
+    with pytest.raises(UserError, match=r"big.png.*0\.03 megapixels, more than dataset.megapixels=0\.02"):
+        read_images(paths[-1:], ReadSettings(4, 1, megapixels=0.02))
+    assert len(read_images(paths[-1:], ReadSettings(4, 1, megapixels=0.03))) == 1
 
 
 def test_pixels_beyond_pillows_own_limit_are_read(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # Pillow refuses twice as many
     path = save(tmp_path / "x.png", size=(30, 30))
-    assert len(read_images([path], ImageFormat(4, 1))) == 1
+    assert len(read_images([path], ReadSettings(4, 1))) == 1
     assert Image.MAX_IMAGE_PIXELS == 100
 
 
 def test_many_images_are_kept_in_a_temporary_file_with_equal_pixels(tmp_path, monkeypatch):
     paths = [save(tmp_path / f"{value:02d}.png", 10 * value) for value in range(12)]
-    held = read_images(paths, ImageFormat(6, 3))
+    held = read_images(paths, ReadSettings(6, 3))
     monkeypatch.setattr(image_files, "IN_MEMORY", 100)
-    assert torch.equal(read_images(paths, ImageFormat(6, 3)), held)
+    assert torch.equal(read_images(paths, ReadSettings(6, 3)), held)
 
 
 def test_a_full_disk_is_said_before_anything_is_read(tmp_path, monkeypatch):
@@ -217,7 +217,7 @@ def test_a_full_disk_is_said_before_anything_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(image_files, "IN_MEMORY", 100)
     monkeypatch.setattr(image_files.os, "posix_fallocate", full)
     with pytest.raises(UserError, match=r"need 0.0 GB in a temporary file \(No space left on device.*TMPDIR"):
-        read_images([save(tmp_path / "x.png")], ImageFormat(6, 3))
+        read_images([save(tmp_path / "x.png")], ReadSettings(6, 3))
 
 
 def test_a_missing_folder(tmp_path):
@@ -329,9 +329,9 @@ def test_copies_are_named(tmp_path, caplog):
 def test_images_of_twelve_bits_are_not_black(tmp_path, caplog):
     pixels = np.full((4, 4), 4095, dtype=np.uint16)
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    assert read_images([tmp_path / "a.png"], ImageFormat(4, 1)).max() == 15
+    assert read_images([tmp_path / "a.png"], ReadSettings(4, 1)).max() == 15
     assert "uses 12 bits: set dataset.bits=12 if its images are too dark or too bright" in caplog.text
-    assert read_images([tmp_path / "a.png"], ImageFormat(4, 1, bits=12)).min() == 255
+    assert read_images([tmp_path / "a.png"], ReadSettings(4, 1, bits=12)).min() == 255
 
 
 def test_an_animation_and_a_broken_link_are_named(tmp_path, caplog):

@@ -13,6 +13,8 @@ from omasgan.evaluation.colours import COLOURS, SERIES
 from omasgan.evaluation.metrics import auprc, auroc
 from omasgan.evaluation.scores import ScoreTable
 
+pytestmark = pytest.mark.usefixtures("pictures")
+
 
 @pytest.fixture(autouse=True)
 def _without_warnings():
@@ -55,7 +57,6 @@ def test_colours_have_one_meaning_each():
     assert len({*COLOURS.values(), *SERIES}) == len(COLOURS) + len(SERIES)
 
 
-@pytest.mark.usefixtures("pictures")
 def test_saved_figures_are_png_at_120_dpi(table, tmp_path):
     plots.save(plots.roc_curves(table), tmp_path / "roc.png")
     with Image.open(tmp_path / "roc.png") as image:

@@ -72,5 +72,5 @@ def test_a_detector_with_both_is_trained_saved_and_loaded():
 
 @pytest.mark.parametrize("settings", [{"boundary": {"blur": 1.0}}, {"boundary": {}, "inference": {"blur": 1.0}}])
 def test_a_blur_of_rows_is_refused(settings):
-    with pytest.raises(UserError, match="a blur is for images in pixels"):
+    with pytest.raises(UserError, match="a blur needs images in pixels"):
         detector(**settings, shape=(5,), architecture=MLP)
