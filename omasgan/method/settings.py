@@ -20,8 +20,8 @@ class Boundary:
     trained
         Whether Task 2 is run; `false` skips it, so that B = G (an ablation).
     generator
-        What of B is trained. `weights`: all its weights, which start from those of G. `latent_map`: B(z) = G(z + h(z))
-        with G frozen and h a perceptron, so that every sample of B is a sample of G at other latents.
+        What of B is trained. `weights`: all its weights, which start from those of G. `latent_map`: B(z) = G(z')
+        with G frozen and z' = z + h(z) scaled to the length of z, so that every sample of B is one of G.
     critic
         How the critic, which gives the function T of m in eq. (3), is trained. `cotrained`: in turns with B, as in the
         paper. `noise_contrastive`: before B, to distinguish reference samples from reference samples with Gaussian

@@ -1,14 +1,16 @@
-"""A generator that changes only the latents of another one: B(z) = G(z + h(z)), where only h is trained."""
+"""A generator that changes only the latents of another one: B(z) = G(z'), z' = z + h(z), where only h is trained."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 
 class LatentMap(nn.Module):
-    """B(z) = G(z + h(z)) with G frozen and h a perceptron whose last layer starts at 0, so that B starts as G.
+    """B(z) = G(z') with G frozen and z' = z + h(z), scaled to the length of z; h starts at 0, so that B starts as G.
 
     However it is trained, every sample of B is one of G, at latents that may be rare or between the modes of the data.
+    Without the scaling, h leaves the latents that G was trained on, where samples of G look like nothing in the data.
 
     Parameters
     ----------
@@ -37,8 +39,15 @@ class LatentMap(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """(n, l) to (n, *shape)."""
-        samples: Tensor = self.G(z + self.h(z))
+        samples: Tensor = self.G(self.latents(z))
         return samples
+
+    def latents(self, z: Tensor) -> Tensor:
+        """z', (n, l), as long as z."""
+        moved: Tensor = z + self.h(z)
+        lengths = torch.linalg.vector_norm(torch.stack([z, moved]), dim=2)
+        scaled: Tensor = moved * (lengths[0] / lengths[1]).unsqueeze(1)
+        return scaled
 
     def train(self, mode: bool = True) -> LatentMap:
         """Set the mode of h; G stays in eval mode, so that its normalisation does not undo what h does."""
