@@ -76,7 +76,8 @@ def progress(
 
 def with_progress(parts: Sequence[Tensor], name: str) -> Iterator[Tensor]:
     """Parts of images (n, ...), one after the other; shows how many are done where there are at least `MANY`."""
-    if (total := sum(map(len, parts))) < MANY:
+    # One part alone may be of the graph of an export, whose number of samples must not be asked for.
+    if len(parts) == 1 or (total := sum(map(len, parts))) < MANY:
         yield from parts
         return
     done = 0
