@@ -50,9 +50,18 @@ def behave(cfg):
             return str(Path.cwd())
         case seed if seed >= 100:
             (here / f"{seed}.began").write_text(str(time.monotonic()))
+            wait_for_others(here)
             time.sleep(1)
             (here / f"{seed}.ended").write_text(str(time.monotonic()))
     return float(cfg.seed)
+
+
+def wait_for_others(here):
+    """Wait until as many jobs have begun as the file `together` says, however busy the machine is."""
+    together = here / "together"
+    wanted, end = int(together.read_text()) if together.exists() else 1, time.monotonic() + 60
+    while len(list(here.glob("*.began"))) < wanted and time.monotonic() < end:
+        time.sleep(0.05)
 
 
 @pytest.fixture
@@ -101,6 +110,7 @@ def test_jobs_that_fail_exit_or_crash_leave_the_others_alone(launch, caplog):
 @pytest.mark.parametrize("jobs", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_so_many_jobs_run_at_a_time(launch, tmp_path, jobs):
     seeds = range(100, 103)
+    (tmp_path / "together").write_text(str(jobs))
     launch(*seeds, settings=Settings(jobs=jobs, threads=1))
     events = []
     for seed in seeds:
