@@ -135,21 +135,36 @@ def contributions(ranks: Ranks, cls: str, term: str) -> NDArray[np.float64] | No
     return np.mean(made, axis=0) if made else None
 
 
+def significance(
+    differences: NDArray[np.float64], deviations: list[NDArray[np.float64]]
+) -> tuple[NDArray[np.bool_], float]:
+    """In which classes two AUROCs differ clearly, and half the 95 % interval of the mean difference (DeLong, Holm).
+
+    Parameters
+    ----------
+    differences
+        The difference in each class (C,).
+    deviations
+        For each class, the difference of the `contributions` of the test samples (n,).
+    """
+    p = [two_sided(float(d), float(np.linalg.norm(each))) for d, each in zip(differences, deviations, strict=True)]
+    half = Z95 * float(np.linalg.norm(np.sum(deviations, axis=0))) / len(differences)
+    return np.array(holm(p)) < LEVEL, half
+
+
 def compare(ranks: Ranks, values: Mapping[str, NDArray[np.float64]], classes: list[str], term: str) -> list[str]:
     """The difference to OMASGAN with its 95 % interval, and the numbers of classes better and worse (DeLong, Holm)."""
     if term == "full" or "full" not in values:
         return ["–", "–"]
-    differences, p, total = values[term] - values["full"], [], None
-    for cls, difference in zip(classes, differences, strict=True):
+    differences, deviations = values[term] - values["full"], []
+    for cls in classes:
         own, other = contributions(ranks, cls, term), contributions(ranks, cls, "full")
         if own is None:  # a baseline whose ranks are not stored
             return ["–", "–"]
         if other is None or own.shape != other.shape:  # on a part of the test samples
             return [f"{differences.mean():+.3f}", "other samples"]
-        p.append(two_sided(float(difference), float(np.linalg.norm(own - other))))
-        total = own - other if total is None else total + own - other
-    half = Z95 * float(np.linalg.norm(total)) / len(classes)
-    clear = np.array(holm(p)) < LEVEL
+        deviations.append(own - other)
+    clear, half = significance(differences, deviations)
     counts = f"{(clear & (differences > 0)).sum()}, {(clear & (differences < 0)).sum()}"
     return [f"{differences.mean():+.3f} ± {half:.3f}", counts]
 

@@ -19,11 +19,8 @@ from numpy.typing import NDArray
 EXPERIMENTS = Path(__file__).parents[1]
 sys.path.insert(0, str(EXPERIMENTS))
 
-from rivals import Ranks, contributions, means  # noqa: E402
+from rivals import Ranks, contributions, means, significance  # noqa: E402
 from study import TERMS, Results, read_results  # noqa: E402
-
-from omasgan.report.significance import LEVEL, holm  # noqa: E402
-from omasgan.report.statistics import Z95, two_sided  # noqa: E402
 
 RECORDS = {
     "mnist_loo": "MNIST, leave-one-out",
@@ -94,9 +91,7 @@ class Record:
             assert whole is not None
             assert part is not None
             deviations.append(whole - part)
-        p = [two_sided(float(d), float(np.linalg.norm(each))) for d, each in zip(differences, deviations, strict=True)]
-        half = Z95 * float(np.linalg.norm(np.sum(deviations, axis=0))) / len(self.classes)
-        return differences, np.array(holm(p)) < LEVEL, half
+        return differences, *significance(differences, deviations)
 
 
 def read() -> dict[str, Record]:
