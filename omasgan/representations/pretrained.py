@@ -99,16 +99,15 @@ class Pretrained(FrozenFeatures):
         self.use(network, size)
         self.regions, self.unit_length = regions, unit_length
         self.embedding = Spec((self._encode(self.blank()).shape[1],))
-        layers = network.image_layers
-        settings = (network.digest(), layers, size, regions, unit_length, workspace.device.type, workspace.dtype)
-        folder = workspace.feature_cache
-        self._cache = None if folder is None else FeatureCache(folder, (*settings, torch.__version__))
+        self._cache = None
+        if workspace.feature_cache is not None:
+            own = (network.digest(), network.image_layers, size, regions, unit_length)
+            where = (workspace.device.type, workspace.dtype, torch.__version__)
+            self._cache = FeatureCache(workspace.feature_cache, (*own, *where))
 
     def encode(self, x: Tensor) -> Tensor:
         """See `Representation`."""
-        if self._cache is None or torch.compiler.is_exporting():
-            return self._compute(x)
-        return self._cache.features(x, self._compute)
+        return self._compute(x) if self._cache is None else self._cache.features(x, self._compute)
 
     def _compute(self, x: Tensor) -> Tensor:
         return torch.cat([self._encode(part) for part in with_progress(split(x, IMAGES_AT_A_TIME), "pretrained")])
