@@ -186,7 +186,7 @@ class OMASGAN(FGAN):
             return
         start_fresh = self.boundary.critic_start == "fresh"
         C = self.make("C of Task 2", self.architecture.discriminator) if start_fresh else copy.deepcopy(self.D)
-        C = blurred(C, self.boundary.blur).to(self.workspace.device)
+        C = blurred(C, self.boundary.blur)
         task2.train(trainable(B), trainable(C), self.B, self.G, batches, self.boundary, self.recipe, self.workspace)
 
     def train_task3(self, batches: Batches) -> None:
