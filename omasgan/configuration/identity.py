@@ -33,7 +33,7 @@ _LATER_OF_DATA = {"label": None, "missing": "error", "bits": 16, "megapixels": 1
 LATER: Mapping[str, Any] = {
     "dataset": _LATER_OF_DATA,
     "abnormal_dataset": _LATER_OF_DATA,
-    "boundary": {"generator": "weights", "blur": 0.0},
+    "boundary": {"generator": "weights", "blur": 0.0, "space": "samples"},
     "inference": {"blur": 0.0},
     "representation": {"pretrained_patches": {"coreset": 1.0}, "pixel_patches": {"coreset": 1.0}},
 }

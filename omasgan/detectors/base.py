@@ -213,10 +213,11 @@ def need_frozen_critic(detector: str, boundary: Boundary, critic: str) -> None:
             f"boundary.critic is {boundary.critic}, but the critic of {detector} is its {critic}: set "
             "boundary.critic=frozen"
         )
-    if boundary.generator != "weights" or boundary.blur > 0:
+    if boundary.generator != "weights" or boundary.blur > 0 or boundary.space != "samples":
         raise UserError(
-            f"boundary.generator is {boundary.generator} and boundary.blur {boundary.blur:g}: {detector} takes "
-            "boundary.generator=weights and boundary.blur=0 alone"
+            f"boundary.generator is {boundary.generator}, boundary.blur {boundary.blur:g} and boundary.space "
+            f"{boundary.space}: {detector} takes boundary.generator=weights, boundary.blur=0 and "
+            "boundary.space=samples alone"
         )
 
 

@@ -16,7 +16,7 @@ from omasgan.method import anomaly_discriminator, score, task2, task3
 from omasgan.method.divergences import Divergence
 from omasgan.method.memory_bank import DENSITY_NEIGHBOURS, RANKS, NeighbourFeatures
 from omasgan.method.settings import Boundary, Inference, Retraining
-from omasgan.networks.base import Architecture
+from omasgan.networks.base import Architecture, features_and_output
 from omasgan.networks.blur import blurred
 from omasgan.networks.latent_map import LatentMap
 from omasgan.training.augmentation import Augmentation
@@ -187,7 +187,15 @@ class OMASGAN(FGAN):
         start_fresh = self.boundary.critic_start == "fresh"
         C = self.make("C of Task 2", self.architecture.discriminator) if start_fresh else copy.deepcopy(self.D)
         C = blurred(C, self.boundary.blur)
-        task2.train(trainable(B), trainable(C), self.B, self.G, batches, self.boundary, self.recipe, self.workspace)
+        space = (self.features_of_D,) if self.boundary.space == "features" else ()
+        task2.train(
+            trainable(B), trainable(C), self.B, self.G, batches, self.boundary, self.recipe, self.workspace, *space
+        )
+
+    def features_of_D(self, x: Tensor) -> Tensor:
+        """What the last layer of D is given for scaled samples x (n, ...); (n, k), float32."""
+        with self.workspace.autocast():
+            return features_and_output(self.D, x)[0].float()
 
     def train_task3(self, batches: Batches) -> None:
         """Run Task 3; afterwards G' has its averaged weights, and G' and C are frozen."""

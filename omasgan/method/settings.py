@@ -36,6 +36,9 @@ class Boundary:
         Length of the noise of the noise-contrastive critic, in the unit of distance.
     reference
         The samples that m and d compare B with: `real` training samples, or `generated` samples G(z) as in the paper.
+    space
+        Between what d and s measure distances: the `samples` themselves, as in the paper, or their `features` before
+        the last layer of D of Task 1.
     unit
         The unit of distance.
         `raw`: 1, so that distances are in the units of the samples.
@@ -78,6 +81,7 @@ class Boundary:
     blur: NonNegative = 0.0
     noise_scale: Positive = 2.8
     reference: Literal["generated", "real"] = "real"
+    space: Literal["samples", "features"] = "samples"
     unit: Literal["raw", "sqrt_k", "quantile"] = "quantile"
     quantile: PositiveFraction = 0.99
     norm: Annotated[float, Ge(1)] = 2.0

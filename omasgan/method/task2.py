@@ -7,6 +7,7 @@ default critic, unit of distance, schedule and square of d are in experiments/bo
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -39,11 +40,13 @@ def train(
     boundary: Boundary,
     recipe: Recipe,
     workspace: Workspace,
+    features: Callable[[Tensor], Tensor] = lambda x: x,
 ) -> None:
     """Train B in place with `losses.boundary_loss`, and its critic as `boundary.critic` says.
 
     `B_average`, a copy of B, receives the running average of B's weights. G is frozen, and is sampled from only where
-    `boundary.reference` is `generated`; by default the reference samples are training samples.
+    `boundary.reference` is `generated`; by default the reference samples are training samples. d and s measure
+    distances between the `features` of samples, which map (n, *shape) to (n, ...); by default the samples themselves.
 
     Raises
     ------
@@ -60,9 +63,8 @@ def train(
     networks = {"B": B, CRITIC: critic, "B_average": B_average, "reference": reference}
     optimisers = {"adam_B": adam_B, f"adam_{CRITIC}": adam_critic}
     stage = Stage("task2", recipe.budget.task2, workspace, networks, optimisers, optimisation.decay)
-    z_unit = 1.0 if boundary.unit == "raw" else math.sqrt(2 * recipe.latent)
     reference.fill(stage)
-    unit = reference.unit(stage)
+    unit = reference.unit(stage, features)
     for step in stage:
         take_critic_steps(critic, B, reference, adam_critic, boundary, recipe, stage)
 
@@ -70,8 +72,7 @@ def train(
         with workspace.autocast():
             b = B(z)
             v_b = critic(b)
-        d = distance(b, reference.samples, boundary.norm) / unit
-        s = dispersion(z / z_unit, b.float() / unit, boundary.neighbours, boundary.epsilon)
+        d, s = distance_and_dispersion(z, b, reference.samples, features, unit, boundary)
         weight_m, nu = weights(boundary, step / recipe.budget.task2)
         loss_B = boundary_loss(divergence, v_b, d.square() if boundary.squared else d, s, boundary.mu, nu, weight_m)
         descend(loss_B, adam_B)
@@ -90,6 +91,18 @@ def train(
                 }
             )
             stage.check_collapse(b)
+
+
+def distance_and_dispersion(
+    z: Tensor, b: Tensor, g: Tensor, features: Callable[[Tensor], Tensor], unit: float, boundary: Boundary
+) -> tuple[Tensor, Tensor]:
+    """d and s of samples b = B(z), (N,) each, with reference samples g (Q, *shape) and `Reference.unit`."""
+    with torch.no_grad():
+        f_g = features(g)
+    f_b = features(b).float()
+    z_unit = 1.0 if boundary.unit == "raw" else math.sqrt(2 * z.shape[1])
+    d = distance(f_b, f_g, boundary.norm) / unit
+    return d, dispersion(z / z_unit, f_b / unit, boundary.neighbours, boundary.epsilon)
 
 
 def take_critic_steps(
@@ -233,21 +246,23 @@ class Reference(nn.Module):
         """Draw all Q samples of the queue."""
         self.samples = self.draw(self._parts[2].Q, stage)
 
-    def unit(self, stage: Stage) -> float:
-        """The unit of distance that `boundary.unit` chooses, in the units of the samples; call `fill` before."""
+    def unit(self, stage: Stage, features: Callable[[Tensor], Tensor] = lambda x: x) -> float:
+        """The unit of distance that `boundary.unit` chooses, in the units of the features; call `fill` before."""
         _, batches, boundary, _, _ = self._parts
         if boundary.unit == "raw":
             return 1.0
-        if boundary.unit == "sqrt_k":
-            return math.sqrt(self.samples[0].numel())
-        x = batches.draw(UNIT_SAMPLES, stage.random)
-        distances = distance(x, self.samples, boundary.norm)
+        with torch.no_grad():
+            g = features(self.samples)
+            if boundary.unit == "sqrt_k":
+                return math.sqrt(g[0].numel())
+            x = features(batches.draw(UNIT_SAMPLES, stage.random))
+        distances = distance(x, g, boundary.norm)
         # If there are few training samples, nearly all of them are among the reference samples, so that their distances
         # do not tell how far apart normal samples are. `distance` adds EPSILON to each difference, so that the distance
         # to an equal sample is not 0: up to twice this value counts as equal.
         apart = distances > 2 * distance(x[:1], x[:1], boundary.norm)
         if apart.float().mean() < LEAST_DIFFERENT:
-            distances = distance_to_different(x[:FEW_SAMPLES], self.samples, boundary.norm)
+            distances = distance_to_different(x[:FEW_SAMPLES], g, boundary.norm)
         return float(distances.quantile(boundary.quantile))
 
 

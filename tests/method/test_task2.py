@@ -24,6 +24,22 @@ def test_the_unit_is_how_far_normals_lie_apart_however_few_there_are(n, norm):
     assert unit == pytest.approx(float(others.amin(dim=1).median()), rel=0.5)
 
 
+@pytest.mark.parametrize("unit", ["quantile", "sqrt_k"])
+def test_the_unit_is_one_of_the_features(unit):
+    x = torch.randn(300, 4, generator=torch.Generator().manual_seed(0))
+    boundary = Boundary(reference="real", unit=unit)
+
+    def measured(features):
+        workspace = Workspace()
+        reference = Reference(torch.nn.Identity(), Batches(x, Scaling(x), workspace.device), boundary, 4, workspace)
+        stage = Stage("task2", 1, workspace, {}, {})
+        reference.fill(stage)
+        return reference.unit(stage, features)
+
+    plain = measured(lambda x: x)
+    assert measured(lambda x: x.repeat(1, 4)) == pytest.approx(2 * plain, rel=1e-3)
+
+
 def test_normals_that_are_all_alike_have_a_unit():
     x = torch.ones(20, 3)
     assert (distance_to_different(x, x, 2.0) > 0).all()

@@ -1,4 +1,4 @@
-"""What keeps Task 2 from leaving the data by texture: a blur before the critic, and B on the images of G."""
+"""What keeps Task 2 from leaving the data by texture: a blur, B on the images of G, and distances between features."""
 
 import copy
 
@@ -9,6 +9,7 @@ from torch import nn
 from omasgan.data.dataset import Spec
 from omasgan.detectors.omasgan import OMASGAN
 from omasgan.errors import UserError
+from omasgan.method import losses, task2
 from omasgan.method.divergences import GAN
 from omasgan.method.settings import Boundary, Inference, Retraining
 from omasgan.networks.blur import Blur, blurred
@@ -70,6 +71,25 @@ def test_a_detector_with_both_is_trained_saved_and_loaded():
         assert torch.equal(value, trained.G.state_dict()[name]), name
     other.load_state_dict(trained.state_dict())
     assert torch.equal(other.score(x), trained.score(x))
+
+
+def test_distances_between_features_are_measured_behind_the_last_but_one_layer_of_d(monkeypatch):
+    x = torch.randint(0, 256, (40, 3, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    sizes = []
+
+    def distance(b, g, p):
+        sizes.append((b[0].numel(), g[0].numel()))
+        return losses.distance(b, g, p)
+
+    monkeypatch.setattr(task2, "distance", distance)
+    trained = detector({"space": "features", "mu": 9.0}, shape=(3, 8, 8))
+    trained.fit(x)
+    k = next(layer for layer in reversed(list(trained.D.modules())) if isinstance(layer, nn.Linear)).in_features
+    assert set(sizes[-4:]) == {(k, k)}
+    assert k != 3 * 8 * 8
+    plain = detector({"mu": 9.0}, shape=(3, 8, 8))
+    plain.fit(x)
+    assert any(not torch.equal(a, b) for a, b in zip(plain.B.parameters(), trained.B.parameters(), strict=True))
 
 
 @pytest.mark.parametrize("settings", [{"boundary": {"blur": 1.0}}, {"boundary": {}, "inference": {"blur": 1.0}}])
