@@ -128,6 +128,11 @@ class OMASGAN(FGAN):
                 f"boundary.blur is {boundary.blur:g} and inference.blur {inference.blur:g}: a blur needs "
                 "images in pixels (representation=pixels): set both to 0"
             )
+        if inference.negatives == "cut_paste" and not spec.is_image:
+            raise UserError(
+                "inference.negatives=cut_paste needs images in pixels (representation=pixels): choose boundary, noise "
+                "or mixup"
+            )
         self.J = workspace.network("J", lambda: blurred(architecture.discriminator(given), inference.blur))
 
     def check(self, n: int) -> None:

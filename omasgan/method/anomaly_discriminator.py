@@ -1,10 +1,11 @@
-"""J learns to be 1 on boundary samples and 0 on the data and samples of G'; eq. (7) is `losses.anomaly_loss`."""
+"""J learns to be 1 on negatives and 0 on the data and samples of G'; eq. (7) is `losses.anomaly_loss`."""
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from omasgan.method import negatives
 from omasgan.method.losses import anomaly_loss, gradient_penalty
 from omasgan.method.memory_bank import NeighbourFeatures
 from omasgan.method.recipe import Recipe
@@ -40,9 +41,10 @@ def train(
     for _ in stage:
         x = batches.draw(n, stage.random)
         with workspace.autocast():
-            b, g_new = stage.sample(B, n, recipe.latent), stage.sample(G_new, n, recipe.latent)
+            b = negatives.draw(n, B, recipe.latent, batches, inference, stage)
+            g_new = stage.sample(G_new, n, recipe.latent)
         if inference.mixing_min < 1:
-            b = interpolated(b, batches.draw(n, stage.random), inference, stage)
+            b = negatives.interpolated(b, batches.draw(n, stage.random), inference, stage)
         if neighbour_features is not None:
             b, g_new = neighbour_features(torch.cat([b, g_new])).chunk(2)
             x = neighbour_features(x, in_bank=True)
@@ -61,19 +63,3 @@ def train(
                     "gradient norm/J": gradient_norm(J),
                 }
             )
-
-
-def interpolated(b: Tensor, x: Tensor, inference: Inference, stage: Stage) -> Tensor:
-    """Points x + t (b - x) between normal samples x and samples b of B, each (n, ...), t from [mixing_min, mixing_max].
-
-    Where B lies far outside the data, J would otherwise learn nothing about the gap between them. The line from a
-    normal sample to a sample of B crosses this gap, and the space between the modes of the data.
-
-    Returns
-    -------
-    Tensor
-        (n, ...), one point for each pair, with t drawn uniformly for each.
-    """
-    share = torch.rand(len(b), *[1] * (b.dim() - 1), generator=stage.random, device=b.device)
-    share = inference.mixing_min + (inference.mixing_max - inference.mixing_min) * share
-    return x + share * (b.float() - x)

@@ -122,8 +122,8 @@ class Retraining:
 class Inference:
     """How J is trained, eq. (7), and how the anomaly score is computed, eq. (8).
 
-    `delta`, `j_features`, `blur`, `mixing_min`, `mixing_max`, `memory_bank` and `memory_bank_size` are used when J is
-    trained. The other settings can be changed without training again.
+    `delta`, `negatives`, `j_features`, `blur`, `mixing_min`, `mixing_max`, `memory_bank` and `memory_bank_size` are
+    used when J is trained. The other settings can be changed without training again.
 
     Parameters
     ----------
@@ -146,11 +146,16 @@ class Inference:
         its distances to the memory bank (rows and embeddings only).
     blur
         Standard deviation, in pixels, of the blur through which J sees images; 0 for none.
+    negatives
+        What J learns as anomalies. `boundary`: samples of B, as in the paper. `noise`: Gaussian noise with the mean and
+        deviation that each value has among the normal samples. `mixup`: other normal samples, so that only the points
+        between two of them count as anomalies; it needs `mixing_max` below 1. `cut_paste`: normal images in which a
+        rectangle is replaced by one from another (pixels only). The last three do not use B in J.
     mixing_min
-        J learns points x + t (b - x) as the boundary, with x a normal sample, b a sample of B, and t drawn at random
-        from `mixing_min` to `mixing_max`. This is the smallest t.
+        J learns points x + t (b - x) as anomalies, with x a normal sample, b one of the `negatives`, and t drawn at
+        random from `mixing_min` to `mixing_max`. This is the smallest t.
     mixing_max
-        The largest t. If both are 1, the points are the samples of B themselves, as in eq. (7).
+        The largest t. If both are 1, the points are the negatives themselves, as in eq. (7).
     memory_bank
         Whether the memory bank holds `real` training samples or samples `generated` by G'.
     memory_bank_size
@@ -170,6 +175,7 @@ class Inference:
     j_scale: Literal["probability", "logit"] = "logit"
     j_features: Literal["sample", "neighbours"] = "neighbours"
     blur: NonNegative = 0.0
+    negatives: Literal["boundary", "noise", "mixup", "cut_paste"] = "boundary"
     mixing_min: Fraction = 0.3
     mixing_max: Fraction = 0.7
     memory_bank: Literal["real", "generated"] = "real"
@@ -182,4 +188,9 @@ class Inference:
             raise UserError(
                 f"inference.mixing_min is {self.mixing_min} and inference.mixing_max {self.mixing_max}: "
                 "mixing_min must be at most mixing_max"
+            )
+        if self.negatives == "mixup" and self.mixing_max == 1:
+            raise UserError(
+                "inference.negatives is mixup and inference.mixing_max 1, so that J would learn normal samples as "
+                "anomalies: set inference.mixing_min=0.3 inference.mixing_max=0.7, or other values below 1"
             )

@@ -96,3 +96,8 @@ def test_distances_between_features_are_measured_behind_the_last_but_one_layer_o
 def test_a_blur_of_rows_is_refused(settings):
     with pytest.raises(UserError, match="a blur needs images in pixels"):
         detector(**settings, shape=(5,), architecture=MLP)
+
+
+def test_pasted_rectangles_of_rows_are_refused():
+    with pytest.raises(UserError, match="cut_paste needs images in pixels"):
+        detector({}, {"negatives": "cut_paste"}, shape=(5,), architecture=MLP)
