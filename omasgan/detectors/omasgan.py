@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from omasgan.data.dataset import Spec
 from omasgan.detectors.fgan import FGAN
 from omasgan.errors import UserError
-from omasgan.method import anomaly_discriminator, score, task2, task3
+from omasgan.method import anomaly_discriminator, likelihood, score, task2, task3
 from omasgan.method.divergences import Divergence
+from omasgan.method.likelihood import Likelihood
 from omasgan.method.memory_bank import DENSITY_NEIGHBOURS, RANKS, NeighbourFeatures
 from omasgan.method.settings import Boundary, Inference, Retraining
 from omasgan.networks.base import Architecture, features_and_output
@@ -64,6 +65,8 @@ class OMASGAN(FGAN):
         The paper's networks, frozen after `fit`; G_new is G', and C is the discriminator of Task 3.
     neighbour_features
         The memory bank, if J or the divergence term uses it; else None.
+    likelihood
+        The likelihood of a sample under G', if the divergence term uses it; else None.
     scales
         Mean and standard deviation of each part of the score over normal training samples.
 
@@ -133,6 +136,10 @@ class OMASGAN(FGAN):
                 "inference.negatives=cut_paste needs images in pixels (representation=pixels): choose boundary, noise "
                 "or mixup"
             )
+        self.likelihood: Likelihood | None = None
+        if inference.divergence_term == "likelihood":
+            E = self.make("E", lambda shape: architecture.encoder(shape, 2 * self.latent))
+            self.likelihood = Likelihood(E)
         self.J = workspace.network("J", lambda: blurred(architecture.discriminator(given), inference.blur))
 
     def check(self, n: int) -> None:
@@ -152,6 +159,9 @@ class OMASGAN(FGAN):
         self.train_task1(batches)
         self.train_task2(batches)
         self.train_task3(batches)
+        if self.likelihood is not None:
+            likelihood.train(self.likelihood, self.G_new, batches, self.recipe, self.workspace)
+            frozen(self.likelihood)
         normals = self.some(train, self.inference.memory_bank_size, "normals of J")
         self.train_J(normals)
         self.scales = score.scales(self.parts(normals[:CALIBRATION_SAMPLES], in_bank=True))
@@ -215,7 +225,8 @@ class OMASGAN(FGAN):
     def parts(self, x: Tensor, in_bank: bool = False) -> dict[str, Tensor]:
         """The parts of the score of x before they are standardised, each (n,), float64; see `score.parts`."""
         v_J, v_C = partial(self.v, self.J), partial(self.v, self.C)
-        settings = (v_J, v_C, self.inference, self.recipe.divergence, self.neighbour_features, in_bank)
+        minus_log_p = None if self.likelihood is None else partial(self.likelihood, G_new=self.G_new)
+        settings = (v_J, v_C, self.inference, self.recipe.divergence, self.neighbour_features, in_bank, minus_log_p)
         both = self.outputs(lambda part: score.parts(part, *settings), x)
         parts = {"j": both[:, 0], "divergence": both[:, 1]}
         return {**parts, "auxiliary": x[:, self.spec.auxiliary].double().sum(dim=1)} if self.spec.auxiliary else parts
@@ -239,7 +250,8 @@ class OMASGAN(FGAN):
 
     def networks(self) -> dict[str, nn.Module]:
         """The networks of the detector's state, by name."""
-        return {**super().networks(), "B": self.B, "G'": self.G_new, "C": self.C, "J": self.J}
+        networks = {**super().networks(), "B": self.B, "G'": self.G_new, "C": self.C, "J": self.J}
+        return networks if self.likelihood is None else {**networks, "likelihood": self.likelihood}
 
     def state_dict(self) -> dict[str, Any]:
         """See `Detector`."""

@@ -136,9 +136,11 @@ class Inference:
         embedding that are anomaly scores by themselves, such as the columns of `representation=rotation_prediction`.
     divergence_term
         How the second part of the score, f_D(G', delta_x) in eq. (8), is computed. `variational` is -T_C(x), as in the
-        paper, and `conjugate` is -f*(T_C(x)). `distance` is no divergence: it is the mean distance to the nearest
-        `neighbours` samples of a memory bank, divided by the local density scale to the power `density_exponent`. With
-        `neighbours` 1 and `density_exponent` 0, it is the distance of eq. (4), from x to the memory bank.
+        paper, and `conjugate` is -f*(T_C(x)). `likelihood` is -log p(x) under G' with noise, the KL divergence up to a
+        constant; it is estimated with an encoder that is trained for `budget.j` steps. `distance` is no divergence: it
+        is the mean distance to the nearest `neighbours` samples of a memory bank, divided by the local density scale to
+        the power `density_exponent`. With `neighbours` 1 and `density_exponent` 0, it is the distance of eq. (4), from
+        x to the memory bank.
     j_scale
         Whether J enters the score as a `probability`, as in the paper, or as its `logit`, which does not saturate.
     j_features
@@ -171,7 +173,7 @@ class Inference:
     delta: Fraction = 0.8
     lambda_: NonNegative = 1.0
     auxiliary_weight: NonNegative = 0.0
-    divergence_term: Literal["variational", "conjugate", "distance"] = "distance"
+    divergence_term: Literal["variational", "conjugate", "likelihood", "distance"] = "distance"
     j_scale: Literal["probability", "logit"] = "logit"
     j_features: Literal["sample", "neighbours"] = "neighbours"
     blur: NonNegative = 0.0

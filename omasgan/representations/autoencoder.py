@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from omasgan.data.dataset import Spec
 from omasgan.networks.base import Architecture
 from omasgan.representations.learned import Learned
+from omasgan.training.gaussians import kl_to_standard_normal
 from omasgan.training.settings import Budget, Count, NonNegative, Positive
 from omasgan.training.stage import Stage, Workspace, in_batches
 
@@ -82,13 +83,3 @@ class Autoencoder(Learned):
         """See `Representation`."""
         device = self.workspace.device
         return in_batches(lambda part: self.scaling.invert(self.decoder(part.to(device))).cpu(), embeddings)
-
-
-def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL(N(mean, variance) || N(0, I)) of diagonal Gaussians (n, l), summed over l, averaged over n; scalar."""
-    return kl_divergences(mean, log_variance).mean()
-
-
-def kl_divergences(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL(N(mean, variance) || N(0, I)) of each of the diagonal Gaussians (n, l), summed over l; (n,)."""
-    return (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1) / 2

@@ -29,7 +29,7 @@ STAGES = {
     "task1": (("divergence", "architecture", "augmentation", "optimisation"), ("task1", "batch"), ("task1",)),
     "task2": (("boundary",), ("critic", "task2"), ("critic", "task2")),
     "task3": (("retraining",), ("task3",), ("task3",)),
-    "j": (("inference",), ("j",), ("j",)),
+    "j": (("inference",), ("j",), ("likelihood", "j")),
 }
 """For each later stage, what it depends on in addition to the stages before it, and the names of its checkpoints.
 

@@ -4,10 +4,10 @@ from torch.nn.functional import cosine_similarity
 
 from omasgan.data.dataset import Spec
 from omasgan.errors import UserError
-from omasgan.representations.autoencoder import kl_to_standard_normal
 from omasgan.representations.contrastive import contrastive_loss, damped
 from omasgan.representations.learned import Learned
 from omasgan.representations.rotation_prediction import rotated_quarters, rotation_labels
+from omasgan.training.gaussians import kl_to_standard_normal
 from tests.representations.building import IMAGE, ROWS, images, representation
 
 

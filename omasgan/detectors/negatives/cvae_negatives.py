@@ -17,9 +17,9 @@ from omasgan.data.dataset import Spec
 from omasgan.detectors.base import Detector, lower_rate, need_steps
 from omasgan.errors import UserError
 from omasgan.networks.base import Architecture
-from omasgan.representations.autoencoder import kl_divergences
 from omasgan.training.augmentation import Augmentation
 from omasgan.training.batches import Batches
+from omasgan.training.gaussians import kl_divergences
 from omasgan.training.seeding import stream_seed
 from omasgan.training.settings import Budget, Count, Positive
 from omasgan.training.stage import Stage, Workspace, descend, frozen

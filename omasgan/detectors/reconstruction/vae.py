@@ -11,8 +11,8 @@ from torch import Tensor
 from omasgan.data.dataset import Spec
 from omasgan.detectors.reconstruction.autoencoder import Autoencoder
 from omasgan.networks.base import Architecture
-from omasgan.representations.autoencoder import kl_divergences
 from omasgan.training.augmentation import Augmentation
+from omasgan.training.gaussians import kl_divergences
 from omasgan.training.settings import Budget, Count, NonNegative, Positive
 from omasgan.training.stage import Stage, Workspace
 

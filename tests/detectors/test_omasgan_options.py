@@ -1,4 +1,4 @@
-"""What keeps Task 2 from leaving the data by texture: a blur, B on the images of G, and distances between features."""
+"""Options of OMASGAN against texture (blur, B on the images of G, distances between features), and its likelihood."""
 
 import copy
 
@@ -71,6 +71,20 @@ def test_a_detector_with_both_is_trained_saved_and_loaded():
         assert torch.equal(value, trained.G.state_dict()[name]), name
     other.load_state_dict(trained.state_dict())
     assert torch.equal(other.score(x), trained.score(x))
+
+
+def test_a_detector_with_the_likelihood_of_its_generator_is_trained_saved_and_loaded():
+    x = torch.randint(0, 256, (40, 1, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    settings = {"divergence_term": "likelihood"}
+    trained, other = detector({}, settings), detector({}, settings)
+    trained.fit(x)
+    other.load_state_dict(trained.state_dict())
+    terms, loaded = trained.terms(x), other.terms(x)
+    for name, term in terms.items():
+        torch.testing.assert_close(loaded[name], term, rtol=0, atol=0)
+    torch.testing.assert_close(terms["divergence"], trained.likelihood(trained.scaling(x), trained.G_new))
+    torch.testing.assert_close(trained.terms(x[:1])["divergence"], terms["divergence"][:1])
+    assert not torch.equal(terms["divergence"], terms["task3"])
 
 
 def test_distances_between_features_are_measured_behind_the_last_but_one_layer_of_d(monkeypatch):
