@@ -83,20 +83,20 @@ def arrays(path: str, test_path: str | None = None, label: str | None = None, mi
             f"{train_name} has samples of shape {tuple(train.shape[1:])}, "
             f"{test_name} of shape {tuple(test.shape[1:])}: both must have the same shape"
         )
-    _tell_copies(train, test, train_name, test_name)
+    _report_copies(train, test, train_name, test_name)
     train_y, test_y, names = _labels(data.get("y_train"), data.get("y_test"), len(train), len(test), train_path)
     return Dataset(Samples(train, train_y), Samples(test, test_y), names, columns=columns)
 
 
-def _tell_copies(train: Tensor, test: Tensor, train_name: str, test_name: str) -> None:
+def _report_copies(train: Tensor, test: Tensor, train_name: str, test_name: str) -> None:
     """Say how many training samples occur more than once, and how many test samples are training samples."""
     known = {hash(row.tobytes()) for row in train.numpy()}  # not the bytes, which would double the memory
     if copies := len(train) - len(known):
         log.info("%d of %d samples of %s are copies of others", copies, len(train), train_name)
     if shared := sum(hash(row.tobytes()) in known for row in test.numpy()):
         log.warning(
-            "%d of %d samples of %s are training samples, too: figures on them say little about new samples",
-            *(shared, len(test), test_name),
+            "%d of %d samples of %s also occur in %s: their scores do not show how well new samples are scored",
+            *(shared, len(test), test_name, train_name),
         )
 
 

@@ -213,12 +213,9 @@ def need_frozen_critic(detector: str, boundary: Boundary, critic: str) -> None:
             f"boundary.critic is {boundary.critic}, but the critic of {detector} is its {critic}: set "
             "boundary.critic=frozen"
         )
-    if boundary.generator != "weights" or boundary.blur > 0 or boundary.space != "samples":
-        raise UserError(
-            f"boundary.generator is {boundary.generator}, boundary.blur {boundary.blur:g} and boundary.space "
-            f"{boundary.space}: {detector} takes boundary.generator=weights, boundary.blur=0 and "
-            "boundary.space=samples alone"
-        )
+    for name, needed in (("generator", "weights"), ("blur", 0), ("space", "samples")):
+        if (given := getattr(boundary, name)) != needed:
+            raise UserError(f"boundary.{name} is {given}: {detector} takes boundary.{name}={needed} alone")
 
 
 def need_steps(detector: str, **steps: int) -> None:

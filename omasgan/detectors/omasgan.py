@@ -17,7 +17,7 @@ from omasgan.method.divergences import Divergence
 from omasgan.method.likelihood import Likelihood
 from omasgan.method.memory_bank import DENSITY_NEIGHBOURS, RANKS, NeighbourFeatures
 from omasgan.method.settings import Boundary, Inference, Retraining
-from omasgan.networks.base import Architecture, features_and_output
+from omasgan.networks.base import Architecture, features_and_output, without_spectral_norm
 from omasgan.networks.blur import blurred
 from omasgan.networks.latent_map import LatentMap
 from omasgan.training.augmentation import Augmentation
@@ -138,8 +138,9 @@ class OMASGAN(FGAN):
             )
         self.likelihood: Likelihood | None = None
         if inference.divergence_term == "likelihood":
-            E = self.make("E", lambda shape: architecture.encoder(shape, 2 * self.latent))
-            self.likelihood = Likelihood(E)
+            # With spectral norm, which a discriminator has, an encoder could not spread its outputs as z spreads.
+            E = self.make("E", lambda shape: without_spectral_norm(architecture.encoder(shape, 2 * self.latent)))
+            self.likelihood = Likelihood(E).to(workspace.device)
         self.J = workspace.network("J", lambda: blurred(architecture.discriminator(given), inference.blur))
 
     def check(self, n: int) -> None:
@@ -161,7 +162,6 @@ class OMASGAN(FGAN):
         self.train_task3(batches)
         if self.likelihood is not None:
             likelihood.train(self.likelihood, self.G_new, batches, self.recipe, self.workspace)
-            frozen(self.likelihood)
         normals = self.some(train, self.inference.memory_bank_size, "normals of J")
         self.train_J(normals)
         self.scales = score.scales(self.parts(normals[:CALIBRATION_SAMPLES], in_bank=True))
@@ -202,9 +202,9 @@ class OMASGAN(FGAN):
         start_fresh = self.boundary.critic_start == "fresh"
         C = self.make("C of Task 2", self.architecture.discriminator) if start_fresh else copy.deepcopy(self.D)
         C = blurred(C, self.boundary.blur)
-        space = (self.features_of_D,) if self.boundary.space == "features" else ()
+        features = self.features_of_D if self.boundary.space == "features" else task2.as_they_are
         task2.train(
-            trainable(B), trainable(C), self.B, self.G, batches, self.boundary, self.recipe, self.workspace, *space
+            trainable(B), trainable(C), self.B, self.G, batches, self.boundary, self.recipe, self.workspace, features
         )
 
     def features_of_D(self, x: Tensor) -> Tensor:

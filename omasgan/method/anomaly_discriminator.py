@@ -40,8 +40,8 @@ def train(
 
     for _ in stage:
         x = batches.draw(n, stage.random)
+        b = negatives.draw(n, B, recipe.latent, batches, inference, stage)
         with workspace.autocast():
-            b = negatives.draw(n, B, recipe.latent, batches, inference, stage)
             g_new = stage.sample(G_new, n, recipe.latent)
         if inference.mixing_min < 1:
             b = negatives.interpolated(b, batches.draw(n, stage.random), inference, stage)

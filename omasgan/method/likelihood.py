@@ -1,4 +1,4 @@
-"""The likelihood of a sample under G', which is f_D(G', delta_x) of eq. (8) for the KL divergence."""
+"""-log p(x) under G', which is one reading of f_D(G', delta_x) in eq. (8): the KL divergence."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from torch import Tensor, nn
 from omasgan.method.recipe import Recipe
 from omasgan.training.batches import Batches
 from omasgan.training.gaussians import kl_divergences
-from omasgan.training.stage import Stage, Workspace, adam, descend
+from omasgan.training.stage import Stage, Workspace, adam, descend, frozen, in_batches
 
-MEMORY = 0.98
-"""How much of the running mean of squared errors is kept in a step."""
+NORMALS = 10_000
+"""Largest number of normal training samples by which the noise is measured."""
 
 
 class Likelihood(nn.Module):
     """An estimate of -log p(x), where p is the density of G'(z) + noise with z ~ N(0, I) and Gaussian noise.
 
     The KL divergence of the point x from p is -log p(x), up to a constant that is the same for every x. G' alone has no
-    density; the noise has the deviation with which the encoder and G' reconstruct normal samples. The estimate is the
-    negative ELBO, whose error of reconstruction is that at the mean of the encoder's posterior, so that a score is no
-    random number.
+    density; the noise has the root mean squared error with which the encoder and G' reconstruct normal samples. The
+    estimate is the negative ELBO, whose error of reconstruction is that at the mean of the encoder's posterior, so that
+    a score is no random number.
 
     Parameters
     ----------
@@ -43,16 +43,19 @@ class Likelihood(nn.Module):
 
     def forward(self, x: Tensor, G_new: nn.Module) -> Tensor:
         """The estimate for scaled samples x (n, *shape) in nats, (n,), float64."""
-        mu, log_variance = self.encoder(x).float().chunk(2, dim=1)
-        error = (x - G_new(mu).float()).double().square().flatten(1).sum(dim=1)
-        k = x[0].numel()
-        log_p = -error / (2 * self.variance) - k / 2 * (2 * math.pi * self.variance).log()
-        minus_log_p: Tensor = kl_divergences(mu.double(), log_variance.double()) - log_p
+        mu, log_variance, error = self.reconstruct(x, G_new)
+        normal = error / self.variance + (2 * math.pi * self.variance).log()
+        minus_log_p: Tensor = kl_divergences(mu.double(), log_variance.double()) + x[0].numel() / 2 * normal
         return minus_log_p
+
+    def reconstruct(self, x: Tensor, G_new: nn.Module) -> tuple[Tensor, Tensor, Tensor]:
+        """mu and log variance of z, (n, l), and the mean squared error of G'(mu), (n,), float64."""
+        mu, log_variance = self.encoder(x).float().chunk(2, dim=1)
+        return mu, log_variance, (x - G_new(mu).float()).double().square().flatten(1).mean(dim=1)
 
 
 def train(likelihood: Likelihood, G_new: nn.Module, batches: Batches, recipe: Recipe, workspace: Workspace) -> None:
-    """Train the encoder of `likelihood` in place for `budget.j` steps; G' is frozen.
+    """Train the encoder of `likelihood` in place for `budget.j` steps, then freeze it; G' is frozen.
 
     The loss is k/2 log(mean squared error) + KL(posterior || N(0, I)), divided by the number k of values in a sample:
     the negative ELBO with the best deviation of the noise.
@@ -66,7 +69,7 @@ def train(likelihood: Likelihood, G_new: nn.Module, batches: Batches, recipe: Re
     optimiser = adam(likelihood, optimisation.lr_discriminator, optimisation)
     networks: dict[str, nn.Module] = {"likelihood": likelihood}
     stage = Stage("likelihood", recipe.budget.j, workspace, networks, {"adam_E": optimiser}, optimisation.decay)
-    for step in stage:
+    for _ in stage:
         x = batches.draw(n, stage.random)
         noise = stage.latents(n, recipe.latent)
         with workspace.autocast():
@@ -76,7 +79,9 @@ def train(likelihood: Likelihood, G_new: nn.Module, batches: Batches, recipe: Re
         divergence = kl_divergences(mu, log_variance).mean()
         loss = error.log() / 2 + divergence / x[0].numel()
         descend(loss, optimiser)
-        # Early errors are forgotten fast, so that a short training has the deviation of its last steps.
-        likelihood.variance.lerp_(error.detach().double(), max(1 - MEMORY, 1 / (1 + step)))
         if stage.due():
             stage.record({"loss/E": loss, "error/E": error, "KL/E": divergence})
+    frozen(likelihood)
+    normals = batches.scaling(batches.x[:NORMALS])
+    errors = in_batches(lambda part: likelihood.reconstruct(part, G_new)[2], normals)
+    likelihood.variance.copy_(errors.mean())

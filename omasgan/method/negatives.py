@@ -13,11 +13,12 @@ from omasgan.training.stage import Stage
 def draw(n: int, B: nn.Module, latent: int, batches: Batches, inference: Inference, stage: Stage) -> Tensor:
     """n negatives (n, *shape), scaled, of the kind that `inference.negatives` says; see `Inference`."""
     if inference.negatives == "boundary":
-        return stage.sample(B, n, latent)
+        with stage.workspace.autocast():
+            return stage.sample(B, n, latent)
     x = batches.draw(n, stage.random)
     if inference.negatives == "noise":
-        noise = torch.randn(x.shape, generator=stage.random, device=x.device)
-        return x.mean(dim=0) + x.std(dim=0) * noise
+        noise = x.mean(dim=0) + x.std(dim=0) * torch.randn(x.shape, generator=stage.random, device=x.device)
+        return noise.clamp(-1, 1) if x.dim() == 4 else noise  # images lie in [-1, 1], which would tell them apart
     if inference.negatives == "mixup":
         return x
     return cut_paste(x, batches.draw(n, stage.random), stage.random)
@@ -33,18 +34,15 @@ def cut_paste(x: Tensor, others: Tensor, random: torch.Generator) -> Tensor:
     Li et al. 2021, "CutPaste: self-supervised learning for anomaly detection and localization", CVPR. There, the
     rectangle is from the same image.
     """
-    _, _, height, width = x.shape
     pasted = x.clone()
-    for i in range(len(x)):
-        h, w = (drawn(side // 4, side // 2, random) for side in (height, width))
-        top, left, from_top, from_left = (drawn(0, room, random) for room in (height - h, width - w) * 2)
+    height, width = x.shape[2:]
+    draws = torch.rand(len(x), 6, generator=random, device=random.device).tolist()
+    for i, (tall, wide, down, right, from_down, from_right) in enumerate(draws):
+        h, w = (max(1, side // 4) + int(u * (side // 2 - side // 4 + 1)) for u, side in ((tall, height), (wide, width)))
+        top, from_top = (int(u * (height - h + 1)) for u in (down, from_down))
+        left, from_left = (int(u * (width - w + 1)) for u in (right, from_right))
         pasted[i, :, top : top + h, left : left + w] = others[i, :, from_top : from_top + h, from_left : from_left + w]
     return pasted
-
-
-def drawn(low: int, high: int, random: torch.Generator) -> int:
-    """A whole number from `low` to `high`, both included."""
-    return int(torch.randint(low, high + 1, (1,), generator=random, device=random.device))
 
 
 def interpolated(b: Tensor, x: Tensor, inference: Inference, stage: Stage) -> Tensor:

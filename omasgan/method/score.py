@@ -26,7 +26,7 @@ def parts(
     divergence: Divergence,
     neighbour_features: NeighbourFeatures | None,
     in_bank: bool = False,
-    likelihood: Callable[[Tensor], Tensor] | None = None,
+    minus_log_p: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
     """The two parts of `total`: J(x) and f_D(G', delta_x), which is a distance if `inference.divergence_term` says so.
 
@@ -45,7 +45,7 @@ def parts(
     in_bank
         Whether x are the training samples that the memory bank holds. The nearest sample of each, which is the sample
         itself, is then left out. False for samples that are to be scored.
-    likelihood
+    minus_log_p
         From samples to -log p(x) under G', (n,), float64, where `divergence_term` is `likelihood`; else None.
 
     Returns
@@ -60,8 +60,8 @@ def parts(
     v = v_J(given)
     if neighbours is not None and inference.divergence_term == "distance":
         term = neighbours.distance_term(inference.neighbours, inference.density_exponent).double()
-    elif likelihood is not None:
-        term = likelihood(x)
+    elif minus_log_p is not None and inference.divergence_term == "likelihood":
+        term = minus_log_p(x)
     elif inference.divergence_term == "conjugate":
         term = -divergence.conjugate_of_activation(v_C(x))
     else:

@@ -37,8 +37,9 @@ class Boundary:
     reference
         The samples that m and d compare B with: `real` training samples, or `generated` samples G(z) as in the paper.
     space
-        Between what d and s measure distances: the `samples` themselves, as in the paper, or their `features` before
-        the last layer of D of Task 1.
+        What d and s are measured between: the `samples`, as in the paper, or their `features`, which are the input of
+        the last layer of D of Task 1. The unit of distance is then one of features; the noise of the critic keeps the
+        unit of samples.
     unit
         The unit of distance.
         `raw`: 1, so that distances are in the units of the samples.
@@ -123,7 +124,7 @@ class Inference:
     """How J is trained, eq. (7), and how the anomaly score is computed, eq. (8).
 
     `delta`, `negatives`, `j_features`, `blur`, `mixing_min`, `mixing_max`, `memory_bank` and `memory_bank_size` are
-    used when J is trained. The other settings can be changed without training again.
+    used when J is trained. The other settings can be changed without training it again.
 
     Parameters
     ----------
@@ -152,7 +153,8 @@ class Inference:
         What J learns as anomalies. `boundary`: samples of B, as in the paper. `noise`: Gaussian noise with the mean and
         deviation that each value has among the normal samples. `mixup`: other normal samples, so that only the points
         between two of them count as anomalies; it needs `mixing_max` below 1. `cut_paste`: normal images in which a
-        rectangle is replaced by one from another (pixels only). The last three do not use B in J.
+        rectangle is replaced by one from another (pixels only). With the last three, J is trained without B; Task 3
+        still uses it.
     mixing_min
         J learns points x + t (b - x) as anomalies, with x a normal sample, b one of the `negatives`, and t drawn at
         random from `mixing_min` to `mixing_max`. This is the smallest t.
@@ -191,8 +193,13 @@ class Inference:
                 f"inference.mixing_min is {self.mixing_min} and inference.mixing_max {self.mixing_max}: "
                 "mixing_min must be at most mixing_max"
             )
-        if self.negatives == "mixup" and self.mixing_max == 1:
+        if self.mixing_max == 0 or (self.negatives == "mixup" and self.mixing_max == 1):
             raise UserError(
-                "inference.negatives is mixup and inference.mixing_max 1, so that J would learn normal samples as "
-                "anomalies: set inference.mixing_min=0.3 inference.mixing_max=0.7, or other values below 1"
+                f"inference.negatives is {self.negatives} and inference.mixing_max {self.mixing_max:g}: J would learn "
+                "normal samples as anomalies; set inference.mixing_min=0.3 inference.mixing_max=0.7, for example"
+            )
+        if self.negatives == "cut_paste" and self.mixing_min < 1:
+            raise UserError(
+                f"inference.negatives is cut_paste and inference.mixing_min {self.mixing_min:g}, which would fade the "
+                "rectangles: set inference.mixing_min=1 inference.mixing_max=1"
             )

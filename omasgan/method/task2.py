@@ -25,7 +25,13 @@ from omasgan.method.losses import (
 from omasgan.method.recipe import Recipe
 from omasgan.method.settings import Boundary
 from omasgan.training.batches import Batches
-from omasgan.training.stage import Stage, Workspace, adam, average, descend, gradient_norm
+from omasgan.training.stage import Stage, Workspace, adam, average, descend, gradient_norm, in_batches
+
+
+def as_they_are(x: Tensor) -> Tensor:
+    """The samples themselves, whose distances d and s measure by default."""
+    return x
+
 
 CRITIC = "C"
 """The name of the critic in checkpoints and in the record, as earlier versions wrote them. It is not C of Task 3."""
@@ -40,7 +46,7 @@ def train(
     boundary: Boundary,
     recipe: Recipe,
     workspace: Workspace,
-    features: Callable[[Tensor], Tensor] = lambda x: x,
+    features: Callable[[Tensor], Tensor] = as_they_are,
 ) -> None:
     """Train B in place with `losses.boundary_loss`, and its critic as `boundary.critic` says.
 
@@ -246,28 +252,30 @@ class Reference(nn.Module):
         """Draw all Q samples of the queue."""
         self.samples = self.draw(self._parts[2].Q, stage)
 
-    def unit(self, stage: Stage, features: Callable[[Tensor], Tensor] = lambda x: x) -> float:
+    def unit(self, stage: Stage, features: Callable[[Tensor], Tensor] = as_they_are) -> float:
         """The unit of distance that `boundary.unit` chooses, in the units of the features; call `fill` before."""
         _, batches, boundary, _, _ = self._parts
         if boundary.unit == "raw":
             return 1.0
-        with torch.no_grad():
-            g = features(self.samples)
-            if boundary.unit == "sqrt_k":
-                return math.sqrt(g[0].numel())
-            x = features(batches.draw(UNIT_SAMPLES, stage.random))
-        distances = distance(x, g, boundary.norm)
+        g = self.samples
+        f_g = in_batches(features, g)
+        if boundary.unit == "sqrt_k":
+            return math.sqrt(f_g[0].numel())
+        x = batches.draw(UNIT_SAMPLES, stage.random)
+        distances = distance(in_batches(features, x), f_g, boundary.norm)
         # If there are few training samples, nearly all of them are among the reference samples, so that their distances
         # do not tell how far apart normal samples are. `distance` adds EPSILON to each difference, so that the distance
         # to an equal sample is not 0: up to twice this value counts as equal.
-        apart = distances > 2 * distance(x[:1], x[:1], boundary.norm)
+        apart = distance(x, g, boundary.norm) > 2 * distance(x[:1], x[:1], boundary.norm)
         if apart.float().mean() < LEAST_DIFFERENT:
-            distances = distance_to_different(x[:FEW_SAMPLES], g, boundary.norm)
+            distances = distance_to_different(x[:FEW_SAMPLES], g, boundary.norm, features)
         return float(distances.quantile(boundary.quantile))
 
 
-def distance_to_different(x: Tensor, g: Tensor, p: float) -> Tensor:
+def distance_to_different(x: Tensor, g: Tensor, p: float, features: Callable[[Tensor], Tensor] = as_they_are) -> Tensor:
     """The distance of each x (n, ...) to the nearest g (Q, ...) that differs from it; `EPSILON` if none does; (n,)."""
-    distances = torch.cdist(x.flatten(1), g.flatten(1), p, compute_mode="donot_use_mm_for_euclid_dist")
-    nearest = distances.masked_fill(distances == 0, torch.inf).amin(dim=1)
+    equal = torch.cdist(x.flatten(1), g.flatten(1), p, compute_mode="donot_use_mm_for_euclid_dist") == 0
+    f_x, f_g = (in_batches(features, samples).flatten(1) for samples in (x, g))
+    distances = torch.cdist(f_x, f_g, p, compute_mode="donot_use_mm_for_euclid_dist")
+    nearest = distances.masked_fill(equal, torch.inf).amin(dim=1)
     return nearest.masked_fill(nearest.isinf(), EPSILON)

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
 
 from omasgan.errors import UserError
@@ -80,6 +81,14 @@ def features_and_output(network: nn.Module, x: Any) -> tuple[Tensor, Tensor]:
     finally:
         handle.remove()
     return found[0].flatten(1), output
+
+
+def without_spectral_norm(network: nn.Module) -> nn.Module:
+    """The network, with the weights that it has now and no spectral norm in any layer."""
+    for layer in network.modules():
+        if parametrize.is_parametrized(layer, "weight"):
+            parametrize.remove_parametrizations(layer, "weight")
+    return network
 
 
 def without_biases(network: nn.Module) -> nn.Module:

@@ -40,7 +40,7 @@ ALIKE = ("data", "code", "torch", "device", "arithmetic")
 """Entries of the two runs' records that must also be equal for one run to reuse a stage of another."""
 
 SCORING = ("lambda_", "auxiliary_weight", "divergence_term", "j_scale", "neighbours", "density_exponent")
-"""Settings of `inference` that are only used after training."""
+"""Settings of `inference` that do not change the training of J."""
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ class Budget:
     task1, task2, task3
         Number of steps of the generator of that task.
     j
-        Number of steps of the discriminator J.
+        Number of steps of the discriminator J, and of the encoder for `inference.divergence_term=likelihood`.
     critic
         Number of steps of the noise-contrastive critic of Task 2, which is trained before B; not used with another
         `boundary.critic`.

@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
 
 from omasgan.data.dataset import Spec
 from omasgan.detectors.omasgan import OMASGAN
@@ -84,6 +85,8 @@ def test_a_detector_with_the_likelihood_of_its_generator_is_trained_saved_and_lo
         torch.testing.assert_close(loaded[name], term, rtol=0, atol=0)
     torch.testing.assert_close(terms["divergence"], trained.likelihood(trained.scaling(x), trained.G_new))
     torch.testing.assert_close(trained.terms(x[:1])["divergence"], terms["divergence"][:1])
+    assert not any(parametrize.is_parametrized(layer) for layer in trained.likelihood.modules())
+    assert any(parametrize.is_parametrized(layer) for layer in trained.J.modules())
     assert not torch.equal(terms["divergence"], terms["task3"])
 
 
@@ -114,4 +117,4 @@ def test_a_blur_of_rows_is_refused(settings):
 
 def test_pasted_rectangles_of_rows_are_refused():
     with pytest.raises(UserError, match="cut_paste needs images in pixels"):
-        detector({}, {"negatives": "cut_paste"}, shape=(5,), architecture=MLP)
+        detector({}, {"negatives": "cut_paste", "mixing_min": 1.0, "mixing_max": 1.0}, shape=(5,), architecture=MLP)

@@ -40,6 +40,17 @@ def test_the_unit_is_one_of_the_features(unit):
     assert measured(lambda x: x.repeat(1, 4)) == pytest.approx(2 * plain, rel=1e-3)
 
 
+def test_few_samples_that_are_all_reference_samples_have_a_unit_of_features():
+    x = torch.randn(30, 4, generator=torch.Generator().manual_seed(0))
+    unequal = torch.rand(1, generator=torch.Generator().manual_seed(1))
+
+    def features(x):  # as in arithmetic whose rounding depends on the other samples of a batch
+        return 3 * x + 1e-4 * len(x) * unequal
+
+    plain = distance_to_different(x, x, 2.0)
+    torch.testing.assert_close(distance_to_different(x, x, 2.0, features), 3 * plain, rtol=0.01, atol=0.01)
+
+
 def test_normals_that_are_all_alike_have_a_unit():
     x = torch.ones(20, 3)
     assert (distance_to_different(x, x, 2.0) > 0).all()
