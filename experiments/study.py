@@ -209,6 +209,7 @@ def main(study: Path, target: Path, keep_baselines: bool, keep_seeds: bool) -> N
     results, ranks = collect(study)
     if keep_baselines or keep_seeds:
         keep(results, ranks, target, keep_baselines, keep_seeds)
+    target.mkdir(parents=True, exist_ok=True)
     write_results(results, target / "results.csv")
     np.savez_compressed(target / "scores.npz", **ranks)
     draw(results, target / "auroc.png")
