@@ -37,8 +37,6 @@ DEFAULTS: Mapping[str, Any] = {
     "boundary.blur": 0.0,
     "boundary.space": "samples",
     "boundary.trained": True,
-    "boundary.critic": "noise_contrastive",
-    "boundary.critic_start": "fresh",
     "inference.blur": 0.0,
     "inference.negatives": "boundary",
     "inference.mixing_min": 1.0,
@@ -47,7 +45,6 @@ DEFAULTS: Mapping[str, Any] = {
 }
 
 LATENT_MAP = {"boundary.generator": "latent_map"}
-D_AS_CRITIC = {"boundary.critic": "frozen", "boundary.critic_start": "discriminator"}
 MIXED = {"inference.mixing_min": 0.3, "inference.mixing_max": 0.7}
 
 
@@ -59,27 +56,23 @@ def blur(deviation: float) -> dict[str, Any]:
 TRIALS: Mapping[str, Mapping[str, Any]] = {
     "all weights of B are trained, no blur": {},
     "B = G, no Task 2": {"boundary.trained": False},
-    "1. B on the images of G": LATENT_MAP,
-    "1, 2. B on the images of G, blur 1.5": LATENT_MAP | blur(1.5),
-    "2. D of Task 1, frozen, as the critic": D_AS_CRITIC,
-    "2. blur 1.5 before J alone": {"inference.blur": 1.5},
-    "2. blur 1.5 before the critic alone": {"boundary.blur": 1.5},
-    "2. blur 1.5 before both": blur(1.5),
-    "2. blur 2.5 before both": blur(2.5),
-    "2. blur 4 before both": blur(4.0),
-    "3. d and s in features of D": {"boundary.space": "features"},
-    "5. f_D as a likelihood under G'": {"inference.divergence_term": "likelihood"},
-    "blur 1.5, J learns points between the data and B": blur(1.5) | MIXED,
-    "blur 1.5, J learns noise": blur(1.5) | {"inference.negatives": "noise"},
-    "blur 1.5, J learns mixup": blur(1.5) | MIXED | {"inference.negatives": "mixup"},
-    "blur 1.5, J learns pasted rectangles": blur(1.5) | {"inference.negatives": "cut_paste"},
+    "H1: B on the images of G": LATENT_MAP,
+    "H1, H2: B on the images of G, blur 1.5": LATENT_MAP | blur(1.5),
+    "H2: blur 1.5 before J alone": {"inference.blur": 1.5},
+    "H2: blur 1.5 before the critic alone": {"boundary.blur": 1.5},
+    "H2: blur 1.5 before both": blur(1.5),
+    "H2: blur 2.5 before both": blur(2.5),
+    "H3: d and s in features of D": {"boundary.space": "features"},
+    "H5: f_D as a likelihood under G'": {"inference.divergence_term": "likelihood"},
+    "blur 1.5 before both, J learns mixup": blur(1.5) | MIXED | {"inference.negatives": "mixup"},
+    "blur 1.5 before both, J learns pasted rectangles": blur(1.5) | {"inference.negatives": "cut_paste"},
 }
 """What each trial changes; the numbers are those of the hypotheses in the README."""
 
 CLASSES = {7: 2, 2: 7, 6: 1, 4: 9}
 """The class that is left out of everything, and the class that is used as the anomaly in its place."""
 
-TERMS = {"task1": "Task 1", "task3": "Task 3", "j": "J", "full": "full"}
+TERMS = {"task1": "Task 1", "task3": "Task 3", "j": "J", "divergence": "f_D", "full": "full"}
 
 COLUMNS = ("trial", "pseudo_class", "term", "auroc")
 
@@ -95,10 +88,12 @@ def train(runs: Path, words: Sequence[str]) -> None:
 
 
 def finished(runs: Path) -> dict[tuple[str, int], Path]:
-    """The folders of the finished runs by trial and pseudo-anomaly."""
+    """The folders of the finished runs by trial and pseudo-anomaly; raises ValueError where one is missing."""
     found = {}
     for path in sorted(runs.rglob("metrics.json")):
         config = yaml.safe_load((path.parent / "config.yaml").read_text())
+        if "pseudo" not in path.parts[-5] or (config["seed"], config["budget"]["task1"]) != (0, 1000):
+            continue  # another run in the same folder
         detector = config["detector"]["detector"]
         settings = {}
         for key, value in DEFAULTS.items():
@@ -107,6 +102,8 @@ def finished(runs: Path) -> dict[tuple[str, int], Path]:
         for trial, changed in TRIALS.items():
             if settings == DEFAULTS | dict(changed):
                 found[trial, CLASSES[int(config["protocol"]["abnormal_class"])]] = path.parent
+    if missing := [f"{trial}, {cls}" for trial in TRIALS for cls in CLASSES.values() if (trial, cls) not in found]:
+        raise ValueError(f"{runs} has no finished run of {'; '.join(missing)}: train them with --train")
     return found
 
 
@@ -168,6 +165,8 @@ if __name__ == "__main__":
     parser.add_argument("runs", type=Path, nargs="?", help="the folder of the runs")
     parser.add_argument("--train", nargs="*", help="first train what is missing, with these settings")
     given = parser.parse_args()
+    if given.train is not None and given.runs is None:
+        parser.error("--train needs the folder of the runs")
     if given.train is not None:
         train(given.runs, given.train)
     if given.runs is not None:
