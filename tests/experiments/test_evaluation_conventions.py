@@ -34,7 +34,7 @@ def test_the_figures_of_a_sample_at_a_time_and_of_separate_batches_can_be_recomp
         for kind, convention in (("sample", conventions[0]), ("separate", conventions[2]))
         if row["convention"] == convention
     }
-    with np.load(STUDY / "scores.npz") as record:
+    with np.load(STUDY / "ranks.npz") as record:
         keys = [key for key in record.files if not key.endswith("|label")]
         assert len(keys) == len(rows) == 2 * 10 * 4 * 2
         for key in keys:
@@ -50,14 +50,15 @@ def models(table, tmp_path):
     rng = np.random.default_rng(0)
     label = rng.random(300) < 0.2
     made = {}
-    for name in {*table.SEEDS, *table.SETTINGS}:
+    for name in table.NAMES:
         scores = {
             f"{term}|{statistics}|{step}": (rng.normal(size=300) + 0.4 * label).astype(np.float32)
             for term in ("task1", "task3", "j")
             for statistics in ("sample", "mixed", "separate")
             for step in ("1", "last")
         }
-        np.savez(tmp_path / "model.npz", label=label, **scores)
+        scales = np.array([[0.1, 2.0], [-0.3, 0.5]])
+        np.savez(tmp_path / "model.npz", label=label, scales=scales, **scores)
         made[name] = table.Model(tmp_path / "model.npz")
     return made
 
@@ -71,10 +72,13 @@ def test_a_choice_on_the_test_split_never_loses_and_a_smaller_choice_gains_less(
     assert table.best_lambda(models, "j")[0] == table.plain(models, "j")[0]
 
 
-def test_balanced_samples_and_min_max(table, models):
+def test_balanced_samples_and_the_units_of_the_sum(table, models):
     model = models["seed 0"]
     assert table.balanced(models, "j")[1] > model.figure("j")[1]  # average precision grows with the share of anomalies
     parts = [model.score("j"), model.score("task3")]
+    full = (parts[0] - 0.1) / 2 + (parts[1] + 0.3) / 0.5
+    assert table.plain(models, "full")[0] == pytest.approx(roc_auc_score(model.abnormal, full), abs=1e-6)
+    assert table.raw_sum(models, "full")[0] == pytest.approx(roc_auc_score(model.abnormal, sum(parts)), abs=1e-6)
     scaled = sum((part - part.min()) / (part.max() - part.min()) for part in parts)
     assert table.min_max(models, "full")[0] == pytest.approx(roc_auc_score(model.abnormal, scaled), abs=1e-6)
 
