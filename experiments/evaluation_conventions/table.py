@@ -13,8 +13,12 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, roc_auc_score
+
+from omasgan.evaluation.metrics import auprc, auroc
+from omasgan.method.score import TINY, total
+from omasgan.method.settings import Inference
 
 HERE = Path(__file__).parent
 
@@ -34,10 +38,7 @@ NAMES = tuple(dict.fromkeys((*SEEDS, *SETTINGS)))
 
 COLUMNS = ("dataset", "class", "convention", "term", "auroc", "auprc", "chosen")
 
-TINY = 1e-12
-"""Least deviation or range that a part is divided by."""
-
-Values = NDArray[np.float32]
+Values = NDArray[np.float64]
 Figure = tuple[float, float, str]
 """AUROC, average precision, and what the test split chose, if anything."""
 
@@ -59,7 +60,7 @@ class Model:
         self.scores: dict[tuple[str, str, str], Values] = {}
         for key, values in arrays.items():
             term, statistics, step = key.split("|")
-            self.scores[term, statistics, step] = values
+            self.scores[term, statistics, step] = values.astype(np.float64)
 
     def score(
         self, term: str, statistics: str = "sample", step: str = "last", weight: float = 1.0, units: str = "training"
@@ -84,12 +85,13 @@ class Model:
             return self.scores[term, statistics, step]
         parts = [self.scores["j", statistics, step], self.scores["task3", statistics, "last"]]
         if units == "training":
-            parts = [
-                (part - mean) / max(deviation, TINY) for part, (mean, deviation) in zip(parts, self.scales, strict=True)
-            ]
-        elif units == "test":
+            names = ("j", "divergence")
+            named = dict(zip(names, map(torch.from_numpy, parts), strict=True))
+            scales = dict(zip(names, self.scales.tolist(), strict=True))
+            return total(named, scales, Inference(lambda_=weight)).numpy()
+        if units == "test":
             parts = [(part - part.min()) / max(float(np.ptp(part)), TINY) for part in parts]
-        return parts[0] + np.float32(weight) * parts[1]
+        return parts[0] + weight * parts[1]
 
     def steps(self, term: str) -> list[str]:
         """The steps after which the term was scored."""
@@ -111,7 +113,7 @@ class Model:
         values, abnormal = self.score(term, statistics, step, weight, units), self.abnormal
         if kept is not None:
             values, abnormal = values[kept], abnormal[kept]
-        return float(roc_auc_score(abnormal, values)), float(average_precision_score(abnormal, values)), chosen
+        return auroc(abnormal, values), auprc(abnormal, values), chosen
 
 
 Models = dict[str, Model]
@@ -237,10 +239,10 @@ def evaluate(folder: Path) -> list[Row]:
             kept |= record(f"{dataset}|{cls}", models["seed 0"])
             for (convention, function), term in product(CONVENTIONS.items(), TERMS):
                 try:
-                    auroc, auprc, chosen = function(models, term)
+                    area, precision, chosen = function(models, term)
                 except KeyError:
                     continue
-                values = (dataset, cls, convention, term, f"{auroc:.4f}", f"{auprc:.4f}", chosen)
+                values = (dataset, cls, convention, term, f"{area:.4f}", f"{precision:.4f}", chosen)
                 rows.append(dict(zip(COLUMNS, values, strict=True)))
     np.savez_compressed(HERE / "ranks.npz", **kept)  # type: ignore[arg-type]
     with (HERE / "results.csv").open("w", newline="") as file:

@@ -128,9 +128,8 @@ def train(dataset: Dataset, words: Sequence[str]) -> dict[str, NDArray[np.generi
     samples = build.protocol(config).split(dataset.train.y, dataset.test.y, dataset.class_names)
     observer = Observer(dataset.test.at(samples.test), samples.abnormal)
     workspace = replace(build.workspace(config), record=cast(Record, observer))
-    detector = cast(OMASGAN, build.detector(config["detector"], dataset.spec, workspace))
-    if isinstance(detector, Represented):
-        detector = cast(OMASGAN, detector.detector)
+    in_pixels = cast(Represented, build.detector(config["detector"], dataset.spec, workspace))
+    detector = cast(OMASGAN, in_pixels.detector)
     observer.watch(detector)
     detector.fit(dataset.train.at(samples.train))
     observer.finish()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from omasgan.method.recipe import Recipe
 from omasgan.training.batches import Batches
-from omasgan.training.gaussians import kl_divergences
+from omasgan.training.gaussians import kl_divergences, kl_to_standard_normal
 from omasgan.training.stage import Stage, Workspace, adam, descend, frozen, in_batches
 
 NORMALS = 10_000
@@ -76,7 +76,7 @@ def train(likelihood: Likelihood, G_new: nn.Module, batches: Batches, recipe: Re
             mu, log_variance = likelihood.encoder(x).float().chunk(2, dim=1)
             decoded = G_new(mu + noise * (log_variance / 2).exp()).float()
         error = (x - decoded).square().mean()
-        divergence = kl_divergences(mu, log_variance).mean()
+        divergence = kl_to_standard_normal(mu, log_variance)
         loss = error.log() / 2 + divergence / x[0].numel()
         descend(loss, optimiser)
         if stage.due():
