@@ -34,7 +34,7 @@ LATER: Mapping[str, Any] = {
     "dataset": _LATER_OF_DATA,
     "abnormal_dataset": _LATER_OF_DATA,
     "boundary": {"generator": "weights", "blur": 0.0, "space": "samples"},
-    "inference": {"blur": 0.0, "negatives": "boundary"},
+    "inference": {"blur": 0.0, "negatives": "boundary", "r1": None},
     "representation": {"pretrained_patches": {"coreset": 1.0}, "pixel_patches": {"coreset": 1.0}},
 }
 """Settings that came later than the first runs, with their defaults."""

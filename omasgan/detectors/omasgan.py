@@ -113,11 +113,12 @@ class OMASGAN(FGAN):
         self.G_new, self.C = copy.deepcopy(self.G), copy.deepcopy(self.D)
         self.B = self.untrained_B()
         self.neighbour_features: NeighbourFeatures | None = None
-        self.uses_neighbours = inference.j_features == "neighbours"
+        self.uses_neighbours = inference.j_features != "sample"
+        self.features_alone = inference.j_features == "distances_and_density"
         self.needs_memory_bank = self.uses_neighbours or inference.divergence_term == "distance"
         if self.uses_neighbours and len(spec.shape) != 1:
             raise UserError(
-                "inference.j_features=neighbours is for rows and embeddings: "
+                f"inference.j_features={inference.j_features} is for rows and embeddings: "
                 "for images in pixels, set inference.j_features=sample"
             )
         if inference.auxiliary_weight > 0 and not spec.auxiliary:
@@ -125,7 +126,9 @@ class OMASGAN(FGAN):
                 f"inference.auxiliary_weight is {inference.auxiliary_weight:g}, but no part of the representation "
                 "gives auxiliary scores: add rotation_prediction to `representation`, or set the weight to 0"
             )
-        given = (spec.shape[0] + len(RANKS),) if self.uses_neighbours else spec.shape
+        given = spec.shape
+        if self.uses_neighbours:
+            given = (len(RANKS) + 1,) if self.features_alone else (spec.shape[0] + len(RANKS),)
         if max(boundary.blur, inference.blur) > 0 and not spec.is_image:
             raise UserError(
                 f"boundary.blur is {boundary.blur:g} and inference.blur {inference.blur:g}: a blur needs "
@@ -182,7 +185,7 @@ class OMASGAN(FGAN):
         normals = batches.scaling(batches.x)
         real = self.inference.memory_bank == "real"
         bank = normals if real else self.drawn(self.G_new, len(normals), "memory bank")
-        neighbour_features = NeighbourFeatures(bank, real, self.workspace.dtype)
+        neighbour_features = NeighbourFeatures(bank, real, self.workspace.dtype, self.features_alone)
         neighbour_features.fit(normals[:CALIBRATION_SAMPLES])
         return neighbour_features
 
@@ -264,6 +267,7 @@ class OMASGAN(FGAN):
         super().load_state_dict(state)
         self.scales = {name: (mean, deviation) for name, (mean, deviation) in state["scales"].items()}
         if state["neighbour_features"] is not None:
+            real = self.inference.memory_bank == "real"
             self.neighbour_features = NeighbourFeatures.from_state_dict(
-                state["neighbour_features"], self.inference.memory_bank == "real", self.workspace.dtype
+                state["neighbour_features"], real, self.workspace.dtype, self.features_alone
             )

@@ -26,8 +26,8 @@ def train(
 ) -> None:
     """Train J in place with `losses.anomaly_loss`.
 
-    G' (`G_new`) and B are frozen. `neighbour_features` appends the distances to the memory bank to every sample; with
-    None, which images require, J gets the samples alone.
+    G' (`G_new`) and B are frozen. `neighbour_features` makes what J gets from a sample and its distances to the memory
+    bank; with None, which images require, J gets the samples alone.
 
     Raises
     ------
@@ -35,6 +35,7 @@ def train(
         Where a loss is not finite.
     """
     optimisation, n = recipe.optimisation, recipe.budget.batch
+    r1 = optimisation.r1 if inference.r1 is None else inference.r1
     adam_J = adam(J, optimisation.lr_discriminator, optimisation)
     stage = Stage("j", recipe.budget.j, workspace, {"J": J}, {"adam_J": adam_J}, optimisation.decay)
 
@@ -51,7 +52,7 @@ def train(
         with workspace.autocast():
             v_b, v_x, v_g = (J(side) for side in (b, x, g_new))
         loss_J = anomaly_loss(v_b, v_x, v_g, inference.delta)
-        descend(loss_J + gradient_penalty(J, (x, b), optimisation.r1), adam_J)
+        descend(loss_J + gradient_penalty(J, (x, b), r1), adam_J)
 
         if stage.due():
             stage.record(

@@ -199,6 +199,9 @@ class Neighbours:
 class NeighbourFeatures:
     """A memory bank of normal samples, and the features that it gives J: log mean distances to the nearest `RANKS`.
 
+    Either they are appended to a sample, or J gets them without the sample, together with the log density scale. Then J
+    learns from them how far is too far at which density, as a local outlier factor says by a fixed rule.
+
     Distances and density scales that are below a tenth of the median distance between neighbours in the memory bank
     (without copies) are raised to it. Otherwise the log distance to a copy would outweigh all other values.
 
@@ -210,6 +213,8 @@ class NeighbourFeatures:
         Whether they are training samples rather than samples of G'.
     dtype
         See `MemoryBank`.
+    alone
+        Whether the features are those without the sample.
 
     Attributes
     ----------
@@ -220,7 +225,12 @@ class NeighbourFeatures:
     density_scales
         The mean distance of each sample to its nearest `DENSITY_NEIGHBOURS` in the memory bank, (Q,).
     shift, scale
-        Mean and standard deviation of the log distances over training samples, (len(RANKS),).
+        Mean and standard deviation of the features over training samples, (len(RANKS),), or one more if `alone`.
+
+    References
+    ----------
+    Goodge et al. 2022, "LUNAR: unifying local outlier detection methods via graph neural networks", AAAI: a network
+    that is shown nothing but the distances of a sample to its nearest neighbours, with noise as anomalies.
 
     Examples
     --------
@@ -231,12 +241,12 @@ class NeighbourFeatures:
     torch.Size([2, 5])
     """
 
-    def __init__(self, samples: Tensor, real: bool, dtype: torch.dtype | None = None) -> None:
-        self.samples, self.real = samples, real
+    def __init__(self, samples: Tensor, real: bool, dtype: torch.dtype | None = None, alone: bool = False) -> None:
+        self.samples, self.real, self.alone = samples, real, alone
         self.bank = MemoryBank(samples, dtype)
         self.smallest = torch.tensor(TINY, device=samples.device)
-        self.shift = torch.zeros(len(RANKS), device=samples.device)
-        self.scale = torch.ones(len(RANKS), device=samples.device)
+        self.shift = torch.zeros(len(RANKS) + alone, device=samples.device)
+        self.scale = torch.ones(len(RANKS) + alone, device=samples.device)
         self.density_scales = torch.ones(len(samples), device=samples.device)
 
     def fit(self, x: Tensor) -> None:
@@ -266,17 +276,19 @@ class NeighbourFeatures:
         distances, places = self.bank.nearest(x, DENSITY_NEIGHBOURS + itself)
         return Neighbours(distances[:, itself:], self.density_scales[places[:, itself:]].mean(dim=1))
 
-    def append(self, x: Tensor, neighbours: Neighbours) -> Tensor:
-        """Rows x (n, k) with their neighbour features appended; (n, k + len(RANKS))."""
-        return torch.cat([x.float(), (self._logarithms(neighbours) - self.shift) / self.scale], dim=1)
+    def input_of_J(self, x: Tensor, neighbours: Neighbours) -> Tensor:
+        """Rows x (n, k) and their features, (n, k + len(RANKS)); if `alone`, the features only, (n, len(RANKS) + 1)."""
+        features = (self._logarithms(neighbours) - self.shift) / self.scale
+        return features if self.alone else torch.cat([x.float(), features], dim=1)
 
     def __call__(self, x: Tensor, in_bank: bool = False) -> Tensor:
-        """Rows x (n, k) with their neighbour features appended; `in_bank` as for `neighbours`; (n, k + len(RANKS))."""
-        return self.append(x, self.neighbours(x, in_bank))
+        """`input_of_J` for rows x (n, k); `in_bank` as for `neighbours`."""
+        return self.input_of_J(x, self.neighbours(x, in_bank))
 
     def _logarithms(self, neighbours: Neighbours) -> Tensor:
-        distances = torch.stack([neighbours.distances[:, :rank].mean(dim=1) for rank in RANKS], dim=1)
-        return distances.maximum(self.smallest).log()
+        distances = [neighbours.distances[:, :rank].mean(dim=1) for rank in RANKS]
+        columns = [*distances, neighbours.density_scale] if self.alone else distances
+        return torch.stack(columns, dim=1).maximum(self.smallest).log()
 
     def state_dict(self) -> dict[str, Tensor]:
         """Everything that `from_state_dict` needs, as tensors."""
@@ -285,10 +297,10 @@ class NeighbourFeatures:
 
     @classmethod
     def from_state_dict(
-        cls, state: Mapping[str, Any], real: bool, dtype: torch.dtype | None = None
+        cls, state: Mapping[str, Any], real: bool, dtype: torch.dtype | None = None, alone: bool = False
     ) -> NeighbourFeatures:
-        """Restore the neighbour features from what `state_dict` gave; `real` and `dtype` as for the class."""
-        restored = cls(state["bank"], real, dtype if state["short"] else None)
+        """Restore the neighbour features from what `state_dict` gave; the other parameters as for the class."""
+        restored = cls(state["bank"], real, dtype if state["short"] else None, alone)
         for name in FITTED:
             setattr(restored, name, state[name])
         return restored

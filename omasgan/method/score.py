@@ -56,7 +56,7 @@ def parts(
     given, neighbours = x, None
     if neighbour_features is not None:
         neighbours = neighbour_features.neighbours(x, in_bank)
-        given = neighbour_features.append(x, neighbours) if inference.j_features == "neighbours" else x
+        given = x if inference.j_features == "sample" else neighbour_features.input_of_J(x, neighbours)
     v = v_J(given)
     if neighbours is not None and inference.divergence_term == "distance":
         term = neighbours.distance_term(inference.neighbours, inference.density_exponent).double()

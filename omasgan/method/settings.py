@@ -123,8 +123,8 @@ class Retraining:
 class Inference:
     """How J is trained, eq. (7), and how the anomaly score is computed, eq. (8).
 
-    `delta`, `negatives`, `j_features`, `blur`, `mixing_min`, `mixing_max`, `memory_bank` and `memory_bank_size` are
-    used when J is trained. The other settings can be changed without training it again.
+    `delta`, `negatives`, `j_features`, `r1`, `blur`, `mixing_min`, `mixing_max`, `memory_bank` and `memory_bank_size`
+    are used when J is trained. The other settings can be changed without training it again.
 
     Parameters
     ----------
@@ -146,7 +146,10 @@ class Inference:
         Whether J enters the score as a `probability`, as in the paper, or as its `logit`, which does not saturate.
     j_features
         The input of J: `sample` is the sample alone, as in the paper; `neighbours` is the sample and the logarithms of
-        its distances to the memory bank (rows and embeddings only).
+        its distances to the memory bank; `distances_and_density` is these logarithms and that of the local density
+        scale, without the sample. The last two are for rows and embeddings.
+    r1
+        Weight of the gradient penalty R1 in the training of J; null for `optimisation.r1`.
     blur
         Standard deviation, in pixels, of the blur through which J sees images; 0 for none.
     negatives
@@ -177,7 +180,8 @@ class Inference:
     auxiliary_weight: NonNegative = 0.0
     divergence_term: Literal["variational", "conjugate", "likelihood", "distance"] = "distance"
     j_scale: Literal["probability", "logit"] = "logit"
-    j_features: Literal["sample", "neighbours"] = "neighbours"
+    j_features: Literal["sample", "neighbours", "distances_and_density"] = "neighbours"
+    r1: NonNegative | None = None
     blur: NonNegative = 0.0
     negatives: Literal["boundary", "noise", "mixup", "cut_paste"] = "boundary"
     mixing_min: Fraction = 0.3

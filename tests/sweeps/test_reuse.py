@@ -137,7 +137,7 @@ def test_j_is_reused_where_a_setting_only_enters_the_score(composed, name):
         cfg.inference[name] = value
         return OmegaConf.to_container(cfg, resolve=True)
 
-    training = ["delta", "j_features", "blur", "negatives", "mixing_min", "mixing_max"]
+    training = ["delta", "j_features", "r1", "blur", "negatives", "mixing_min", "mixing_max"]
     training += ["memory_bank", "memory_bank_size"]
     expected = ["representation", "task1", "task2", "task3", *([] if name in training else ["j"])]
     assert alike(config(0.25), config(0.5)) == expected
