@@ -15,7 +15,7 @@ from omasgan.errors import UserError
 from omasgan.method import anomaly_discriminator, likelihood, score, task2, task3
 from omasgan.method.divergences import Divergence
 from omasgan.method.likelihood import Likelihood
-from omasgan.method.memory_bank import DENSITY_NEIGHBOURS, RANKS, NeighbourFeatures
+from omasgan.method.neighbour_features import DENSITY_NEIGHBOURS, RANKS, NeighbourFeatures
 from omasgan.method.settings import Boundary, Inference, Retraining
 from omasgan.networks.base import Architecture, features_and_output, without_spectral_norm
 from omasgan.networks.blur import blurred

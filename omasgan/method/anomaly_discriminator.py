@@ -7,7 +7,7 @@ from torch import nn
 
 from omasgan.method import negatives
 from omasgan.method.losses import anomaly_loss, gradient_penalty
-from omasgan.method.memory_bank import NeighbourFeatures
+from omasgan.method.neighbour_features import NeighbourFeatures
 from omasgan.method.recipe import Recipe
 from omasgan.method.settings import Inference
 from omasgan.training.batches import Batches

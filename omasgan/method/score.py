@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from omasgan.method.divergences import Divergence
-from omasgan.method.memory_bank import NeighbourFeatures
+from omasgan.method.neighbour_features import NeighbourFeatures
 from omasgan.method.settings import Inference
 
 Scales = Mapping[str, tuple[float, float]]

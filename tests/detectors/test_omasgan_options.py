@@ -12,6 +12,7 @@ from omasgan.detectors.omasgan import OMASGAN
 from omasgan.errors import UserError
 from omasgan.method import losses, task2
 from omasgan.method.divergences import GAN
+from omasgan.method.neighbour_features import RANKS
 from omasgan.method.settings import Boundary, Inference, Retraining
 from omasgan.networks.blur import Blur, blurred
 from omasgan.networks.dcgan import DCGAN
@@ -55,9 +56,9 @@ def test_the_samples_of_a_latent_map_are_those_of_g_before_and_after_training():
         assert torch.equal(value, weights[name]), name  # also the statistics of batch normalisation
 
 
-def detector(boundary, inference=None, shape=(1, 8, 8), architecture=DCGAN):
+def detector(boundary, inference=None, shape=(1, 8, 8), architecture=DCGAN, optimisation=None):
     budget = Budget(task1=2, critic=2, task2=4, task3=2, j=2, batch=8)
-    settings = (GAN(), architecture(latent=4, width=4), NoAugmentation(), Optimisation(), budget)
+    settings = (GAN(), architecture(latent=4, width=4), NoAugmentation(), optimisation or Optimisation(), budget)
     own = {"j_features": "sample", "divergence_term": "variational", **(inference or {})}
     return OMASGAN(Spec(shape), Workspace(), *settings, Boundary(N=8, Q=16, **boundary), Retraining(), Inference(**own))
 
@@ -118,3 +119,37 @@ def test_a_blur_of_rows_is_refused(settings):
 def test_pasted_rectangles_of_rows_are_refused():
     with pytest.raises(UserError, match="cut_paste needs images in pixels"):
         detector({}, {"negatives": "cut_paste", "mixing_min": 1.0, "mixing_max": 1.0}, shape=(5,), architecture=MLP)
+
+
+ALONE = {"j_features": "distances_and_density", "divergence_term": "distance"}
+
+
+def test_j_without_the_sample_depends_on_its_distances_alone():
+    x = torch.randn(40, 5, generator=torch.Generator().manual_seed(0))
+    trained, other = (detector({}, ALONE, shape=(5,), architecture=MLP) for _ in range(2))
+    trained.fit(x)
+    assert next(trained.J.parameters()).shape[1] == len(RANKS) + 1
+    other.load_state_dict(trained.state_dict())
+    assert torch.equal(other.score(x), trained.score(x))
+    with torch.no_grad():
+        v = trained.J(trained.neighbour_features(trained.scaling(x))).double()
+    torch.testing.assert_close(trained.terms(x)["j"], v.flatten())
+
+
+def test_images_need_j_to_see_them():
+    with pytest.raises(UserError, match="j_features=distances_and_density is for rows and embeddings"):
+        detector({}, ALONE)
+
+
+def test_the_gradient_penalty_of_j_is_that_of_all_tasks_unless_it_has_one_of_its_own():
+    x = torch.randn(40, 5, generator=torch.Generator().manual_seed(0))
+
+    def weights(**inference):
+        settings = {"optimisation": Optimisation(r1=3.0), "shape": (5,), "architecture": MLP}
+        trained = detector({}, ALONE | inference, **settings)
+        trained.fit(x)
+        return torch.cat([weight.flatten() for weight in trained.J.parameters()])
+
+    shared = weights()
+    assert torch.equal(weights(r1=3.0), shared)
+    assert not torch.equal(weights(r1=0.0), shared)

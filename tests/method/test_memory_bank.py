@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from omasgan.method.memory_bank import BLOCK, CHUNK, RANKS, TILE, MemoryBank, NeighbourFeatures
+from omasgan.method.memory_bank import BLOCK, CHUNK, TILE, MemoryBank
+from omasgan.method.neighbour_features import RANKS, NeighbourFeatures
 
 
 def draws(n, seed, k=3):
@@ -46,6 +47,27 @@ def test_a_sample_of_the_bank_is_not_its_own_neighbour():
     torch.testing.assert_close(
         neighbour_features.neighbours(bank, in_bank=True).distances[:, :4], torch.cat(without_itself)
     )
+
+
+def test_features_without_the_sample_tell_distances_and_density_but_not_where_it_is():
+    bank, x = draws(60, 0, 5), draws(20, 1, 5)
+    turn = torch.linalg.qr(draws(5, 2, 5)).Q
+
+    def features(place):
+        neighbour_features = NeighbourFeatures(place(bank), real=True, alone=True)
+        neighbour_features.fit(place(bank))
+        again = NeighbourFeatures.from_state_dict(neighbour_features.state_dict(), real=True, alone=True)
+        assert torch.equal(again(place(x)), neighbour_features(place(x)))
+        return neighbour_features, neighbour_features(place(x))
+
+    neighbour_features, there = features(lambda rows: rows)
+    torch.testing.assert_close(features(lambda rows: 3 * rows @ turn + 7)[1], there, rtol=1e-3, atol=1e-3)
+    neighbours = neighbour_features.neighbours(x)
+    means = [neighbours.distances[:, :n].mean(dim=1) for n in RANKS]
+    values = torch.stack([*means, neighbours.density_scale], dim=1).log()
+    torch.testing.assert_close(there * neighbour_features.scale + neighbour_features.shift, values)
+    own = neighbour_features(bank, in_bank=True)
+    torch.testing.assert_close(own.std(dim=0), torch.ones(len(RANKS) + 1), atol=1e-4, rtol=0)
 
 
 def test_a_training_sample_is_no_part_of_a_generated_bank():
