@@ -15,7 +15,7 @@ from omasgan.errors import UserError
 from omasgan.method import anomaly_discriminator, likelihood, score, task2, task3
 from omasgan.method.divergences import Divergence
 from omasgan.method.likelihood import Likelihood
-from omasgan.method.neighbour_features import DENSITY_NEIGHBOURS, RANKS, NeighbourFeatures
+from omasgan.method.neighbour_features import DENSITY_NEIGHBOURS, NeighbourFeatures, input_size
 from omasgan.method.settings import Boundary, Inference, Retraining
 from omasgan.networks.base import Architecture, features_and_output, without_spectral_norm
 from omasgan.networks.blur import blurred
@@ -126,9 +126,7 @@ class OMASGAN(FGAN):
                 f"inference.auxiliary_weight is {inference.auxiliary_weight:g}, but no part of the representation "
                 "gives auxiliary scores: add rotation_prediction to `representation`, or set the weight to 0"
             )
-        given = spec.shape
-        if self.uses_neighbours:
-            given = (len(RANKS) + 1,) if self.features_alone else (spec.shape[0] + len(RANKS),)
+        given = (input_size(spec.shape[0], self.features_alone),) if self.uses_neighbours else spec.shape
         if max(boundary.blur, inference.blur) > 0 and not spec.is_image:
             raise UserError(
                 f"boundary.blur is {boundary.blur:g} and inference.blur {inference.blur:g}: a blur needs "

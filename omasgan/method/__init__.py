@@ -8,5 +8,5 @@ Where the paper's equations stand, and which module trains with them:
 - (3), (4), (5): `losses.boundary_loss`, `losses.distance` and `losses.dispersion`; `task2`.
 - (6): `losses.retraining_critic_loss`; `task3`.
 - (7): `losses.anomaly_loss`; `anomaly_discriminator`.
-- (8): `score.total`; `likelihood`, `memory_bank` for its second term.
+- (8): `score.total`; `likelihood`, `neighbour_features` for its second term.
 """

@@ -25,8 +25,8 @@ MOST_FETCHED = 2**24
 PROBES = 256
 """Number of samples that must have the same distances in a type shorter than float32 as in float32."""
 
-PROBED = 10
-"""Number of nearest samples whose distances are compared."""
+MOST_NEIGHBOURS = 10
+"""Largest number of neighbours that anything is computed from; so many distances of each probe must be the same."""
 
 TINY = 1e-6
 """Least value of a distance or of a standard deviation, either of which may be zero."""
@@ -73,7 +73,7 @@ class MemoryBank:
         self.blocks = torch.cat([rows, missing]).view(-1, BLOCK, rows.shape[1])
         self._prepare(torch.float32)
         if dtype not in (None, torch.float32):
-            probes, n, exact = rows[:: max(1, len(rows) // PROBES)], min(PROBED, len(rows)), self.tiles
+            probes, n, exact = rows[:: max(1, len(rows) // PROBES)], min(MOST_NEIGHBOURS, len(rows)), self.tiles
             expected = self.nearest(probes, n)[0]
             self._prepare(dtype)
             if not torch.allclose(self.nearest(probes, n)[0], expected, rtol=1e-3, atol=TINY):

@@ -9,16 +9,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from omasgan.method.memory_bank import TINY, MemoryBank
+from omasgan.method.memory_bank import MOST_NEIGHBOURS, TINY, MemoryBank
 
-RANKS = (1, 3, 10)
+RANKS = (1, 3, MOST_NEIGHBOURS)
 """Numbers of neighbours: each neighbour feature is the log mean distance to so many nearest samples of the bank."""
 
-DENSITY_NEIGHBOURS = 10
+DENSITY_NEIGHBOURS = MOST_NEIGHBOURS
 """Number of neighbours over which the local density scale is measured."""
 
 FITTED = ("smallest", "density_scales", "shift", "scale")
 """The attributes of `NeighbourFeatures` that `NeighbourFeatures.fit` sets, and that are saved."""
+
+
+def input_size(k: int, alone: bool) -> int:
+    """The number of values that J gets for a row of k values; see `NeighbourFeatures.input_of_J`."""
+    return len(RANKS) + (1 if alone else k)
 
 
 @dataclass(frozen=True)
@@ -115,7 +120,7 @@ class NeighbourFeatures:
         self.density_scales = torch.ones(len(samples), device=samples.device)
 
     def fit(self, x: Tensor) -> None:
-        """Measure the local density scales, and the scale of the log distances on training samples x (n, ...)."""
+        """Measure the local density scales, and the scale of the features on training samples x (n, ...)."""
         own = self.bank.nearest(self.samples, DENSITY_NEIGHBOURS + 1)[0]
         if self.bank.is_short and own[:, 0].any():  # a sample is not found as its own neighbour
             self.bank = MemoryBank(self.samples)
